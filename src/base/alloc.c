@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/alloc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void die_of_hunger(void)
+{
+	static const char words[] = "culver: out of memory\n";
+	ssize_t ignored = write(2, words, sizeof words - 1);
+
+	(void)ignored;
+	abort();
+}
+
+void *xmalloc(size_t n)
+{
+	void *p = malloc(n ? n : 1);
+
+	if (!p)
+		die_of_hunger();
+	return p;
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+	void *p = calloc(count ? count : 1, size ? size : 1);
+
+	if (!p)
+		die_of_hunger();
+	return p;
+}
+
+void *xrealloc(void *p, size_t count, size_t size)
+{
+	size_t n;
+
+	if (__builtin_mul_overflow(count, size, &n))
+		die_of_hunger();
+	p = realloc(p, n ? n : 1);
+	if (!p)
+		die_of_hunger();
+	return p;
+}
+
+char *xstrdup(const char *z)
+{
+	return xstrndup(z, strlen(z));
+}
+
+char *xstrndup(const char *p, size_t n)
+{
+	char *copy = xmalloc(n + 1);
+
+	if (n)
+		memcpy(copy, p, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+char *xasprintf(const char *format, ...)
+{
+	va_list ap;
+	char *text;
+	int n;
+
+	va_start(ap, format);
+	n = vasprintf(&text, format, ap);
+	va_end(ap);
+	if (n < 0)
+		die_of_hunger();
+	return text;
+}

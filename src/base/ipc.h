@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages between Culver's own processes, over SOCK_SEQPACKET socket pairs:
+ * a type, a number that pairs answers with questions, a payload, and at most
+ * one descriptor. Payloads are made with buf_add_varint/buf_add_sized and read
+ * with a cursor; a receiver treats them as hostile.
+ */
+#ifndef BASE_IPC_H
+#define BASE_IPC_H
+
+#include "base/buf.h"
+
+#define IPC_PAYLOAD_MAX (128 * 1024)
+
+struct ipc_msg {
+	uint32_t type;
+	uint32_t id;
+	str payload; /* into the receiver's buffer, until the next receive */
+	int fd;      /* -1 when none; the receiver owns it */
+};
+
+/* Both ends non-blocking and close-on-exec. */
+MUST enum err ipc_pair(int fds_r[2]);
+/* Waits (poll) up to 5 s when the other side is slow; ERR_TOOBIG,
+ * ERR_CLOSED, ERR_UNAVAILABLE. fd (or -1) stays the caller's. */
+MUST enum err ipc_send(
+	int sock, uint32_t type, uint32_t id, str payload, int fd);
+/* ERR_AGAIN when nothing is there, ERR_CLOSED when the other side went,
+ * ERR_INVALID for a message that is not one (its descriptors are closed). */
+MUST enum err ipc_recv(int sock, struct buf *room, struct ipc_msg *msg_r);
+
+/* Types, all in one list so that no two meet. */
+enum ipc_type {
+	/* master -> any role, right after start */
+	IPC_CONFIG = 1, /* payload: settings, serialised */
+	IPC_LISTENER,	/* fd; payload: protocol name, "tls" or "", address */
+	IPC_CHANNEL,	/* fd: a pair to another role; payload: its name */
+	IPC_SECRET,	/* payload: name, bytes (ticket key, TLS certificate) */
+	IPC_START,	/* all is said: confine, then serve */
+	IPC_STOP,	/* finish what runs, then exit 0 */
+	/* role -> master */
+	IPC_READY,	/* confined, and serving */
+
+	/* front -> auth: SASL, one exchange per id */
+	IPC_AUTH_START = 32, /* sized: protocol, mechanism, remote address,
+				TLS version or ""; then varint has-initial,
+				sized initial response (decoded) */
+	IPC_AUTH_CONTINUE,   /* the client's next response, decoded */
+	IPC_AUTH_CANCEL,
+	/* auth -> front */
+	IPC_AUTH_CHALLENGE, /* bytes for the client */
+	IPC_AUTH_DONE,	    /* varint enum err (OK, ERR_AUTH, ERR_DENIED,
+			       ERR_EXPIRED, ERR_UNAVAILABLE), sized reason for
+			       the client, sized ticket */
+
+	/* front -> mail */
+	IPC_HANDOVER = 64, /* fd: the client; payload: see session/handover.h */
+	/* auth -> mail */
+	IPC_ACCOUNT_REMOVED, /* varint account id: end sessions, purge mail */
+	IPC_ACCOUNT_CHANGED, /* varint account id, sized name, varint quota */
+};
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/test.h"
+#include "base/buf.h"
+#include "base/uidset.h"
+
+static void assert_prints(const struct uidset *set, const char *expected)
+{
+	struct buf b = BUF_UNBOUNDED;
+
+	uidset_print(set, &b);
+	assert_str(buf_str(&b), expected);
+	buf_fini(&b);
+}
+
+static void test_rank_and_select(void **unused)
+{
+	struct uidset set = UIDSET_EMPTY;
+
+	(void)unused;
+	assert_int_equal(uidset_select(&set, 1), 0);
+	uidset_add_range(&set, 20, 10);
+	uidset_add(&set, UINT32_MAX);
+	assert_int_equal(uidset_count(&set), 12);
+	assert_int_equal(uidset_rank(&set, 10), 1);
+	assert_int_equal(uidset_rank(&set, 20), 11);
+	assert_int_equal(uidset_select(&set, 12), UINT32_MAX);
+	assert_int_equal(uidset_select(&set, 13), 0);
+	assert_int_equal(uidset_next(&set, 21), UINT32_MAX);
+	assert_int_equal(uidset_next(&set, 1), 10);
+	assert_prints(&set, "10:20,4294967295");
+	uidset_fini(&set);
+}
+
+static void test_algebra_with_empty_sets(void **unused)
+{
+	struct uidset a = UIDSET_EMPTY, b = UIDSET_EMPTY;
+
+	(void)unused;
+	uidset_and(&a, &b);
+	uidset_or(&a, &b);
+	uidset_andnot(&a, &b);
+	assert_true(uidset_is_empty(&a) && uidset_eq(&a, &b));
+	uidset_add_range(&a, 1, 5);
+	uidset_or(&b, &a);
+	uidset_remove_range(&b, 2, 3);
+	uidset_andnot(&a, &b);
+	assert_prints(&a, "2:3");
+	uidset_and(&a, &b);
+	assert_true(uidset_is_empty(&a));
+	assert_int_equal(uidset_min(&a), 0);
+	uidset_fini(&a);
+	uidset_fini(&b);
+}
+
+static void test_iterates_over_read_ahead_borders(void **unused)
+{
+	struct uidset set = UIDSET_EMPTY;
+	struct uidset_iter it;
+	uint32_t from, to, n, expected = 1;
+
+	(void)unused;
+	uidset_add_range(&set, 1, 1000);
+	it = uidset_iter(&set, 1);
+	while ((n = uidset_iter_next(&it)))
+		assert_int_equal(n, expected++);
+	assert_int_equal(expected, 1001);
+	it = uidset_iter(&set, 500);
+	assert_true(uidset_iter_next_range(&it, &from, &to));
+	assert_int_equal(from, 500);
+	assert_int_equal(to, 1000);
+	assert_false(uidset_iter_next_range(&it, &from, &to));
+	uidset_fini(&set);
+}
+
+static void test_encoding_round_trip_and_damage(void **unused)
+{
+	static const char *const damaged[] = {"\x80", "\x05", "\x00\x01",
+		"\xff\xff\xff\xff\x0f\x05", "\x01\xff\xff\xff\xff\x7f"};
+	struct uidset a = UIDSET_EMPTY, b = UIDSET_EMPTY;
+	struct buf bytes = BUF_UNBOUNDED;
+
+	(void)unused;
+	for (uint32_t i = 1; i < 100000; i += 7)
+		uidset_add_range(&a, i, i + i % 5);
+	uidset_add(&a, UINT32_MAX);
+	uidset_encode(&a, &bytes);
+	assert_ok(uidset_decode(&b, buf_str(&bytes)));
+	assert_true(uidset_eq(&a, &b));
+	for (size_t i = 0; i < COUNT_OF(damaged); i++)
+		assert_int_equal(uidset_decode(&b,
+					 str_of(damaged[i],
+						 i == 2 ? 2
+							: strlen(damaged[i]))),
+			ERR_CORRUPT);
+	buf_fini(&bytes);
+	uidset_fini(&a);
+	uidset_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rank_and_select),
+		cmocka_unit_test(test_algebra_with_empty_sets),
+		cmocka_unit_test(test_iterates_over_read_ahead_borders),
+		cmocka_unit_test(test_encoding_round_trip_and_damage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

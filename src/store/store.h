@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store: an ordered map from bytes to bytes, with snapshots and atomic,
+ * durable writes. Engines (memory, RocksDB, later PostgreSQL) and the wrapper
+ * that injects faults all keep this contract; tests/store/ checks it.
+ *
+ * Reading. A read transaction sees one moment of the store, whatever is
+ * written meanwhile. It is cheap, used by one thread, and short: none may be
+ * open while its thread waits for a socket (store_assert_idle).
+ *
+ * Writing. store_write() calls a function with a transaction in which it reads
+ * (its own writes included) and writes. The function may be called again from
+ * the start (after a conflict, or because the writes it was committed
+ * together with failed), so it sets its results from scratch each time and
+ * has no other effects. It returns OK to commit; anything else undoes its
+ * writes and is what store_write() returns. When store_write() returns OK, the
+ * writes are on stable storage. On any error none of them is in the store, nor
+ * ever will be.
+ *
+ * Writers of the same scope run one after another and never conflict; those
+ * that wait for the same scope are committed together with one sync. A
+ * transaction reads and writes only keys that its scope covers by the
+ * caller's convention (an account), or keys that nobody else writes.
+ *
+ * Errors: ERR_NOTFOUND (get only), ERR_NOSPACE, ERR_IO, ERR_CORRUPT,
+ * ERR_VERSION (open), ERR_INUSE (open: another process has it), ERR_CONFLICT
+ * (given up after many tries), and whatever the function returned.
+ *
+ * Keys are 1..1024 bytes, ordered by memcmp, a prefix first. Values are
+ * 0..64 MiB. All blocking is disk I/O.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/buf.h"
+#include "base/str.h"
+
+#define STORE_KEY_MAX 1024
+
+struct store;
+struct store_txn;
+struct store_iter;
+
+/* Engines. `dir` must exist; ERR_VERSION when a newer Culver wrote it. What is
+ * wrong, in words with the remedy, is logged where it is found. */
+MUST enum err store_open_rocksdb(const char *dir, struct store **store_r);
+struct store *store_open_memory(void);
+void store_close(struct store *);
+
+/* Reading. */
+struct store_txn *store_begin_read(struct store *);
+void store_end_read(struct store_txn *);
+
+/* Replaces what value_r held. ERR_NOTFOUND when there is no such key. */
+MUST enum err store_get(struct store_txn *, str key, struct buf *value_r);
+MUST enum err store_has(struct store_txn *, str key);
+
+/* Keys in [from, to), ascending; to.n == 0 means to the end. The strs that
+ * next() gives are valid until the following next() or end(). In a write
+ * transaction the scan sees the transaction's own writes made before it
+ * began; those made during it may or may not be seen. */
+struct store_iter *store_scan(struct store_txn *, str from, str to);
+/* The same keys, descending. */
+struct store_iter *store_scan_back(struct store_txn *, str from, str to);
+bool store_iter_next(struct store_iter *, str *key_r, str *value_r);
+/* Frees it; the error that ended the scan early, if any. */
+MUST enum err store_iter_end(struct store_iter *);
+
+/* Writing. An error sticks in the transaction and store_write returns it. */
+typedef enum err store_write_fn(struct store_txn *, void *arg);
+MUST enum err store_write(
+	struct store *, str scope, store_write_fn *, void *arg);
+/* The same, but durable only with the next store_write of any scope (it is
+ * before that one in the log): for bulk data that a later write refers to. */
+MUST enum err store_write_lazy(
+	struct store *, str scope, store_write_fn *, void *arg);
+
+void store_put(struct store_txn *, str key, str value);
+void store_delete(struct store_txn *, str key);
+/* All keys in [from, to). Costs a read of each key. */
+void store_delete_range(struct store_txn *, str from, str to);
+
+/* Counters since open, for status and for tests of cost. */
+struct store_stats {
+	uint64_t commits; /* batches written */
+	uint64_t writes;  /* store_write calls that returned OK */
+	uint64_t syncs;
+	uint64_t gets;
+	uint64_t scans; /* iterators opened */
+	uint64_t scanned; /* entries that iterators returned */
+	uint64_t bytes_on_disk; /* 0 when the engine cannot tell */
+};
+void store_stats(struct store *, struct store_stats *stats_r);
+
+/* Aborts unless the calling thread has no transaction open. */
+void store_assert_idle(void);
+
+#endif
