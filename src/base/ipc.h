@@ -16,7 +16,7 @@ struct ipc_msg {
 	uint32_t type;
 	uint32_t id;
 	str payload; /* into the receiver's buffer, until the next receive */
-	int fd;      /* -1 when none; the receiver owns it */
+	int fd;	     /* -1 when none; the receiver owns it */
 };
 
 /* Both ends non-blocking and close-on-exec. */
@@ -36,10 +36,13 @@ enum ipc_type {
 	IPC_LISTENER,	/* fd; payload: protocol name, "tls" or "", address */
 	IPC_CHANNEL,	/* fd: a pair to another role; payload: its name */
 	IPC_SECRET,	/* payload: name, bytes (ticket key, TLS certificate) */
-	IPC_START,	/* all is said: confine, then serve */
+	IPC_MEMORY,	/* fd: memory shared by all roles; payload: its name */
+	IPC_START,	/* all is said: confine, then serve. fd: the role's
+			   directory; varint uid, gid to become, then 1 for a
+			   restart */
 	IPC_STOP,	/* finish what runs, then exit 0 */
 	/* role -> master */
-	IPC_READY,	/* confined, and serving */
+	IPC_READY, /* confined, and serving */
 
 	/* front -> auth: SASL, one exchange per id */
 	IPC_AUTH_START = 32, /* sized: protocol, mechanism, remote address,

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * accounts: who has mail here. A SQLite database (write-ahead log, every
+ * change synced before the call returns) that only the auth role opens.
+ *
+ *	account(id INTEGER PRIMARY KEY AUTOINCREMENT,	never reused
+ *	        name TEXT UNIQUE, hash TEXT, quota INTEGER, enabled INTEGER,
+ *	        denied INTEGER, created INTEGER, changed INTEGER)
+ *
+ * PRAGMA user_version is the schema's version; a newer one is refused.
+ *
+ * Names are compared as RFC 8265 section 3.3 (UsernameCaseMapped) says:
+ * full- and half-width forms are mapped, then lower case without a locale, then
+ * NFC. They are 1..255 bytes of UTF-8, letters, digits, marks and
+ * . _ - + @ ' = ~ & ! # $ ^, and start with neither a dot nor a hyphen.
+ *
+ * Thread-safe: one lock around one connection; reads are short.
+ */
+#ifndef AUTH_ACCOUNTS_H
+#define AUTH_ACCOUNTS_H
+
+#include "base/buf.h"
+#include "base/str.h"
+
+#define ACCOUNT_NAME_MAX 255
+
+/* Protocols that can be switched off per account, as bits. A new protocol is
+ * on for everybody. */
+#define ACCOUNT_PROTOCOL_TABLE(X)                                              \
+	X(IMAP, "imap", 0)                                                     \
+	X(POP3, "pop3", 1)                                                     \
+	X(LMTP, "lmtp", 2)                                                     \
+	X(SUBMISSION, "submission", 3)                                         \
+	X(JMAP, "jmap", 4)                                                     \
+	X(SIEVE, "sieve", 5)
+
+enum account_protocol {
+#define X(symbol, name, bit) ACCOUNT_##symbol = 1 << (bit),
+	ACCOUNT_PROTOCOL_TABLE(X)
+#undef X
+};
+
+/* The bit for "imap"; 0 for a protocol that has no switch. "imaps" is none:
+ * pass the protocol, not the listener. */
+unsigned account_protocol_bit(str protocol);
+
+struct account {
+	uint64_t id; /* 1.. */
+	char *name;
+	char *hash;	 /* crypt(5) or argon2's form; "" nobody can log in */
+	uint64_t quota;	 /* bytes; 0 unlimited */
+	bool enabled;	 /* false: cannot log in; mail is still delivered */
+	unsigned denied; /* enum account_protocol bits that are off */
+	int64_t created; /* seconds since 1970 */
+	int64_t changed;
+};
+
+void account_fini(struct account *);
+
+struct accounts;
+
+/* Creates it when there is none. ERR_VERSION, ERR_IO, ERR_CORRUPT; logged. */
+MUST enum err accounts_open(const char *path, struct accounts **accounts_r);
+void accounts_close(struct accounts *);
+
+/* ERR_INVALID: not a name. name_r is what is stored and compared. */
+MUST enum err account_name_prepare(str name, struct buf *name_r);
+
+/* Functions that take a name prepare it. ERR_INVALID, ERR_NOTFOUND,
+ * ERR_EXISTS, ERR_IO, ERR_NOSPACE. On success the caller calls account_fini. */
+MUST enum err accounts_get(struct accounts *, str name, struct account *);
+MUST enum err accounts_get_id(struct accounts *, uint64_t id, struct account *);
+/* Sets id, created and changed, and name to its prepared form. */
+MUST enum err accounts_add(struct accounts *, struct account *);
+/* Everything but id, name and created. Sets changed. */
+MUST enum err accounts_update(struct accounts *, struct account *);
+MUST enum err accounts_remove(struct accounts *, str name, uint64_t *id_r);
+/* By name. Stops at the first error of fn, and returns it. */
+typedef enum err accounts_fn(const struct account *, void *arg);
+MUST enum err accounts_each(struct accounts *, accounts_fn *, void *arg);
+MUST enum err accounts_count(struct accounts *, uint64_t *count_r);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * confine: a role gives away what it does not need, before its first outside
+ * byte and before its first thread. In this order: limits on files and cores;
+ * into its own directory (and, as root, a root of its own there); its own user
+ * and group; no_new_privs; Landlock (files under its directory only, no TCP
+ * connections or ports, no signals or abstract sockets beyond itself, as far
+ * as the kernel can); a seccomp allow list.
+ *
+ * After confine_enter() a role names files relative to its directory: "db",
+ * not the configured path. Sockets, secrets and memory come from the master as
+ * descriptors and bytes. Nothing else can be opened: what a library reads at
+ * start (OpenSSL's configuration, time zones) is read by confine_enter first.
+ *
+ * A system call that is merely unknown fails with EPERM (ENOSYS where glibc
+ * then falls back). One that only an intruder would make (execve, ptrace, a
+ * new socket, another process, mount, …) ends the process, and the kernel
+ * logs it. Builds with sanitizers keep that second list alone.
+ */
+#ifndef SERVER_CONFINE_H
+#define SERVER_CONFINE_H
+
+#include "base/str.h"
+
+#include <sys/types.h>
+
+enum role_kind {
+	ROLE_FRONT, /* nothing but the descriptors it was given */
+	ROLE_AUTH,  /* files in its directory */
+	ROLE_MAIL,  /* files in its directory */
+	ROLE_KINDS,
+};
+
+/* "front", "auth", "mail" */
+const char *role_kind_name(enum role_kind);
+
+struct confine_plan {
+	enum role_kind kind;
+	int dir;   /* its directory, opened; stays the caller's */
+	uid_t uid; /* what to become; looked at only when root */
+	gid_t gid;
+	bool quiet; /* do not log what the kernel lacks (a restart) */
+};
+
+/* The error is logged. The process must then end: it may be half confined.
+ * Keeps open descriptors, changes the working directory. */
+MUST enum err confine_enter(const struct confine_plan *);
+
+/*
+ * What a confined role of this kind can still do, tried out in child
+ * processes, one forbidden or needed thing each. Returns the number of rows
+ * and sets *rows_r (static storage). `dir` as in the plan, with a file
+ * "inside" to be read and, next to it in the parent directory, "outside".
+ */
+struct confine_attempt {
+	const char *what;	  /* "execve", "open a file outside", … */
+	bool allowed[ROLE_KINDS]; /* what should be */
+	/* What was: 'y' it worked, 'n' refused, 'k' killed, '?' the test itself
+	 * failed. */
+	char result[ROLE_KINDS];
+};
+size_t confine_selftest(int dir, uid_t, gid_t, struct confine_attempt **rows_r);
+
+#endif
