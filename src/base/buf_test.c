@@ -49,8 +49,8 @@ static void test_binary_round_trip(void **unused)
 
 static void test_varint_too_long_is_refused(void **unused)
 {
-	struct cursor c = cursor_of(
-		STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"));
+	struct cursor c =
+		cursor_of(STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"));
 
 	(void)unused;
 	cursor_varint(&c);

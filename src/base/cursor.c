@@ -69,8 +69,9 @@ str cursor_take(struct cursor *c, size_t n)
 
 str cursor_until(struct cursor *c, char byte)
 {
-	return cursor_take(c,
-		c->err ? 0 : str_find_byte(str_of(c->at, cursor_left(c)), byte));
+	return cursor_take(
+		c, c->err ? 0
+			  : str_find_byte(str_of(c->at, cursor_left(c)), byte));
 }
 
 str cursor_rest(struct cursor *c)

@@ -164,8 +164,7 @@ static str timestamp(char *room, size_t size)
 
 	gmtime_r(&seconds, &tm);
 	n = strftime(room, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	n += (size_t)snprintf(
-		room + n, size - n, ".%03dZ", (int)(now % 1000));
+	n += (size_t)snprintf(room + n, size - n, ".%03dZ", (int)(now % 1000));
 	return str_of(room, n);
 }
 

@@ -45,8 +45,8 @@ static void test_numbers(void **unused)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		uint64_t value = 0;
 
-		assert_int_equal(str_to_u64(str_c(rows[i].text), rows[i].max,
-					 &value),
+		assert_int_equal(
+			str_to_u64(str_c(rows[i].text), rows[i].max, &value),
 			rows[i].expected);
 		assert_true(value == rows[i].value);
 	}

@@ -295,7 +295,8 @@ enum err uidset_decode(struct uidset *set, str bytes)
 		if (!cursor_ok(&c) || gap == 0 || gap > UINT32_MAX ||
 			length > UINT32_MAX || from + length > UINT32_MAX)
 			return ERR_CORRUPT;
-		uidset_add_range(set, (uint32_t)from, (uint32_t)(from + length));
+		uidset_add_range(
+			set, (uint32_t)from, (uint32_t)(from + length));
 		last = from + length;
 	}
 	return OK;

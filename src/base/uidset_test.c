@@ -87,10 +87,10 @@ static void test_encoding_round_trip_and_damage(void **unused)
 	assert_ok(uidset_decode(&b, buf_str(&bytes)));
 	assert_true(uidset_eq(&a, &b));
 	for (size_t i = 0; i < COUNT_OF(damaged); i++)
-		assert_int_equal(uidset_decode(&b,
-					 str_of(damaged[i],
-						 i == 2 ? 2
-							: strlen(damaged[i]))),
+		assert_int_equal(
+			uidset_decode(
+				&b, str_of(damaged[i],
+					    i == 2 ? 2 : strlen(damaged[i]))),
 			ERR_CORRUPT);
 	buf_fini(&bytes);
 	uidset_fini(&a);
