@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command: what a client asked, as a tree. imap_parse() makes it, the executor
+ * reads it, imap_print_command() writes it back.
+ *
+ * A command is a row in the one command table (command_table.c): its name, the
+ * function that reads its arguments, where it is valid, what it may do. Adding
+ * a command is a verb here, a row there, an argument function in parse_*.c,
+ * a function in print.c, and its executor.
+ *
+ * All memory is the arena's or the parsed text's: the tree lives as long as
+ * both. Strings are bytes as the client meant them: without quotes, escapes and
+ * literal headers. A list in the order of the command is a chain by `next`.
+ */
+#ifndef WIRE_IMAP_COMMAND_H
+#define WIRE_IMAP_COMMAND_H
+
+#include "message/date.h"
+#include "message/flags.h"
+#include "message/search_tree.h"
+#include "message/seqset.h"
+
+enum imap_verb {
+	IMAP_UNKNOWN,
+	/* any state */
+	IMAP_CAPABILITY,
+	IMAP_NOOP,
+	IMAP_LOGOUT,
+	IMAP_ID,
+	/* not authenticated */
+	IMAP_STARTTLS,
+	IMAP_AUTHENTICATE,
+	IMAP_LOGIN,
+	/* authenticated */
+	IMAP_ENABLE,
+	IMAP_SELECT,
+	IMAP_EXAMINE,
+	IMAP_CREATE,
+	IMAP_DELETE,
+	IMAP_RENAME,
+	IMAP_SUBSCRIBE,
+	IMAP_UNSUBSCRIBE,
+	IMAP_LIST,
+	IMAP_LSUB,
+	IMAP_NAMESPACE,
+	IMAP_STATUS,
+	IMAP_APPEND,
+	IMAP_IDLE,
+	/* selected */
+	IMAP_CHECK,
+	IMAP_CLOSE,
+	IMAP_UNSELECT,
+	IMAP_EXPUNGE,
+	IMAP_SEARCH,
+	IMAP_FETCH,
+	IMAP_STORE,
+	IMAP_COPY,
+	IMAP_MOVE,
+	IMAP_VERB_COUNT
+};
+
+/* RFC 9051 section 3. */
+enum imap_state {
+	IMAP_NOT_AUTHENTICATED = 1 << 0,
+	IMAP_AUTHENTICATED = 1 << 1,
+	IMAP_SELECTED = 1 << 2,
+	IMAP_LOGGED_OUT = 1 << 3,
+	IMAP_ANY_STATE = 0xf,
+};
+
+enum imap_command_flag {
+	/* "UID name" exists. */
+	IMAP_HAS_UID = 1 << 0,
+	/* Only "UID name" takes arguments (EXPUNGE). */
+	IMAP_UID_ARGUMENTS_ONLY = 1 << 1,
+	/* Untagged EXPUNGE may be sent while it runs (RFC 9051 section 7.5.1);
+	 * all UID forms may, see imap_may_expunge. */
+	IMAP_MAY_EXPUNGE = 1 << 2,
+	/* Takes the name of a mailbox. */
+	IMAP_TAKES_MAILBOX = 1 << 3,
+	/* Changes mail or mailboxes. */
+	IMAP_CHANGES = 1 << 4,
+	/* Of IMAP4rev1 only. */
+	IMAP_OBSOLETE = 1 << 5,
+	/* More lines follow, without a tag: imap_framer_set_line_mode. */
+	IMAP_CONVERSES = 1 << 6,
+	/* Holds a secret: not for logs. */
+	IMAP_SECRET = 1 << 7,
+};
+
+struct imap_parser;
+struct imap_command;
+
+struct imap_command_row {
+	str name; /* "FETCH" */
+	enum imap_verb verb;
+	/* Reads what follows the name, from the SP before the first argument
+	 * on; the caller checks that nothing is left. NULL: nothing. */
+	void (*arguments)(struct imap_parser *, struct imap_command *);
+	unsigned states;	/* enum imap_state */
+	unsigned flags;		/* enum imap_command_flag */
+	const char *capability; /* that announces it; NULL: of IMAP4rev1 */
+};
+
+extern const struct imap_command_row imap_command_table[IMAP_VERB_COUNT];
+
+/* The row of IMAP_UNKNOWN has an empty name and is valid nowhere. */
+static inline const struct imap_command_row *imap_command_row(enum imap_verb v)
+{
+	return &imap_command_table[v];
+}
+
+/* In any case; the row of IMAP_UNKNOWN when there is none. */
+const struct imap_command_row *imap_command_find(str name);
+
+/* The name of a mailbox in a command. */
+struct imap_mailbox {
+	str raw; /* as sent */
+	/* Canonical (message/mailbox_name.h): decoded by the dialect, NFC,
+	 * INBOX in capitals. Absent when no mailbox can have that name;
+	 * `err` says why then: ERR_INVALID, ERR_TOOBIG. */
+	str name;
+	enum err err;
+};
+
+struct imap_atom {
+	struct imap_atom *next;
+	str text;
+};
+
+/* tagged-ext-val, option-value (RFC 4466, RFC 5258): one astring, number or
+ * set, or a list in parentheses. */
+struct imap_value {
+	struct imap_value *next;
+	bool is_list;
+	str text;		  /* !is_list */
+	struct imap_value *first; /* is_list: NULL when empty */
+};
+
+/* A parameter or modifier that extensions define: name, and perhaps value. */
+struct imap_param {
+	struct imap_param *next;
+	str name;
+	struct imap_value *value; /* NULL: none */
+};
+
+/* By name, in any case; NULL when it is not there. */
+const struct imap_param *imap_param_find(const struct imap_param *, str name);
+
+struct imap_authenticate {
+	str mechanism;
+	/* Absent: none was given; still base64, "=" stands for empty
+	 * (RFC 4959). */
+	str initial;
+};
+
+struct imap_login {
+	str user;
+	str password;
+};
+
+struct imap_id {
+	struct imap_id *next;
+	str field;
+	str value; /* absent: NIL */
+};
+
+/* SELECT, EXAMINE (params: RFC 4466 select-params), DELETE, SUBSCRIBE,
+ * UNSUBSCRIBE. */
+struct imap_select {
+	struct imap_mailbox mailbox;
+	struct imap_param *params;
+};
+
+/* RFC 6154; also what LIST shows. */
+enum imap_special_use {
+	IMAP_USE_ALL = 1 << 0,
+	IMAP_USE_ARCHIVE = 1 << 1,
+	IMAP_USE_DRAFTS = 1 << 2,
+	IMAP_USE_FLAGGED = 1 << 3,
+	IMAP_USE_JUNK = 1 << 4,
+	IMAP_USE_SENT = 1 << 5,
+	IMAP_USE_TRASH = 1 << 6,
+	/* In a CREATE: one that is not known. NO [USEATTR]. */
+	IMAP_USE_UNKNOWN = 1 << 7,
+};
+
+/* "\Drafts" of IMAP_USE_DRAFTS, and back (any case); absent, 0 when there is
+ * none. */
+str imap_special_use_name(unsigned bit);
+unsigned imap_special_use_bit(str name);
+
+struct imap_create {
+	struct imap_mailbox mailbox;
+	unsigned use;		   /* enum imap_special_use */
+	struct imap_param *params; /* all but USE */
+};
+
+struct imap_rename {
+	struct imap_mailbox from;
+	struct imap_mailbox to;
+};
+
+enum imap_status_item {
+	IMAP_STATUS_MESSAGES = 1 << 0,
+	IMAP_STATUS_RECENT = 1 << 1,
+	IMAP_STATUS_UIDNEXT = 1 << 2,
+	IMAP_STATUS_UIDVALIDITY = 1 << 3,
+	IMAP_STATUS_UNSEEN = 1 << 4,
+	IMAP_STATUS_DELETED = 1 << 5,
+	IMAP_STATUS_SIZE = 1 << 6,
+};
+
+struct imap_status {
+	struct imap_mailbox mailbox;
+	unsigned items; /* enum imap_status_item */
+};
+
+enum imap_list_select {
+	IMAP_LIST_SUBSCRIBED = 1 << 0,
+	IMAP_LIST_REMOTE = 1 << 1,
+	IMAP_LIST_RECURSIVEMATCH = 1 << 2,
+	IMAP_LIST_SPECIAL_USE = 1 << 3,
+};
+
+enum imap_list_return {
+	IMAP_RETURN_SUBSCRIBED = 1 << 0,
+	IMAP_RETURN_CHILDREN = 1 << 1,
+	IMAP_RETURN_SPECIAL_USE = 1 << 2,
+	IMAP_RETURN_STATUS = 1 << 3,
+};
+
+struct imap_pattern {
+	struct imap_pattern *next;
+	str raw;
+	/* reference + pattern, decoded and in NFC: for mailbox_name_matches.
+	 * Absent when nothing can match it. */
+	str pattern;
+};
+
+/* LIST and LSUB. */
+struct imap_list {
+	/* Any of RFC 5258's syntax was used: then "" asks for no hierarchy
+	 * delimiter, and so on. */
+	bool extended;
+	unsigned select;  /* enum imap_list_select */
+	unsigned returns; /* enum imap_list_return */
+	unsigned status;  /* enum imap_status_item */
+	str reference;	  /* as sent */
+	struct imap_pattern *patterns;
+};
+
+struct imap_append {
+	struct imap_mailbox mailbox;
+	struct flag_list flags;
+	bool has_date;
+	struct date date;
+	uint64_t size; /* of the message that follows */
+	bool sync;     /* as in struct imap_frame */
+	bool binary;
+};
+
+enum imap_search_return {
+	IMAP_SEARCH_MIN = 1 << 0,
+	IMAP_SEARCH_MAX = 1 << 1,
+	IMAP_SEARCH_ALL = 1 << 2,
+	IMAP_SEARCH_COUNT = 1 << 3,
+	IMAP_SEARCH_SAVE = 1 << 4,
+};
+
+struct imap_search {
+	/* RETURN was there: answer ESEARCH. "RETURN ()" is ALL already. */
+	bool extended;
+	unsigned returns;	   /* enum imap_search_return */
+	str charset;		   /* absent: none */
+	struct search_node *where; /* an AND; strings in UTF-8 */
+};
+
+enum imap_fetch_item {
+	IMAP_FETCH_FLAGS = 1 << 0,
+	IMAP_FETCH_INTERNALDATE = 1 << 1,
+	IMAP_FETCH_SIZE = 1 << 2, /* RFC822.SIZE */
+	IMAP_FETCH_ENVELOPE = 1 << 3,
+	IMAP_FETCH_BODY = 1 << 4, /* without section: short structure */
+	IMAP_FETCH_BODYSTRUCTURE = 1 << 5,
+	IMAP_FETCH_UID = 1 << 6,
+};
+
+/* What the client called it: the answer says the same. */
+enum imap_section_name {
+	IMAP_SECTION_BODY,	    /* BODY[...], BODY.PEEK[...] */
+	IMAP_SECTION_BINARY,	    /* BINARY[...], BINARY.PEEK[...] */
+	IMAP_SECTION_BINARY_SIZE,   /* BINARY.SIZE[...] */
+	IMAP_SECTION_RFC822,	    /* as BODY[] */
+	IMAP_SECTION_RFC822_HEADER, /* as BODY.PEEK[HEADER] */
+	IMAP_SECTION_RFC822_TEXT,   /* as BODY[TEXT] */
+};
+
+enum imap_section_text {
+	IMAP_TEXT_ALL, /* nothing named: the part's body, or the message */
+	IMAP_TEXT_HEADER,
+	IMAP_TEXT_FIELDS,
+	IMAP_TEXT_FIELDS_NOT,
+	IMAP_TEXT_TEXT,
+	IMAP_TEXT_MIME,
+};
+
+#define IMAP_PART_DEPTH_MAX 128
+
+struct imap_section {
+	struct imap_section *next;
+	enum imap_section_name name;
+	bool peek;	/* \Seen stays as it is; also of RFC822.HEADER and
+			   BINARY.SIZE */
+	uint32_t *part; /* 1.2.3: {1, 2, 3} */
+	size_t part_n;
+	enum imap_section_text text;
+	str *fields; /* FIELDS, FIELDS_NOT */
+	size_t fields_n;
+	bool partial;
+	uint64_t from; /* first byte, from 0 */
+	uint64_t length;
+};
+
+struct imap_fetch {
+	struct seqset set;
+	unsigned items; /* enum imap_fetch_item; of macros too. UID FETCH: the
+			   executor adds UID */
+	struct imap_section *sections;
+	struct imap_param *modifiers;
+};
+
+enum imap_store_op {
+	IMAP_STORE_SET,
+	IMAP_STORE_ADD,
+	IMAP_STORE_REMOVE,
+};
+
+struct imap_store {
+	struct seqset set;
+	struct imap_param *modifiers;
+	enum imap_store_op op;
+	bool silent;
+	struct flag_list flags;
+};
+
+/* COPY and MOVE. */
+struct imap_copy {
+	struct seqset set;
+	struct imap_mailbox mailbox;
+};
+
+struct imap_command {
+	str tag; /* absent: none could be read */
+	enum imap_verb verb;
+	bool uid;
+	/* When imap_parse() failed: what was expected, and at which byte. */
+	const char *expected;
+	size_t at;
+	union {
+		struct imap_authenticate authenticate;
+		struct imap_login login;
+		struct imap_id *id;	  /* ID; NULL: NIL */
+		struct imap_atom *enable; /* capabilities */
+		/* SELECT EXAMINE DELETE SUBSCRIBE UNSUBSCRIBE */
+		struct imap_select select;
+		struct imap_create create;
+		struct imap_rename rename;
+		struct imap_list list; /* LIST LSUB */
+		struct imap_status status;
+		struct imap_append append;
+		struct seqset expunge; /* UID EXPUNGE */
+		struct imap_search search;
+		struct imap_fetch fetch;
+		struct imap_store store;
+		struct imap_copy copy; /* COPY MOVE */
+	};
+};
+
+/* May untagged EXPUNGE be sent while it runs? */
+static inline bool imap_may_expunge(const struct imap_command *c)
+{
+	return c->uid || (imap_command_row(c->verb)->flags & IMAP_MAY_EXPUNGE);
+}
+
+#endif
