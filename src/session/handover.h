@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handover: how a client goes from front to mail after login: an IPC_HANDOVER
+ * message with one descriptor. Without TLS that is the client's TCP socket,
+ * which front forgets; with TLS one end of a stream socket pair, whose other
+ * end front pumps through TLS. Mail redeems the ticket (ticket.h) and then
+ * answers the login command itself: "<tag> OK [CAPABILITY …] Logged in", or
+ * "<tag> NO [UNAVAILABLE] …" and the end. Closing the descriptor ends the
+ * connection in both cases; what was written before is delivered.
+ *
+ * Payload, version 1; "sized" is a varint length and the bytes:
+ *
+ *	varint	version
+ *	sized	protocol, "imap"
+ *	sized	ticket
+ *	sized	tag of the login command
+ *	sized	session id, for logs
+ *	sized	remote address and port
+ *	sized	local address and port
+ *	varint	peer key (net/address.h)
+ *	sized	TLS version, "TLSv1.3", or nothing
+ *	sized	TLS cipher, or nothing
+ *	sized	bytes that the client sent after the login command
+ *	varint	count of ID fields, then of each: the name, sized; a varint, 0
+ *		for NIL or 1; the value, sized (empty for NIL)
+ */
+#ifndef SESSION_HANDOVER_H
+#define SESSION_HANDOVER_H
+
+#include "base/buf.h"
+
+/* RFC 2971 section 3.3: no more than 30 field-value pairs. */
+#define HANDOVER_ID_MAX 30
+#define HANDOVER_TAG_MAX 256
+#define HANDOVER_LEFTOVER_MAX (64 * 1024)
+
+struct handover_field {
+	str name;
+	str value; /* p == NULL: NIL */
+};
+
+struct handover {
+	str protocol;
+	str ticket;
+	str tag;     /* may be empty: protocols without tags */
+	str session; /* printable ASCII, at most 32 bytes */
+	str remote;  /* "192.0.2.1:40312" */
+	str local;
+	uint64_t peer_key;
+	str tls_version; /* empty: no TLS; then mail counts the connection */
+	str tls_cipher;
+	str leftover; /* to be read before the descriptor */
+	/* What the client told by ID before login; untrusted, for logs. */
+	size_t id_count;
+	struct handover_field id[HANDOVER_ID_MAX];
+};
+
+/* Appends the payload. */
+void handover_encode(const struct handover *, struct buf *out);
+/* The strs of *handover_r point into payload. ERR_INVALID for anything that
+ * is malformed, too long or too many; ERR_VERSION. */
+MUST enum err handover_decode(str payload, struct handover *handover_r);
+
+#endif
