@@ -26,8 +26,15 @@
  * ERR_VERSION (open), ERR_INUSE (open: another process has it), ERR_CONFLICT
  * (given up after many tries), and whatever the function returned.
  *
- * Keys are 1..1024 bytes, ordered by memcmp, a prefix first. Values are
- * 0..64 MiB. All blocking is disk I/O.
+ * Writing together means that a write function may run in another thread than
+ * its caller's (which waits meanwhile): it uses no thread-locals, takes no
+ * lock that its caller holds, waits for no other writer, and never calls
+ * store_write itself. Readers never wait for writers.
+ *
+ * Keys are 1..1024 bytes, ordered by memcmp, a prefix first; those that begin
+ * with a zero byte are the store's own, and scans pass over them. Values are
+ * 0..64 MiB. Other keys and values give ERR_INVALID or ERR_TOOBIG. All
+ * blocking is disk I/O.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -86,8 +93,8 @@ struct store_stats {
 	uint64_t writes;  /* store_write calls that returned OK */
 	uint64_t syncs;
 	uint64_t gets;
-	uint64_t scans; /* iterators opened */
-	uint64_t scanned; /* entries that iterators returned */
+	uint64_t scans;		/* iterators opened */
+	uint64_t scanned;	/* entries that iterators returned */
 	uint64_t bytes_on_disk; /* 0 when the engine cannot tell */
 };
 void store_stats(struct store *, struct store_stats *stats_r);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine: what an engine of the store provides, private to this folder.
+ *
+ * store.c checks arguments, counts, and dispatches. Embedded engines (memory,
+ * RocksDB) provide the batch functions and take combine_write as their
+ * `write`; an engine with transactions of its own, or a wrapper, provides
+ * `write` alone. Engines embed the structs below as their first member.
+ */
+#ifndef STORE_ENGINE_H
+#define STORE_ENGINE_H
+
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct store_ops {
+	/* Frees the store too. */
+	void (*close)(struct store *);
+
+	/* Reading; also within a write. value_r NULL: only whether it is
+	 * there; else empty. */
+	struct store_txn *(*begin_read)(struct store *);
+	void (*end_read)(struct store_txn *);
+	enum err (*get)(struct store_txn *, str key, struct buf *value_r);
+	struct store_iter *(*scan)(
+		struct store_txn *, str from, str to, bool back);
+	bool (*iter_next)(struct store_iter *, str *key_r, str *value_r);
+	enum err (*iter_end)(struct store_iter *);
+
+	void (*put)(struct store_txn *, str key, str value);
+	void (*delete)(struct store_txn *, str key);
+	enum err (*write)(struct store *, str scope, store_write_fn *,
+		void *arg, bool lazy);
+
+	/* For combine_write: a batch that many functions write one after
+	 * another. rollback undoes what was written since the last savepoint;
+	 * commit and abort free the batch. */
+	struct store_txn *(*begin_batch)(struct store *);
+	void (*savepoint)(struct store_txn *);
+	void (*rollback)(struct store_txn *);
+	enum err (*commit)(struct store_txn *, bool sync);
+	void (*abort)(struct store_txn *);
+	/* Everything committed so far becomes durable. */
+	enum err (*sync)(struct store *);
+
+	/* May be NULL. Adds to, or replaces, what store.c counted. */
+	void (*stats)(struct store *, struct store_stats *stats_r);
+	/* May be NULL. For tests: what a power cut would lose is lost. */
+	void (*crash)(struct store *);
+};
+
+#define COMBINE_STRIPES 64
+
+struct combine_stripe {
+	pthread_mutex_t lock;
+	struct combine_queue *queues; /* of the scopes being written now */
+};
+
+struct store {
+	const struct store_ops *ops;
+	struct {
+		_Atomic uint64_t commits, writes, syncs;
+		_Atomic uint64_t gets, scans, scanned;
+	} counts;
+	/* combine.c's */
+	struct combine_stripe stripes[COMBINE_STRIPES];
+	_Atomic uint64_t waiting; /* writers not yet begun */
+	_Atomic uint64_t lazy;	  /* lazy commits so far */
+	_Atomic uint64_t synced;  /* how many of them are known durable */
+};
+
+struct store_txn {
+	struct store *store;
+	bool writing;
+	enum err err;	  /* of a write: sticks until it ends */
+	unsigned iters;	  /* open now */
+	uint64_t written; /* bytes of keys and values */
+};
+
+struct store_iter {
+	struct store_txn *txn;
+	uint64_t scanned;
+};
+
+void store_init(struct store *, const struct store_ops *);
+void store_fini(struct store *);
+void store_txn_init(struct store_txn *, struct store *, bool writing);
+
+/* The calling thread's transactions; store_assert_idle wants none. */
+void store_txn_opened(void);
+void store_txn_closed(void);
+
+MUST enum err combine_write(
+	struct store *, str scope, store_write_fn *, void *arg, bool lazy);
+
+/*
+ * The store's format, as a record under a key of the reserved range. Writes
+ * it into an empty store; ERR_VERSION when a newer Culver wrote it,
+ * ERR_CORRUPT when there is data but no such record. Engines call it at open.
+ */
+#define STORE_FORMAT 1
+MUST enum err format_check(struct store *, const char *where);
+
+#endif

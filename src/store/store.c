@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+#include "store/engine.h"
+#include "base/alloc.h"
+
+#include <assert.h>
+
+#define VALUE_MAX ((size_t)64 << 20)
+
+/* Keys below this are the store's own. */
+static const str first_key = STR_LIT("\x01");
+
+static _Thread_local unsigned open_txns;
+
+#define COUNT(store, what, n)                                                  \
+	atomic_fetch_add_explicit(                                             \
+		&(store)->counts.what, (n), memory_order_relaxed)
+#define COUNTED(store, what)                                                   \
+	atomic_load_explicit(&(store)->counts.what, memory_order_relaxed)
+
+void store_init(struct store *s, const struct store_ops *ops)
+{
+	s->ops = ops;
+	for (size_t i = 0; i < COUNT_OF(s->stripes); i++)
+		pthread_mutex_init(&s->stripes[i].lock, NULL);
+}
+
+void store_fini(struct store *s)
+{
+	for (size_t i = 0; i < COUNT_OF(s->stripes); i++) {
+		assert(!s->stripes[i].queues);
+		pthread_mutex_destroy(&s->stripes[i].lock);
+	}
+}
+
+void store_close(struct store *s)
+{
+	if (s)
+		s->ops->close(s);
+}
+
+void store_txn_init(struct store_txn *t, struct store *s, bool writing)
+{
+	*t = (struct store_txn){.store = s, .writing = writing};
+}
+
+void store_txn_opened(void)
+{
+	open_txns++;
+}
+
+void store_txn_closed(void)
+{
+	assert(open_txns > 0);
+	open_txns--;
+}
+
+void store_assert_idle(void)
+{
+	assert(open_txns == 0);
+}
+
+struct store_txn *store_begin_read(struct store *s)
+{
+	store_txn_opened();
+	return s->ops->begin_read(s);
+}
+
+void store_end_read(struct store_txn *t)
+{
+	if (!t)
+		return;
+	assert(!t->writing && t->iters == 0);
+	t->store->ops->end_read(t);
+	store_txn_closed();
+}
+
+static enum err stick(struct store_txn *t, enum err err)
+{
+	if (t->writing && err && err != ERR_NOTFOUND && !t->err)
+		t->err = err;
+	return err;
+}
+
+static enum err check_key(str key)
+{
+	if (key.n == 0 || key.p[0] == 0)
+		return ERR_INVALID;
+	return key.n > STORE_KEY_MAX ? ERR_TOOBIG : OK;
+}
+
+static enum err get(struct store_txn *t, str key, struct buf *value_r)
+{
+	enum err err = check_key(key);
+
+	COUNT(t->store, gets, 1);
+	if (!err)
+		err = t->store->ops->get(t, key, value_r);
+	return stick(t, err);
+}
+
+enum err store_get(struct store_txn *t, str key, struct buf *value_r)
+{
+	buf_reset(value_r);
+	return get(t, key, value_r);
+}
+
+enum err store_has(struct store_txn *t, str key)
+{
+	return get(t, key, NULL);
+}
+
+static struct store_iter *scan(struct store_txn *t, str from, str to, bool back)
+{
+	struct store_iter *it;
+
+	COUNT(t->store, scans, 1);
+	t->iters++;
+	if (str_cmp(from, first_key) < 0)
+		from = first_key;
+	it = t->store->ops->scan(t, from, to, back);
+	it->txn = t;
+	it->scanned = 0;
+	return it;
+}
+
+struct store_iter *store_scan(struct store_txn *t, str from, str to)
+{
+	return scan(t, from, to, false);
+}
+
+struct store_iter *store_scan_back(struct store_txn *t, str from, str to)
+{
+	return scan(t, from, to, true);
+}
+
+bool store_iter_next(struct store_iter *it, str *key_r, str *value_r)
+{
+	bool more = it->txn->store->ops->iter_next(it, key_r, value_r);
+
+	it->scanned += more;
+	return more;
+}
+
+enum err store_iter_end(struct store_iter *it)
+{
+	struct store_txn *t = it->txn;
+
+	COUNT(t->store, scanned, it->scanned);
+	t->iters--;
+	return stick(t, t->store->ops->iter_end(it));
+}
+
+static enum err write(
+	struct store *s, str scope, store_write_fn *fn, void *arg, bool lazy)
+{
+	enum err err = s->ops->write(s, scope, fn, arg, lazy);
+
+	if (!err)
+		COUNT(s, writes, 1);
+	return err;
+}
+
+enum err store_write(struct store *s, str scope, store_write_fn *fn, void *arg)
+{
+	return write(s, scope, fn, arg, false);
+}
+
+enum err store_write_lazy(
+	struct store *s, str scope, store_write_fn *fn, void *arg)
+{
+	return write(s, scope, fn, arg, true);
+}
+
+void store_put(struct store_txn *t, str key, str value)
+{
+	enum err err = check_key(key);
+
+	assert(t->writing);
+	if (!err && value.n > VALUE_MAX)
+		err = ERR_TOOBIG;
+	if (stick(t, err) || t->err)
+		return;
+	t->written += key.n + value.n;
+	t->store->ops->put(t, key, value);
+}
+
+void store_delete(struct store_txn *t, str key)
+{
+	assert(t->writing);
+	if (stick(t, check_key(key)) || t->err)
+		return;
+	t->written += key.n;
+	t->store->ops->delete (t, key);
+}
+
+/* The iterator lives on while its keys are deleted behind it. */
+void store_delete_range(struct store_txn *t, str from, str to)
+{
+	struct store_iter *it = store_scan(t, from, to);
+	struct buf key = BUF_UNBOUNDED;
+	str k, v;
+
+	while (!t->err && store_iter_next(it, &k, &v)) {
+		buf_reset(&key);
+		buf_add(&key, k);
+		store_delete(t, buf_str(&key));
+	}
+	buf_fini(&key);
+	(void)!store_iter_end(it); /* sticks */
+}
+
+void store_stats(struct store *s, struct store_stats *stats_r)
+{
+	*stats_r = (struct store_stats){
+		.commits = COUNTED(s, commits),
+		.writes = COUNTED(s, writes),
+		.syncs = COUNTED(s, syncs),
+		.gets = COUNTED(s, gets),
+		.scans = COUNTED(s, scans),
+		.scanned = COUNTED(s, scanned),
+	};
+	if (s->ops->stats)
+		s->ops->stats(s, stats_r);
+}
