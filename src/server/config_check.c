@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/config_check.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A Unix socket's address has 108 bytes; file names under `state` need some. */
+#define STATE_BYTES_MAX 80
+
+struct check {
+	const struct config *config;
+	const struct config_place *places;
+	struct config_errors *errors;
+};
+
+/* name is a literal that names a row. */
+__attribute__((format(printf, 3, 4))) static void fail(
+	const struct check *c, const char *name, const char *format, ...)
+{
+	const struct setting *s = setting_find(str_c(name));
+	const struct config_place *place = &c->places[s - settings];
+	struct buf text = BUF_UNBOUNDED;
+	va_list args;
+
+	buf_addf(&text, "%s: ", name);
+	va_start(args, format);
+	buf_vaddf(&text, format, args);
+	va_end(args);
+	config_errors_add(c->errors, place->file, place->line, "%.*s",
+		STR_ARG(buf_str(&text)));
+	buf_fini(&text);
+}
+
+/* Every list of addresses, to compare each with each. */
+struct listener {
+	const struct setting *setting;
+	const struct address *address;
+};
+
+static void check_overlap(const struct check *c, const struct listener *one,
+	const struct listener *earlier)
+{
+	if (address_overlaps(one->address, earlier->address))
+		fail(c, one->setting->name,
+			"%s cannot be bound besides %s of %s; remove one of "
+			"them",
+			one->address->text, earlier->address->text,
+			earlier->setting->name);
+}
+
+#define LISTENERS_MAX 256
+
+static void check_listeners(const struct check *c)
+{
+	struct listener all[LISTENERS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < settings_count; i++) {
+		const struct addresses *list =
+			(const void *)((const char *)c->config +
+				       settings[i].offset);
+
+		if (settings[i].kind != SETTING_ADDRESSES)
+			continue;
+		if (list->count > LISTENERS_MAX - count) {
+			fail(c, settings[i].name,
+				"too many addresses; at most %d in all",
+				LISTENERS_MAX);
+			return;
+		}
+		for (size_t k = 0; k < list->count; k++) {
+			all[count] =
+				(struct listener){&settings[i], &list->list[k]};
+			for (size_t j = 0; j < count; j++)
+				check_overlap(c, &all[count], &all[j]);
+			count++;
+		}
+	}
+	if (!count)
+		fail(c, "listen.imap",
+			"nothing listens; write at least one address, as in "
+			"listen = { imap = [\"127.0.0.1:1143\"]; };");
+}
+
+static void check_tls_rules(const struct check *c)
+{
+	const struct config *config = c->config;
+	bool has_certificate = *config->tls_certificate != '\0';
+	bool has_key = *config->tls_key != '\0';
+
+	if (has_certificate && !has_key)
+		fail(c, "tls.key",
+			"missing; name the private key of tls.certificate");
+	if (has_key && !has_certificate)
+		fail(c, "tls.certificate",
+			"missing; name the certificate of tls.key");
+	if (has_certificate || has_key)
+		return;
+	if (config->listen_imaps.count)
+		fail(c, "tls.certificate",
+			"missing, and listen.imaps needs it; name a PEM file, "
+			"and its key as tls.key");
+	else if (config->listen_imap.count &&
+		 !config->login_plaintext_without_tls)
+		fail(c, "tls.certificate",
+			"missing, so that nobody could log in; name a PEM "
+			"file, and its key as tls.key");
+}
+
+static void check_ciphers(const struct check *c)
+{
+	SSL_CTX *ctx;
+
+	if (!*c->config->tls_ciphers)
+		return;
+	ctx = SSL_CTX_new(TLS_server_method());
+	if (ctx && SSL_CTX_set_cipher_list(ctx, c->config->tls_ciphers) != 1)
+		fail(c, "tls.ciphers",
+			"OpenSSL knows no cipher of \"%s\"; see `openssl "
+			"ciphers -v`",
+			c->config->tls_ciphers);
+	SSL_CTX_free(ctx);
+	ERR_clear_error();
+}
+
+void config_check_rules(const struct config *config,
+	const struct config_place *places, struct config_errors *errors)
+{
+	const struct check c = {config, places, errors};
+
+	if (!*config->state)
+		fail(&c, "state", "is empty; name a directory");
+	if (strlen(config->state) > STATE_BYTES_MAX)
+		fail(&c, "state",
+			"%s has more than %d bytes, too many for the sockets "
+			"in it; choose a shorter path",
+			config->state, STATE_BYTES_MAX);
+	if (!*config->log_destination)
+		fail(&c, "log.destination",
+			"is empty; write \"stderr\" or a file");
+	if (config->limits_command_memory < config->limits_line)
+		fail(&c, "limits.command_memory",
+			"is less than limits.line; raise it, or lower "
+			"limits.line");
+	check_listeners(&c);
+	check_tls_rules(&c);
+	check_ciphers(&c);
+}
+
+/* No terminal is asked for a passphrase. */
+static int refuse_passphrase(char *room, int size, int writing, void *asked)
+{
+	(void)room, (void)size, (void)writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
+/* NULL, and says why, when it cannot be read. */
+static FILE *open_pem(const struct check *c, const char *name, const char *path)
+{
+	FILE *f;
+	struct stat st;
+
+	if (!*path)
+		return NULL;
+	f = fopen(path, "re");
+	if (!f || fstat(fileno(f), &st) || S_ISDIR(st.st_mode)) {
+		fail(c, name, "cannot read %s: %s", path,
+			f ? "it is a directory" : strerror(errno));
+		if (f)
+			fclose(f);
+		return NULL;
+	}
+	return f;
+}
+
+static X509 *read_certificate(const struct check *c)
+{
+	const char *path = c->config->tls_certificate;
+	FILE *f = open_pem(c, "tls.certificate", path);
+	X509 *certificate = NULL;
+
+	if (!f)
+		return NULL;
+	certificate = PEM_read_X509(f, NULL, NULL, NULL);
+	if (!certificate)
+		fail(c, "tls.certificate",
+			"%s holds no certificate in PEM (-----BEGIN "
+			"CERTIFICATE-----)",
+			path);
+	fclose(f);
+	return certificate;
+}
+
+static EVP_PKEY *read_key(const struct check *c)
+{
+	const char *path = c->config->tls_key;
+	FILE *f = open_pem(c, "tls.key", path);
+	bool asked = false;
+	EVP_PKEY *key;
+
+	if (!f)
+		return NULL;
+	key = PEM_read_PrivateKey(f, NULL, refuse_passphrase, &asked);
+	if (!key && asked)
+		fail(c, "tls.key",
+			"%s is locked by a passphrase; remove it with "
+			"`openssl pkey`",
+			path);
+	else if (!key)
+		fail(c, "tls.key",
+			"%s holds no private key in PEM (-----BEGIN PRIVATE "
+			"KEY-----)",
+			path);
+	fclose(f);
+	return key;
+}
+
+static void check_tls_files(const struct check *c)
+{
+	X509 *certificate = read_certificate(c);
+	EVP_PKEY *key = read_key(c);
+
+	if (certificate && key && X509_check_private_key(certificate, key) != 1)
+		fail(c, "tls.key",
+			"%s is not the key of tls.certificate %s; name the "
+			"one that was made with it",
+			c->config->tls_key, c->config->tls_certificate);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+}
+
+static void check_user(
+	const struct check *c, const char *name, const char *user)
+{
+	uint64_t number;
+
+	if (!str_to_u64(str_c(user), UINT32_MAX - 1, &number)) {
+		if (number == 0)
+			fail(c, name, "is root; name an unprivileged user");
+		return;
+	}
+	errno = 0;
+	if (!getpwnam(user))
+		fail(c, name,
+			"there is no user \"%s\"; make it with `adduser "
+			"--system --group %s`",
+			user, user);
+	else if (getpwnam(user)->pw_uid == 0)
+		fail(c, name, "is root; name an unprivileged user");
+}
+
+void config_check_files(const struct config *config,
+	const struct config_place *places, struct config_errors *errors)
+{
+	const struct check c = {config, places, errors};
+	struct stat st;
+
+	check_tls_files(&c);
+	if (stat(config->state, &st) == 0 && !S_ISDIR(st.st_mode))
+		fail(&c, "state", "%s is not a directory; name another",
+			config->state);
+	if (geteuid() != 0)
+		return;
+	check_user(&c, "users.front", config->users_front);
+	check_user(&c, "users.auth", config->users_auth);
+	check_user(&c, "users.mail", config->users_mail);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings: the one table of everything that can be configured. A row makes
+ * the field of struct config, the parser and checker of the value, what is
+ * sent to the roles, what a reload compares, the entry in culver.conf(5) and
+ * the line in the example file. To add a setting, add a row.
+ *
+ * Every value has one text form, used for defaults, messages and between
+ * processes: "true", "20000", "64mb", "30min", a word, a path, addresses
+ * separated by spaces.
+ *
+ *	S(field, name, kind, default, allowed, reload, example, help)
+ *
+ * field	in struct config
+ * name		full dotted name in the file
+ * kind		see enum setting_kind
+ * default	as text; relative paths are against the current directory
+ * allowed	numbers: "least..most"; words: "one|other", in the order of the
+ *		enum; paths: words that are not taken as a path; text: "" or
+ *		"nonempty"
+ * reload	1: SIGHUP applies it; 0: needs a restart
+ * example	value in the example file; "" shows the default, commented out
+ * help		one line, without a full stop
+ */
+#ifndef SERVER_SETTINGS_H
+#define SERVER_SETTINGS_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <sys/socket.h>
+
+/* clang-format off */
+#define SETTINGS_TABLE(S)                                                      \
+S(state, "state", PATH, "/var/lib/culver", "", 0, "/var/lib/culver",           \
+  "directory of the mail store, the accounts and the control socket")          \
+                                                                               \
+S(listen_imap, "listen.imap", ADDRESSES, "", "", 0, "0.0.0.0:143 [::]:143",    \
+  "addresses for IMAP, where clients begin TLS with STARTTLS")                 \
+S(listen_imaps, "listen.imaps", ADDRESSES, "", "", 0, "0.0.0.0:993 [::]:993",  \
+  "addresses for IMAP inside TLS")                                             \
+                                                                               \
+S(tls_certificate, "tls.certificate", PATH, "", "", 1,                         \
+  "/etc/culver/cert.pem",                                                      \
+  "certificate chain in PEM, the server's own certificate first")              \
+S(tls_key, "tls.key", PATH, "", "", 1, "/etc/culver/key.pem",                  \
+  "private key in PEM, without a passphrase")                                  \
+S(tls_minimum, "tls.minimum", ENUM, "1.2", "1.2|1.3", 1, "",                   \
+  "oldest TLS version that is accepted")                                       \
+S(tls_ciphers, "tls.ciphers", TEXT, "", "", 1, "",                             \
+  "cipher list for TLS 1.2 as in openssl-ciphers(1); empty: OpenSSL's own")    \
+                                                                               \
+S(login_plaintext_without_tls, "login.plaintext_without_tls", BOOL, "false",   \
+  "", 1, "",                                                                   \
+  "accept passwords over connections that are not encrypted")                  \
+                                                                               \
+S(log_level, "log.level", LEVEL, "info", LEVELS, 1, "",                        \
+  "least important lines that are logged")                                     \
+S(log_format, "log.format", ENUM, "logfmt", "logfmt|json", 1, "",              \
+  "form of a log line")                                                        \
+S(log_destination, "log.destination", PATH, "stderr", "stderr", 1, "",         \
+  "\"stderr\", or a file that lines are appended to")                          \
+S(log_imap, "log.imap", TOPIC, "default", TOPIC_LEVELS, 1, "",                 \
+  "level of IMAP sessions; default: as log.level")                             \
+S(log_auth, "log.auth", TOPIC, "default", TOPIC_LEVELS, 1, "",                 \
+  "level of logins and credentials; default: as log.level")                    \
+S(log_store, "log.store", TOPIC, "default", TOPIC_LEVELS, 1, "",               \
+  "level of the mail store; default: as log.level")                            \
+S(log_net, "log.net", TOPIC, "default", TOPIC_LEVELS, 1, "",                   \
+  "level of connections; default: as log.level")                               \
+S(log_tls, "log.tls", TOPIC, "default", TOPIC_LEVELS, 1, "",                   \
+  "level of TLS; default: as log.level")                                       \
+S(log_server, "log.server", TOPIC, "default", TOPIC_LEVELS, 1, "",             \
+  "level of processes and configuration; default: as log.level")               \
+S(log_control, "log.control", TOPIC, "default", TOPIC_LEVELS, 1, "",           \
+  "level of the control socket; default: as log.level")                        \
+                                                                               \
+S(limits_connections, "limits.connections", INT, "20000", "1..1000000", 1, "", \
+  "connections at a time, all protocols together")                             \
+S(limits_connections_per_address, "limits.connections_per_address", INT,       \
+  "100", "1..1000000", 1, "",                                                  \
+  "connections at a time from one address (IPv6: from one /64)")               \
+S(limits_connections_per_account, "limits.connections_per_account", INT,       \
+  "100", "1..1000000", 1, "",                                                  \
+  "sessions at a time of one account")                                         \
+S(limits_literal, "limits.literal", SIZE, "64mb", "64kb..2gb", 1, "",          \
+  "largest message that is accepted")                                          \
+S(limits_line, "limits.line", SIZE, "64kb", "8kb..16mb", 1, "",                \
+  "longest command line of a session")                                         \
+S(limits_command_memory, "limits.command_memory", SIZE, "4mb", "256kb..1gb",   \
+  1, "",                                                                       \
+  "memory that the words of one command may take")                             \
+S(limits_search_memory, "limits.search_memory", SIZE, "16mb", "1mb..4gb", 1,   \
+  "",                                                                          \
+  "memory that one search may take")                                           \
+S(limits_mailboxes_per_account, "limits.mailboxes_per_account", INT, "10000",  \
+  "16..1000000", 1, "",                                                        \
+  "mailboxes that one account may have")                                       \
+S(limits_keywords_per_mailbox, "limits.keywords_per_mailbox", INT, "256",      \
+  "32..4096", 1, "",                                                           \
+  "different keywords that the messages of one mailbox may carry")             \
+S(limits_login_failures, "limits.login_failures", INT, "5", "1..100", 1, "",   \
+  "failed logins after which a connection is closed")                          \
+S(limits_handshake_time, "limits.handshake_time", TIME, "30s", "1s..10min", 1, \
+  "",                                                                          \
+  "time for a TLS handshake")                                                  \
+S(limits_login_time, "limits.login_time", TIME, "2min", "5s..30min", 1, "",    \
+  "time from connecting to a successful login")                                \
+S(limits_autologout, "limits.autologout", TIME, "30min", "30min..7d", 1, "",   \
+  "silence after which a session is ended (RFC 9051: 30 minutes or more)")     \
+S(limits_stall_time, "limits.stall_time", TIME, "5min", "10s..1d", 1, "",      \
+  "time in which a client that is being answered must take some bytes")        \
+                                                                               \
+S(imap_literal_minus, "imap.literal_minus", BOOL, "false", "", 1, "",          \
+  "announce LITERAL- (RFC 7888) in place of LITERAL+")                         \
+S(imap_id_name, "imap.id_name", TEXT, "Culver", "", 1, "",                     \
+  "name that the ID command tells (RFC 2971); empty: none")                    \
+S(imap_id_version, "imap.id_version", BOOL, "false", "", 1, "",                \
+  "tell the version in the answer to ID too")                                  \
+                                                                               \
+S(store_engine, "store.engine", ENUM, "rocksdb", "rocksdb|memory", 0, "",      \
+  "where mail is kept; memory: nowhere, for tests")                            \
+S(store_cache, "store.cache", SIZE, "128mb", "8mb..1tb", 0, "",                \
+  "memory for what was read from the store")                                   \
+S(store_compression, "store.compression", ENUM, "lz4", "none|lz4|zstd", 0, "", \
+  "how mail is compressed in the store")                                       \
+                                                                               \
+S(users_front, "users.front", TEXT, "culver-front", "nonempty", 0, "",         \
+  "user (name or number) of the front role, when started as root")             \
+S(users_auth, "users.auth", TEXT, "culver-auth", "nonempty", 0, "",            \
+  "user of the auth role, when started as root")                               \
+S(users_mail, "users.mail", TEXT, "culver-mail", "nonempty", 0, "",            \
+  "user of the mail role, who owns the store, when started as root")           \
+                                                                               \
+S(workers_fronts, "workers.fronts", INT, "2", "1..64", 0, "",                  \
+  "front processes")                                                           \
+S(workers_mail_threads, "workers.mail_threads", INT, "8", "1..256", 0, "",     \
+  "threads of the mail role that execute commands")                            \
+S(workers_auth_threads, "workers.auth_threads", INT, "2", "1..64", 0, "",      \
+  "threads of the auth role that check passwords")
+/* clang-format on */
+
+#define LEVELS "error|warn|info|debug"
+#define TOPIC_LEVELS LEVELS "|default"
+
+enum setting_kind {
+	SETTING_BOOL,	   /* bool */
+	SETTING_INT,	   /* uint64_t */
+	SETTING_SIZE,	   /* uint64_t, bytes: "64mb"; b kb mb gb tb */
+	SETTING_TIME,	   /* uint64_t, milliseconds: "30min"; ms s min h d */
+	SETTING_TEXT,	   /* char *, owned, never NULL */
+	SETTING_PATH,	   /* char *, absolute once loaded, or "" */
+	SETTING_ADDRESSES, /* struct addresses */
+	SETTING_ENUM,	   /* unsigned: the index of the word */
+	SETTING_LEVEL,	   /* unsigned: enum log_level */
+	SETTING_TOPIC,	   /* unsigned: enum log_level, or LOG_TOPIC_DEFAULT */
+};
+
+/* The words of ENUM rows, in the order of their rows. */
+enum { TLS_MINIMUM_1_2, TLS_MINIMUM_1_3 };
+enum { STORE_ENGINE_ROCKSDB, STORE_ENGINE_MEMORY };
+enum { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4, STORE_COMPRESSION_ZSTD };
+/* log.format is an enum log_format. */
+#define LOG_TOPIC_DEFAULT (LOG_DEBUG + 1u)
+
+/* Where to listen. */
+struct address {
+	struct sockaddr_storage sock;
+	socklen_t size;
+	char text[56]; /* "127.0.0.1:1143", "[::1]:1143" */
+};
+
+struct addresses {
+	struct address *list; /* owned */
+	size_t count;
+};
+
+#define SETTING_TYPE_BOOL bool
+#define SETTING_TYPE_INT uint64_t
+#define SETTING_TYPE_SIZE uint64_t
+#define SETTING_TYPE_TIME uint64_t
+#define SETTING_TYPE_TEXT char *
+#define SETTING_TYPE_PATH char *
+#define SETTING_TYPE_ADDRESSES struct addresses
+#define SETTING_TYPE_ENUM unsigned
+#define SETTING_TYPE_LEVEL unsigned
+#define SETTING_TYPE_TOPIC unsigned
+
+/* config->limits_connections and so on. */
+struct config {
+#define S(field, name, kind, def, allowed, reload, example, help)              \
+	SETTING_TYPE_##kind field;
+	SETTINGS_TABLE(S)
+#undef S
+};
+
+struct setting {
+	const char *name;
+	enum setting_kind kind;
+	const char *def;
+	const char *allowed;
+	bool reload;
+	const char *example;
+	const char *help;
+	size_t offset; /* of the field in struct config */
+};
+
+extern const struct setting settings[];
+extern const size_t settings_count;
+
+/* NULL when there is none of that name. */
+const struct setting *setting_find(str name);
+/* The closest name by edit distance, for "did you mean"; NULL when none is
+ * near. Also finds the right name in the wrong group. */
+const struct setting *setting_suggest(str name);
+/* Edit distance, where a wrong group costs one. */
+size_t setting_name_distance(str wrong, str right);
+
+/* Reads the text form into *config, where the old value is freed. On
+ * ERR_INVALID or ERR_LIMIT nothing changes and `why` (may be NULL) says what is
+ * wrong and what to write instead. Paths are taken as they are. */
+MUST enum err setting_parse(const struct setting *, str text,
+	struct config *config, struct buf *why);
+/* Appends the text form. */
+void setting_print(const struct setting *, const struct config *, struct buf *);
+
+/* "127.0.0.1:1143", "[::1]:1143"; port 0 lets the kernel choose. */
+MUST enum err address_parse(str text, struct address *address_r);
+/* Both cannot be bound at a time: the same, or one is the wildcard of the
+ * other. Port 0 meets nothing. */
+bool address_overlaps(const struct address *, const struct address *);
+
+/* The body of culver.conf(5)'s SETTINGS section, in man(7) macros. */
+void settings_print_man(struct buf *);
+/* A file that can be used after adapting it. */
+void settings_print_example(struct buf *);
+
+#endif
