@@ -41,8 +41,6 @@ enum ipc_type {
 			   directory; varint uid, gid to become, then 1 for a
 			   restart */
 	IPC_STOP,	/* finish what runs, then exit 0 */
-	IPC_SHARED,	/* fd: shared memory; payload: sized "limits" or
-			   "scoreboard", varint the receiver's own index */
 	/* role -> master */
 	IPC_READY, /* confined, and serving */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * limits: how many connections there are, in total and per peer
- * (address_peer_key), counted over several processes without any message
+ * (endpoint_peer_key), counted over several processes without any message
  * between them: a mapping shared by all of them, made by master.
  *
  * Each process counts in a region of its own and adds up all regions to
@@ -19,9 +19,11 @@
 
 #include <stdint.h>
 
-/* Processes that count: fronts, and mail (for plain connections, which the
- * front forgets at hand-over). */
-#define LIMITS_REGIONS_MAX 64
+/* Who has which region: mail counts the plain connections, which the fronts
+ * forget at hand-over. */
+#define LIMITS_MAIL 0u
+#define LIMITS_FRONT(number) (1u + (unsigned)(number))
+#define LIMITS_REGIONS_MAX 128u
 
 struct limits;
 

@@ -17,7 +17,7 @@
  *	sized	session id, for logs
  *	sized	remote address and port
  *	sized	local address and port
- *	varint	peer key (net/address.h)
+ *	varint	peer key (net/endpoint.h)
  *	sized	TLS version, "TLSv1.3", or nothing
  *	sized	TLS cipher, or nothing
  *	sized	bytes that the client sent after the login command

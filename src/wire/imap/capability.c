@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/imap/capability.h"
+#include "base/alloc.h"
+
+/* When a row is announced: all that it names must be so. */
+enum condition {
+	BEFORE_LOGIN = 1 << 0,
+	AFTER_LOGIN = 1 << 1,
+	/* One of the two above is enough. */
+	ALWAYS = BEFORE_LOGIN | AFTER_LOGIN,
+	CAN_START_TLS = 1 << 2,
+	PASSWORD_ALLOWED = 1 << 3,
+	PASSWORD_REFUSED = 1 << 4,
+	LITERAL_PLUS = 1 << 5,
+	LITERAL_MINUS = 1 << 6,
+};
+
+/* Before login the list is short: it goes to everybody who connects. Clients
+ * that never ask again (Python's imaplib) look for ENABLE and IDLE in it. */
+static const struct {
+	const char *name;
+	unsigned when; /* enum condition */
+} table[] = {
+	{"IMAP4rev2", ALWAYS},		      /* RFC 9051 */
+	{"IMAP4rev1", ALWAYS},		      /* RFC 3501 */
+	{"LITERAL+", ALWAYS | LITERAL_PLUS},  /* RFC 7888 */
+	{"LITERAL-", ALWAYS | LITERAL_MINUS}, /* RFC 7888 */
+	{"SASL-IR", ALWAYS},		      /* RFC 4959 */
+	{"ID", ALWAYS},			      /* RFC 2971 */
+	{"ENABLE", ALWAYS},		      /* RFC 5161 */
+	{"IDLE", ALWAYS},		      /* RFC 2177 */
+	{"STARTTLS", BEFORE_LOGIN | CAN_START_TLS},
+	{"LOGINDISABLED", BEFORE_LOGIN | PASSWORD_REFUSED},
+	{"AUTH=PLAIN", BEFORE_LOGIN | PASSWORD_ALLOWED}, /* RFC 4616 */
+	{"NAMESPACE", AFTER_LOGIN},			 /* RFC 2342 */
+	{"CHILDREN", AFTER_LOGIN},			 /* RFC 3348 */
+	{"UNSELECT", AFTER_LOGIN},			 /* RFC 3691 */
+	{"UIDPLUS", AFTER_LOGIN},			 /* RFC 4315 */
+	{"ESEARCH", AFTER_LOGIN},			 /* RFC 4731 */
+	{"SEARCHRES", AFTER_LOGIN},			 /* RFC 5182 */
+	{"LIST-EXTENDED", AFTER_LOGIN},			 /* RFC 5258 */
+	{"LIST-STATUS", AFTER_LOGIN},			 /* RFC 5819 */
+	{"STATUS=SIZE", AFTER_LOGIN},			 /* RFC 8438 */
+	{"MOVE", AFTER_LOGIN},				 /* RFC 6851 */
+	{"BINARY", AFTER_LOGIN},			 /* RFC 3516 */
+	{"SPECIAL-USE", AFTER_LOGIN},			 /* RFC 6154 */
+	{"CREATE-SPECIAL-USE", AFTER_LOGIN},		 /* RFC 6154 */
+};
+
+static unsigned conditions_of(const struct imap_capability_view *view)
+{
+	unsigned so = view->authenticated ? AFTER_LOGIN : BEFORE_LOGIN;
+
+	if (view->tls_available && !view->tls)
+		so |= CAN_START_TLS;
+	so |= imap_capability_password(view) ? PASSWORD_ALLOWED
+					     : PASSWORD_REFUSED;
+	so |= view->literal_minus ? LITERAL_MINUS : LITERAL_PLUS;
+	return so;
+}
+
+void imap_put_capabilities(
+	struct buf *out, const struct imap_capability_view *view)
+{
+	unsigned so = conditions_of(view);
+	const char *space = "";
+
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		unsigned when = table[i].when;
+
+		if (!(when & so & ALWAYS) || (when & ~so & ~(unsigned)ALWAYS))
+			continue;
+		buf_addf(out, "%s%s", space, table[i].name);
+		space = " ";
+	}
+}

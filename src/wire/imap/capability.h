@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * capability: what the server announces (RFC 9051 sections 6.1.1 and 7.2.2),
+ * one table for the protocol before login and after it. What stands here is
+ * complete and has transcripts.
+ */
+#ifndef WIRE_IMAP_CAPABILITY_H
+#define WIRE_IMAP_CAPABILITY_H
+
+#include "base/buf.h"
+
+/* What a connection is, as far as the list depends on it. */
+struct imap_capability_view {
+	bool authenticated;
+	bool tls;	    /* the connection is encrypted */
+	bool tls_available; /* there is a certificate */
+	bool plaintext;	    /* login.plaintext_without_tls */
+	bool literal_minus; /* imap.literal_minus */
+};
+
+/* "IMAP4rev2 IMAP4rev1 …", separated by spaces. */
+void imap_put_capabilities(struct buf *, const struct imap_capability_view *);
+
+/* May a password be sent over this connection? */
+static inline bool imap_capability_password(
+	const struct imap_capability_view *view)
+{
+	return view->tls || view->plaintext;
+}
+
+#endif
