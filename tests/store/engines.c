@@ -13,8 +13,17 @@ static struct store *open_memory(const char *dir)
 	return store_open_memory();
 }
 
+static struct store *open_rocksdb(const char *dir)
+{
+	struct store *s;
+
+	assert_ok(store_open_rocksdb(dir, &s));
+	return s;
+}
+
 const struct engine engines[] = {
 	{"memory", false, open_memory},
+	{"rocksdb", true, open_rocksdb},
 };
 const size_t engine_count = COUNT_OF(engines);
 

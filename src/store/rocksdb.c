@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The embedded engine: RocksDB through its C API.
+ *
+ * A read is a snapshot. A batch is a WriteBatchWithIndex: reads within it look
+ * there first, then at the newest state of the database (nobody else writes
+ * what its scope covers). RocksDB inserts a batch into what readers see only
+ * after the log was written and, if asked, synced; batches of different
+ * scopes that commit at the same time share a sync by themselves.
+ *
+ * After a failed write RocksDB refuses all further ones. When the disk was
+ * full, it watches for free space (every few seconds) and goes on by itself.
+ * After any other error of the log, what the kernel kept of it is not known,
+ * so the store stays read-only until it is opened again.
+ */
+#include "store/engine.h"
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <rocksdb/c.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+
+/* Sized for one family's small machine; 50,000 accounts need more files and
+ * disk, not more of these. */
+#define WRITE_BUFFER (16 * MIB)
+#define WRITE_BUFFERS 2
+#define BLOCK_CACHE (64 * MIB)
+#define OPEN_FILES 512
+#define BACKGROUND_JOBS 2
+/* From here on values are kept apart from keys: compaction does not rewrite
+ * them. */
+#define BLOB_MIN (4 * KIB)
+#define BLOB_FILE (128 * MIB)
+#define INFO_LOG MIB
+
+struct rocks {
+	struct store store;
+	char *dir;
+	rocksdb_t *db;
+	rocksdb_readoptions_t *latest;
+	rocksdb_writeoptions_t *sync, *lazy;
+	_Atomic bool failing; /* the last commit failed */
+};
+
+struct rocks_txn {
+	struct store_txn txn;
+	/* reading */
+	const rocksdb_snapshot_t *snapshot;
+	rocksdb_readoptions_t *options;
+	/* writing */
+	rocksdb_writebatch_wi_t *batch;
+};
+
+struct rocks_iter {
+	struct store_iter iter;
+	rocksdb_iterator_t *it;
+	rocksdb_readoptions_t *options;
+	struct buf from, to; /* options point into them */
+	bool back, started;
+	struct buf key, value; /* copies, for writes: the batch moves */
+};
+
+static struct rocks *rocks_of(struct store *s)
+{
+	return (struct rocks *)s;
+}
+
+static struct rocks_txn *txn_of(struct store_txn *t)
+{
+	return (struct rocks_txn *)t;
+}
+
+static struct rocks *rocks_of_txn(struct store_txn *t)
+{
+	return rocks_of(t->store);
+}
+
+/* What a status in words means; the first row that fits. */
+static enum err meaning(const char *status)
+{
+	static const struct {
+		const char *words;
+		bool anywhere;
+		enum err err;
+	} rows[] = {
+		{"No space left on device", true, ERR_NOSPACE},
+		{"Disk quota exceeded", true, ERR_NOSPACE},
+		{"IO error: lock hold by current process", false, ERR_INUSE},
+		{"IO error: While lock file", false, ERR_INUSE},
+		{"Corruption", false, ERR_CORRUPT},
+		{"Not implemented", false, ERR_VERSION},
+		{"Invalid argument: Unknown", false, ERR_VERSION},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const char *at = strstr(status, rows[i].words);
+
+		if (at == status || (at && rows[i].anywhere))
+			return rows[i].err;
+	}
+	return ERR_IO;
+}
+
+/* Takes the status RocksDB gave, which is NULL when all went well. */
+static enum err check(const struct rocks *r, const char *doing, char *status)
+{
+	enum err err;
+
+	if (!status)
+		return OK;
+	err = meaning(status);
+	log_error("store", doing, LOG_ERR(err), LOG_C("status", status),
+		LOG_C("where", r->dir));
+	rocksdb_free(status);
+	return err;
+}
+
+static struct rocks_txn *txn_new(struct rocks *r, bool writing)
+{
+	struct rocks_txn *t = xcalloc(1, sizeof *t);
+
+	store_txn_init(&t->txn, &r->store, writing);
+	return t;
+}
+
+static struct store_txn *rocks_begin_read(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+	struct rocks_txn *t = txn_new(r, false);
+
+	t->snapshot = rocksdb_create_snapshot(r->db);
+	t->options = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_snapshot(t->options, t->snapshot);
+	return &t->txn;
+}
+
+static void rocks_end_read(struct store_txn *txn)
+{
+	struct rocks_txn *t = txn_of(txn);
+
+	rocksdb_readoptions_destroy(t->options);
+	rocksdb_release_snapshot(rocks_of_txn(txn)->db, t->snapshot);
+	free(t);
+}
+
+static enum err give(const char *p, size_t n, struct buf *value_r)
+{
+	if (!p)
+		return ERR_NOTFOUND;
+	if (!value_r)
+		return OK;
+	buf_add(value_r, str_of(p, n));
+	return buf_err(value_r);
+}
+
+static enum err get_written(struct store_txn *t, str key, struct buf *value_r)
+{
+	struct rocks *r = rocks_of_txn(t);
+	char *status = NULL, *p;
+	size_t n;
+	enum err err;
+
+	p = rocksdb_writebatch_wi_get_from_batch_and_db(
+		txn_of(t)->batch, r->db, r->latest, key.p, key.n, &n, &status);
+	err = check(r, "cannot read", status);
+	if (!err)
+		err = give(p, n, value_r);
+	rocksdb_free(p);
+	return err;
+}
+
+static enum err rocks_get(struct store_txn *t, str key, struct buf *value_r)
+{
+	struct rocks *r = rocks_of_txn(t);
+	rocksdb_pinnableslice_t *slice;
+	char *status = NULL;
+	const char *p;
+	size_t n = 0;
+	enum err err;
+
+	if (t->writing)
+		return get_written(t, key, value_r);
+	slice = rocksdb_get_pinned(
+		r->db, txn_of(t)->options, key.p, key.n, &status);
+	err = check(r, "cannot read", status);
+	p = rocksdb_pinnableslice_value(slice, &n);
+	if (!err)
+		err = give(p, n, value_r);
+	rocksdb_pinnableslice_destroy(slice);
+	return err;
+}
+
+static rocksdb_readoptions_t *scan_options(
+	const struct rocks_txn *t, str from, str to)
+{
+	rocksdb_readoptions_t *o = rocksdb_readoptions_create();
+
+	if (t->snapshot)
+		rocksdb_readoptions_set_snapshot(o, t->snapshot);
+	rocksdb_readoptions_set_total_order_seek(o, 1);
+	if (from.n)
+		rocksdb_readoptions_set_iterate_lower_bound(o, from.p, from.n);
+	if (to.n)
+		rocksdb_readoptions_set_iterate_upper_bound(o, to.p, to.n);
+	return o;
+}
+
+static struct store_iter *rocks_scan(
+	struct store_txn *t, str from, str to, bool back)
+{
+	struct rocks_iter *it = xcalloc(1, sizeof *it);
+	rocksdb_t *db = rocks_of_txn(t)->db;
+
+	it->back = back;
+	it->from = it->to = it->key = it->value = BUF_UNBOUNDED;
+	buf_add(&it->from, from);
+	buf_add(&it->to, to);
+	it->options =
+		scan_options(txn_of(t), buf_str(&it->from), buf_str(&it->to));
+	it->it = rocksdb_create_iterator(db, it->options);
+	if (t->writing)
+		it->it = rocksdb_writebatch_wi_create_iterator_with_base(
+			txn_of(t)->batch, it->it);
+	return &it->iter;
+}
+
+static str iter_key(const struct rocks_iter *it)
+{
+	size_t n;
+	const char *p = rocksdb_iter_key(it->it, &n);
+
+	return str_of(p, n);
+}
+
+static void start_back(struct rocks_iter *it)
+{
+	str to = buf_str(&it->to);
+
+	if (to.n)
+		rocksdb_iter_seek_for_prev(it->it, to.p, to.n);
+	else
+		rocksdb_iter_seek_to_last(it->it);
+	if (to.n && rocksdb_iter_valid(it->it) && str_eq(iter_key(it), to))
+		rocksdb_iter_prev(it->it);
+}
+
+static void move(struct rocks_iter *it)
+{
+	str from = buf_str(&it->from);
+
+	if (it->started && it->back)
+		rocksdb_iter_prev(it->it);
+	else if (it->started)
+		rocksdb_iter_next(it->it);
+	else if (it->back)
+		start_back(it);
+	else
+		rocksdb_iter_seek(it->it, from.p, from.n);
+	it->started = true;
+}
+
+/* The bounds in the options do not hold for what is only in the batch. */
+static bool within(const struct rocks_iter *it, str key)
+{
+	str to = buf_str(&it->to);
+
+	return it->back ? str_cmp(key, buf_str(&it->from)) >= 0
+			: to.n == 0 || str_cmp(key, to) < 0;
+}
+
+static str keep(struct buf *b, str s)
+{
+	buf_reset(b);
+	buf_add(b, s);
+	return buf_str(b);
+}
+
+static bool rocks_next(struct store_iter *iter, str *key_r, str *value_r)
+{
+	struct rocks_iter *it = (struct rocks_iter *)iter;
+	str value;
+
+	if (it->started && !rocksdb_iter_valid(it->it))
+		return false;
+	move(it);
+	if (!rocksdb_iter_valid(it->it) || !within(it, iter_key(it)))
+		return false;
+	*key_r = iter_key(it);
+	value.p = rocksdb_iter_value(it->it, &value.n);
+	if (iter->txn->writing) {
+		*key_r = keep(&it->key, *key_r);
+		value = keep(&it->value, value);
+	}
+	*value_r = value;
+	return true;
+}
+
+static enum err rocks_iter_end(struct store_iter *iter)
+{
+	struct rocks_iter *it = (struct rocks_iter *)iter;
+	char *status = NULL;
+	enum err err;
+
+	rocksdb_iter_get_error(it->it, &status);
+	err = check(rocks_of_txn(iter->txn), "cannot read", status);
+	rocksdb_iter_destroy(it->it);
+	rocksdb_readoptions_destroy(it->options);
+	buf_fini(&it->from);
+	buf_fini(&it->to);
+	buf_fini(&it->key);
+	buf_fini(&it->value);
+	free(it);
+	return err;
+}
+
+static void rocks_put(struct store_txn *t, str key, str value)
+{
+	rocksdb_writebatch_wi_put(
+		txn_of(t)->batch, key.p, key.n, value.p, value.n);
+}
+
+static void rocks_delete(struct store_txn *t, str key)
+{
+	rocksdb_writebatch_wi_delete(txn_of(t)->batch, key.p, key.n);
+}
+
+static struct store_txn *rocks_begin_batch(struct store *s)
+{
+	struct rocks_txn *t = txn_new(rocks_of(s), true);
+
+	t->batch = rocksdb_writebatch_wi_create(0, 1);
+	return &t->txn;
+}
+
+static void rocks_savepoint(struct store_txn *t)
+{
+	rocksdb_writebatch_wi_set_save_point(txn_of(t)->batch);
+}
+
+static void rocks_rollback(struct store_txn *t)
+{
+	char *status = NULL;
+
+	rocksdb_writebatch_wi_rollback_to_save_point(txn_of(t)->batch, &status);
+	t->err = check(rocks_of_txn(t), "cannot undo", status);
+}
+
+static void rocks_abort(struct store_txn *txn)
+{
+	struct rocks_txn *t = txn_of(txn);
+
+	rocksdb_writebatch_wi_destroy(t->batch);
+	free(t);
+}
+
+/* Tells once that writes fail, and once that they work again. */
+static enum err check_write(struct rocks *r, char *status)
+{
+	enum err err;
+
+	if (!status) {
+		if (atomic_load(&r->failing) &&
+			atomic_exchange(&r->failing, false))
+			log_info("store", "can write again",
+				LOG_C("where", r->dir));
+		return OK;
+	}
+	if (!atomic_exchange(&r->failing, true))
+		return check(r,
+			"cannot write; nothing is lost, and what "
+			"cannot be written is refused",
+			status);
+	err = meaning(status);
+	rocksdb_free(status);
+	return err;
+}
+
+static enum err rocks_commit(struct store_txn *t, bool sync)
+{
+	struct rocks *r = rocks_of_txn(t);
+	char *status = NULL;
+
+	rocksdb_write_writebatch_wi(
+		r->db, sync ? r->sync : r->lazy, txn_of(t)->batch, &status);
+	rocks_abort(t);
+	return check_write(r, status);
+}
+
+static enum err rocks_sync(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+	char *status = NULL;
+
+	rocksdb_flush_wal(r->db, 1, &status);
+	return check_write(r, status);
+}
+
+static void rocks_stats(struct store *s, struct store_stats *stats_r)
+{
+	DIR *d = opendir(rocks_of(s)->dir);
+	struct dirent *e;
+	struct stat st;
+
+	if (!d)
+		return;
+	while ((e = readdir(d)))
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			stats_r->bytes_on_disk += (uint64_t)st.st_blocks * 512;
+	closedir(d);
+}
+
+static void set_tables(rocksdb_options_t *o)
+{
+	rocksdb_block_based_table_options_t *b =
+		rocksdb_block_based_options_create();
+	rocksdb_cache_t *cache = rocksdb_cache_create_lru(BLOCK_CACHE);
+
+	rocksdb_block_based_options_set_block_cache(b, cache);
+	/* Indexes and filters count against the cache: memory stays bounded
+	 * whatever the number of files. */
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks(b, 1);
+	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(
+		b, 1);
+	rocksdb_block_based_options_set_filter_policy(
+		b, rocksdb_filterpolicy_create_bloom_full(10));
+	rocksdb_block_based_options_set_format_version(b, 5);
+	rocksdb_options_set_block_based_table_factory(o, b);
+	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+	rocksdb_block_based_options_destroy(b);
+	rocksdb_cache_destroy(cache);
+}
+
+static void set_blobs(rocksdb_options_t *o)
+{
+	rocksdb_options_set_enable_blob_files(o, 1);
+	rocksdb_options_set_min_blob_size(o, BLOB_MIN);
+	rocksdb_options_set_blob_file_size(o, BLOB_FILE);
+	rocksdb_options_set_blob_compression_type(o, rocksdb_lz4_compression);
+	rocksdb_options_set_enable_blob_gc(o, 1);
+	rocksdb_options_set_blob_gc_age_cutoff(o, 0.5);
+	rocksdb_options_set_blob_gc_force_threshold(o, 0.5);
+}
+
+static void set_log(rocksdb_options_t *o)
+{
+	rocksdb_options_set_info_log_level(o, 2 /* warnings */);
+	rocksdb_options_set_max_log_file_size(o, INFO_LOG);
+	rocksdb_options_set_keep_log_file_num(o, 3);
+	rocksdb_options_set_stats_dump_period_sec(o, 0);
+	rocksdb_options_set_stats_persist_period_sec(o, 0);
+}
+
+static rocksdb_options_t *options(void)
+{
+	rocksdb_options_t *o = rocksdb_options_create();
+
+	rocksdb_options_set_create_if_missing(o, 1);
+	rocksdb_options_set_paranoid_checks(o, 1);
+	rocksdb_options_set_wal_recovery_mode(
+		o, rocksdb_point_in_time_recovery);
+	rocksdb_options_set_write_buffer_size(o, WRITE_BUFFER);
+	rocksdb_options_set_max_write_buffer_number(o, WRITE_BUFFERS);
+	rocksdb_options_set_max_open_files(o, OPEN_FILES);
+	rocksdb_options_set_max_background_jobs(o, BACKGROUND_JOBS);
+	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
+	/* Deleting big files must not stall who closes an iterator. */
+	rocksdb_options_set_avoid_unnecessary_blocking_io(o, 1);
+	/* Written files reach the disk evenly, not all at the end. */
+	rocksdb_options_set_bytes_per_sync(o, MIB);
+	rocksdb_options_set_max_manifest_file_size(o, 8 * MIB);
+	set_tables(o);
+	set_blobs(o);
+	set_log(o);
+	return o;
+}
+
+static void rocks_close(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+
+	if (r->db)
+		rocksdb_close(r->db);
+	rocksdb_readoptions_destroy(r->latest);
+	rocksdb_writeoptions_destroy(r->sync);
+	rocksdb_writeoptions_destroy(r->lazy);
+	free(r->dir);
+	store_fini(s);
+	free(r);
+}
+
+static const struct store_ops rocks_ops = {
+	.close = rocks_close,
+	.begin_read = rocks_begin_read,
+	.end_read = rocks_end_read,
+	.get = rocks_get,
+	.scan = rocks_scan,
+	.iter_next = rocks_next,
+	.iter_end = rocks_iter_end,
+	.put = rocks_put,
+	.delete = rocks_delete,
+	.write = combine_write,
+	.begin_batch = rocks_begin_batch,
+	.savepoint = rocks_savepoint,
+	.rollback = rocks_rollback,
+	.commit = rocks_commit,
+	.abort = rocks_abort,
+	.sync = rocks_sync,
+	.stats = rocks_stats,
+};
+
+static const char *advice(enum err err)
+{
+	switch (err) {
+	case ERR_INUSE:
+		return "cannot open the store: another process has it open";
+	case ERR_VERSION:
+		return "cannot open the store: a newer RocksDB wrote it";
+	case ERR_CORRUPT:
+		return "cannot open the store: it is damaged; restore it "
+		       "from a backup";
+	case ERR_NOSPACE:
+		return "cannot open the store: the disk is full";
+	default:
+		return "cannot open the store";
+	}
+}
+
+static enum err open_db(struct rocks *r)
+{
+	rocksdb_options_t *o = options();
+	char *status = NULL;
+	enum err err;
+
+	r->db = rocksdb_open(o, r->dir, &status);
+	rocksdb_options_destroy(o);
+	err = check(r, status ? advice(meaning(status)) : "", status);
+	return err ? err : format_check(&r->store, r->dir);
+}
+
+enum err store_open_rocksdb(const char *dir, struct store **store_r)
+{
+	struct rocks *r = xcalloc(1, sizeof *r);
+	enum err err;
+
+	store_init(&r->store, &rocks_ops);
+	r->dir = xstrdup(dir);
+	r->latest = rocksdb_readoptions_create();
+	r->sync = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_set_sync(r->sync, 1);
+	r->lazy = rocksdb_writeoptions_create();
+	err = open_db(r);
+	if (err) {
+		rocks_close(&r->store);
+		return err;
+	}
+	*store_r = &r->store;
+	return OK;
+}
