@@ -46,14 +46,17 @@ struct confine_plan {
  * Keeps open descriptors, changes the working directory. */
 MUST enum err confine_enter(const struct confine_plan *);
 
+/* Whether this build has the relaxed filter. */
+bool confine_is_relaxed(void);
+
 /*
- * What a confined role of this kind can still do, tried out in child
- * processes, one forbidden or needed thing each. Returns the number of rows
- * and sets *rows_r (static storage). `dir` as in the plan, with a file
- * "inside" to be read and, next to it in the parent directory, "outside".
+ * What a confined role can still do, tried out in child processes, one
+ * forbidden or needed thing each: confine_selftest.c, linked into tests only.
+ * `dir` as in the plan, with a file "inside" to be read and, beside it in the
+ * parent directory, "outside". Returns the number of rows (static storage).
  */
 struct confine_attempt {
-	const char *what;	  /* "execve", "open a file outside", … */
+	const char *what;	  /* "execute a program" */
 	bool allowed[ROLE_KINDS]; /* what should be */
 	/* What was: 'y' it worked, 'n' refused, 'k' killed, '?' the test itself
 	 * failed. */
