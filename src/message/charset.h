@@ -4,13 +4,15 @@
  * not depend on how the input is split, and a decoder holds a few bytes of
  * state however long the input is.
  *
- * What the names mean. ICU's names and aliases, case-insensitive, surrounding
- * blanks and quotes ignored, and a leading "x-" dropped if that makes a known
- * name. As the WHATWG Encoding Standard and all mail clients do, us-ascii and
- * iso-8859-1 are read as windows-1252, and iso-8859-9 as windows-1254, because
- * most mail so labelled is. US-ASCII goes one step further, because mail that
- * is labelled so or not at all is mostly UTF-8 today: see
- * charset_add_unlabelled for short strings. "utf-8" drops no byte order mark.
+ * What the names mean: ICU's names and aliases, case-insensitive, blanks and
+ * quotes around them ignored, and a leading "x-" dropped if that makes a known
+ * name. As the WHATWG Encoding Standard and mail clients do, and because most
+ * mail so labelled is:
+ * - iso-8859-1 is windows-1252, iso-8859-9 windows-1254, gb2312 and gbk
+ * gb18030, euc-kr windows-949;
+ * - us-ascii, and no label, is UTF-8 where the bytes are that, and
+ *   windows-1252 where not, character by character.
+ * A byte order mark stays where ICU leaves it (U+FEFF in UTF-8).
  *
  * Malformed input gives U+FFFD and never an error.
  *

@@ -49,12 +49,12 @@ str param_get(const struct param *, const char *name);
 str param_get_decoded(struct arena *, const struct param *, const char *name);
 
 /* The list that BODYSTRUCTURE shows (RFC 9051 section 7.5.2, body-fld-param):
- * in the order of the first piece, continuations joined: "baz*0", "baz*1"
- * become "baz"; "foo*0*", "foo*1*" become "foo*", decoded, converted to UTF-8
- * and written as RFC 2231 writes it in one piece (utf-8'lang'%E2%82%AC), which
- * is what "foo*" says to every client. Pieces without number 0, and those whose
- * charset is not known, stay as written. Values may hold any bytes but NUL, CR,
- * LF, which are dropped or made a space. */
+ * as written, but continuations joined where their number 0 stands: "baz*0",
+ * "baz*1" become "baz"; "foo*0*", "foo*1*" become "foo*", decoded, converted
+ * to UTF-8 and written as RFC 2231 writes it in one piece
+ * (utf-8'lang'%E2%82%AC), because that is what "foo*" says to every client.
+ * Pieces without a number 0 or after a gap, and those in a charset that is not
+ * known, stay as written. No value has a NUL, CR or LF. */
 struct param *param_joined(struct arena *, const struct param *);
 
 #endif

@@ -53,7 +53,8 @@ struct transfer_decoder {
 };
 
 void transfer_decoder_init(struct transfer_decoder *, enum transfer);
-/* Appends what `in` completes. */
+/* Appends what `in` completes: at most in.n + TRANSFER_HELD bytes, for which
+ * `out` must have room (else its error is ERR_TOOBIG). */
 void transfer_decoder_feed(struct transfer_decoder *, str in, struct buf *out);
 /* The end of the input; the decoder is then as after init. */
 void transfer_decoder_finish(struct transfer_decoder *, struct buf *out);
