@@ -220,7 +220,12 @@ static bool add_element(struct loader *l, const struct setting *s,
 	}
 	word = str_c(config_setting_get_string(node));
 	scratch = xcalloc(1, sizeof *scratch);
-	if (setting_parse(s, word, scratch, &why)) {
+	if (str_find_byte(word, ' ') < word.n || !word.n) {
+		fail_at(l, line_of(node), s->name,
+			"\"%.*s\" is not one address; write each in quotes of "
+			"its own",
+			STR_ARG(str_take(word, 60)));
+	} else if (setting_parse(s, word, scratch, &why)) {
 		fail_at(l, line_of(node), s->name, "%.*s",
 			STR_ARG(buf_str(&why)));
 	} else {
@@ -469,8 +474,9 @@ enum err config_load(const char *path, struct config **config_r,
 			"the current directory is gone: %s", strerror(errno));
 		return ERR_INVALID;
 	}
-	config_source_read(&l.source, path, errors);
-	e = load(&l, directory, true, config_r);
+	e = config_source_read(&l.source, path, errors);
+	if (!e)
+		e = load(&l, directory, true, config_r);
 	free(directory);
 	return e;
 }

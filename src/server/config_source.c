@@ -262,23 +262,26 @@ static void finish(struct config_source *source, struct config_errors *errors)
 	buf_add_byte(&source->text, '\0');
 }
 
-void config_source_read(struct config_source *source_r, const char *path,
+enum err config_source_read(struct config_source *source_r, const char *path,
 	struct config_errors *errors)
 {
 	const char *why;
 	struct buf text;
 
-	start(source_r, true);
 	buf_init(&text, TEXT_MAX);
 	read_file(path, &text, &why);
-	if (why)
+	if (why) {
 		config_errors_add(errors, path, 0,
 			"cannot be read: %s; name the configuration with -c "
 			"FILE",
 			why);
-	add_file(source_r, path, 0, why ? STR("") : buf_str(&text), errors);
-	finish(source_r, errors);
+	} else {
+		start(source_r, true);
+		add_file(source_r, path, 0, buf_str(&text), errors);
+		finish(source_r, errors);
+	}
 	buf_fini(&text);
+	return why ? ERR_INVALID : OK;
 }
 
 void config_source_take(struct config_source *source_r, str text,

@@ -22,9 +22,10 @@ struct config_source {
 	bool can_include;
 };
 
-/* Reads `path` and what it includes. Adds to errors. */
-void config_source_read(struct config_source *source_r, const char *path,
-	struct config_errors *errors);
+/* Reads `path` and what it includes. Adds to errors. ERR_INVALID when `path`
+ * itself cannot be read; then nothing is to be given back. */
+MUST enum err config_source_read(struct config_source *source_r,
+	const char *path, struct config_errors *errors);
 /* Takes text in place of a file; an @include in it is an error. */
 void config_source_take(struct config_source *source_r, str text,
 	const char *name, struct config_errors *errors);

@@ -339,7 +339,12 @@ static enum err parse_text(
 	}
 	for (size_t i = 0; i < text.n; i++) {
 		if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f) {
-			buf_add_c(why, "holds a control character; remove it");
+			buf_add_c(why,
+				text.p[i] == '\n'
+					? "holds a line break; is a closing "
+					  "quote missing?"
+					: "holds a control character; remove "
+					  "it");
 			return ERR_INVALID;
 		}
 	}

@@ -97,9 +97,6 @@ S(limits_search_memory, "limits.search_memory", SIZE, "16mb", "1mb..4gb", 1,   \
 S(limits_mailboxes_per_account, "limits.mailboxes_per_account", INT, "10000",  \
   "16..1000000", 1, "",                                                        \
   "mailboxes that one account may have")                                       \
-S(limits_keywords_per_mailbox, "limits.keywords_per_mailbox", INT, "256",      \
-  "32..4096", 1, "",                                                           \
-  "different keywords that the messages of one mailbox may carry")             \
 S(limits_login_failures, "limits.login_failures", INT, "5", "1..100", 1, "",   \
   "failed logins after which a connection is closed")                          \
 S(limits_handshake_time, "limits.handshake_time", TIME, "30s", "1s..10min", 1, \
