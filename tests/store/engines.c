@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engines.h"
 #include "base/buf.h"
+#include "store/fault.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -21,9 +22,23 @@ static struct store *open_rocksdb(const char *dir)
 	return s;
 }
 
+static struct store_fault conflicts = {.conflicts = true};
+
+static struct store *open_fault_memory(const char *dir)
+{
+	return store_open_fault(open_memory(dir), &conflicts);
+}
+
+static struct store *open_fault_rocksdb(const char *dir)
+{
+	return store_open_fault(open_rocksdb(dir), &conflicts);
+}
+
 const struct engine engines[] = {
 	{"memory", false, open_memory},
 	{"rocksdb", true, open_rocksdb},
+	{"conflicts over memory", false, open_fault_memory},
+	{"conflicts over rocksdb", true, open_fault_rocksdb},
 };
 const size_t engine_count = COUNT_OF(engines);
 

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The wrapper has queues of writers of its own, so that a failing commit
+ * fails a whole group; the inner store sees batches only. */
+#include "store/fault.h"
+#include "store/engine.h"
+#include "base/alloc.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct fault {
+	struct store store;
+	struct store *inner;
+	struct store_fault *plan;
+};
+
+struct fault_txn {
+	struct store_txn txn;
+	struct store_txn *inner;
+};
+
+struct fault_iter {
+	struct store_iter iter;
+	struct store_iter *inner;
+	enum err err;
+};
+
+static struct fault *fault_of(struct store *s)
+{
+	return (struct fault *)s;
+}
+
+static struct store_txn *inner_of(struct store_txn *t)
+{
+	return ((struct fault_txn *)t)->inner;
+}
+
+static const struct store_ops *ops_of(struct store_txn *t)
+{
+	return fault_of(t->store)->inner->ops;
+}
+
+void fault_arm(struct store_fault *plan, unsigned on, uint64_t n, enum err err)
+{
+	plan->on = on;
+	plan->nth = n;
+	plan->lasting = false;
+	plan->err = err;
+	atomic_store(&plan->calls, 0);
+	atomic_store(&plan->failed, 0);
+}
+
+bool fault_fired(const struct store_fault *plan)
+{
+	return atomic_load(&plan->failed) > 0;
+}
+
+/* The error that this call shall have. */
+static enum err inject(struct store *s, enum fault_call call)
+{
+	struct store_fault *plan = fault_of(s)->plan;
+	uint64_t n;
+
+	if (!(plan->on & call))
+		return OK;
+	n = atomic_fetch_add(&plan->calls, 1) + 1;
+	if (plan->nth == 0 || n < plan->nth ||
+		(n > plan->nth && !plan->lasting))
+		return OK;
+	atomic_fetch_add(&plan->failed, 1);
+	return plan->err;
+}
+
+static struct store_txn *txn_new(
+	struct store *s, struct store_txn *inner, bool writing)
+{
+	struct fault_txn *t = xmalloc(sizeof *t);
+
+	store_txn_init(&t->txn, s, writing);
+	t->inner = inner;
+	return &t->txn;
+}
+
+static struct store_txn *fault_begin_read(struct store *s)
+{
+	struct store *inner = fault_of(s)->inner;
+
+	return txn_new(s, inner->ops->begin_read(inner), false);
+}
+
+static void fault_end_read(struct store_txn *t)
+{
+	ops_of(t)->end_read(inner_of(t));
+	free(t);
+}
+
+static enum err fault_get(struct store_txn *t, str key, struct buf *value_r)
+{
+	enum err err = inject(t->store, FAULT_GET);
+
+	return err ? err : ops_of(t)->get(inner_of(t), key, value_r);
+}
+
+static struct store_iter *fault_scan(
+	struct store_txn *t, str from, str to, bool back)
+{
+	struct fault_iter *it = xmalloc(sizeof *it);
+
+	it->inner = ops_of(t)->scan(inner_of(t), from, to, back);
+	it->inner->txn = inner_of(t);
+	it->err = OK;
+	return &it->iter;
+}
+
+static bool fault_next(struct store_iter *iter, str *key_r, str *value_r)
+{
+	struct fault_iter *it = (struct fault_iter *)iter;
+
+	if (!it->err)
+		it->err = inject(iter->txn->store, FAULT_SCAN);
+	return !it->err &&
+	       ops_of(iter->txn)->iter_next(it->inner, key_r, value_r);
+}
+
+static enum err fault_iter_end(struct store_iter *iter)
+{
+	struct fault_iter *it = (struct fault_iter *)iter;
+	enum err err = ops_of(iter->txn)->iter_end(it->inner);
+
+	if (it->err)
+		err = it->err;
+	free(it);
+	return err;
+}
+
+static void fault_put(struct store_txn *t, str key, str value)
+{
+	ops_of(t)->put(inner_of(t), key, value);
+}
+
+static void fault_delete(struct store_txn *t, str key)
+{
+	ops_of(t)->delete (inner_of(t), key);
+}
+
+struct call {
+	store_write_fn *fn;
+	void *arg;
+};
+
+static enum err run_twice(struct store_txn *t, void *arg)
+{
+	const struct call *call = arg;
+	uint64_t written = t->written;
+
+	(void)!call->fn(t, call->arg);
+	assert(t->iters == 0);
+	t->err = OK;
+	t->store->ops->rollback(t);
+	t->written = written;
+	t->store->ops->savepoint(t);
+	return call->fn(t, call->arg);
+}
+
+static enum err fault_write(
+	struct store *s, str scope, store_write_fn *fn, void *arg, bool lazy)
+{
+	struct call call = {fn, arg};
+
+	if (fault_of(s)->plan->conflicts)
+		return combine_write(s, scope, run_twice, &call, lazy);
+	return combine_write(s, scope, fn, arg, lazy);
+}
+
+static struct store_txn *fault_begin_batch(struct store *s)
+{
+	struct store *inner = fault_of(s)->inner;
+
+	return txn_new(s, inner->ops->begin_batch(inner), true);
+}
+
+static void fault_savepoint(struct store_txn *t)
+{
+	ops_of(t)->savepoint(inner_of(t));
+}
+
+static void fault_rollback(struct store_txn *t)
+{
+	ops_of(t)->rollback(inner_of(t));
+}
+
+static void fault_abort(struct store_txn *t)
+{
+	ops_of(t)->abort(inner_of(t));
+	free(t);
+}
+
+static enum err fault_commit(struct store_txn *t, bool sync)
+{
+	enum err err = inject(t->store, FAULT_COMMIT);
+
+	if (err) {
+		fault_abort(t);
+		return err;
+	}
+	err = ops_of(t)->commit(inner_of(t), sync);
+	free(t);
+	return err;
+}
+
+static enum err fault_sync(struct store *s)
+{
+	struct store *inner = fault_of(s)->inner;
+	enum err err = inject(s, FAULT_COMMIT);
+
+	return err ? err : inner->ops->sync(inner);
+}
+
+static void fault_stats(struct store *s, struct store_stats *stats_r)
+{
+	struct store *inner = fault_of(s)->inner;
+
+	if (inner->ops->stats)
+		inner->ops->stats(inner, stats_r);
+}
+
+void fault_crash(struct store *s)
+{
+	struct store *inner = fault_of(s)->inner;
+
+	assert(inner->ops->crash);
+	inner->ops->crash(inner);
+}
+
+static void fault_close(struct store *s)
+{
+	store_close(fault_of(s)->inner);
+	store_fini(s);
+	free(s);
+}
+
+static const struct store_ops fault_ops = {
+	.close = fault_close,
+	.begin_read = fault_begin_read,
+	.end_read = fault_end_read,
+	.get = fault_get,
+	.scan = fault_scan,
+	.iter_next = fault_next,
+	.iter_end = fault_iter_end,
+	.put = fault_put,
+	.delete = fault_delete,
+	.write = fault_write,
+	.begin_batch = fault_begin_batch,
+	.savepoint = fault_savepoint,
+	.rollback = fault_rollback,
+	.commit = fault_commit,
+	.abort = fault_abort,
+	.sync = fault_sync,
+	.stats = fault_stats,
+};
+
+struct store *store_open_fault(struct store *inner, struct store_fault *plan)
+{
+	struct fault *f = xcalloc(1, sizeof *f);
+
+	assert(inner->ops->begin_batch);
+	store_init(&f->store, &fault_ops);
+	f->inner = inner;
+	f->plan = plan;
+	return &f->store;
+}
