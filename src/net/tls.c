@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/tls.h"
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+struct tls_server {
+	SSL_CTX *ctx;
+};
+
+/* A struct tls is an SSL: not one byte more per connection. */
+static SSL *ssl_of(const struct tls *tls)
+{
+	return (SSL *)(void *)(uintptr_t)tls;
+}
+
+/* ----------------------------------------------------------------- server */
+
+const char *tls_reason(void)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *reason = code ? ERR_reason_error_string(code) : NULL;
+
+	return reason ? reason : "unknown";
+}
+
+static enum err failed(struct buf *why, const char *what)
+{
+	buf_addf(why, "%s (%s)", what, tls_reason());
+	return ERR_INVALID;
+}
+
+/* A key with a passphrase is refused; nobody is there to be asked. */
+static int no_passphrase(char *room, int size, int writing, void *arg)
+{
+	(void)room;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+static BIO *bio_of(str pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+
+	if (!bio)
+		abort();
+	return bio;
+}
+
+static enum err use_chain(SSL_CTX *ctx, BIO *bio, struct buf *why)
+{
+	X509 *cert;
+
+	while ((cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
+		if (!SSL_CTX_add0_chain_cert(ctx, cert)) {
+			X509_free(cert);
+			return failed(why, "the certificate chain is unusable");
+		}
+	}
+	/* The error that ends a file of certificates. */
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		return failed(why, "the certificate chain is damaged");
+	ERR_clear_error();
+	return OK;
+}
+
+static enum err use_certificate(SSL_CTX *ctx, str pem, struct buf *why)
+{
+	BIO *bio = bio_of(pem);
+	X509 *own = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+	enum err err = OK;
+
+	if (!own)
+		err = failed(why, "there is no certificate in PEM");
+	else if (SSL_CTX_use_certificate(ctx, own) != 1)
+		err = failed(why, "the certificate is unusable");
+	else
+		err = use_chain(ctx, bio, why);
+	X509_free(own);
+	BIO_free(bio);
+	return err;
+}
+
+static enum err use_key(SSL_CTX *ctx, str pem, struct buf *why)
+{
+	BIO *bio = bio_of(pem);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	enum err err = OK;
+
+	if (!key)
+		err = failed(why, "there is no private key in PEM without a "
+				  "passphrase");
+	else if (SSL_CTX_use_PrivateKey(ctx, key) != 1 ||
+		 SSL_CTX_check_private_key(ctx) != 1)
+		err = failed(why, "key and certificate do not belong together");
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	return err;
+}
+
+static int choose_alpn(SSL *ssl, const unsigned char **out,
+	unsigned char *out_n, const unsigned char *in, unsigned in_n, void *arg)
+{
+	str own = str_c(SSL_get_app_data(ssl));
+
+	(void)arg;
+	for (unsigned i = 0; i < in_n; i += 1u + in[i]) {
+		if (!str_eq(str_of((const char *)in + i + 1, in[i]), own))
+			continue;
+		*out = in + i + 1;
+		*out_n = in[i];
+		return SSL_TLSEXT_ERR_OK;
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static void set_options(SSL_CTX *ctx)
+{
+	static const unsigned char context[] = "culver";
+
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
+					 SSL_OP_NO_COMPRESSION |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE |
+					 SSL_OP_PRIORITIZE_CHACHA |
+					 SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
+				      SSL_MODE_ENABLE_PARTIAL_WRITE |
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_session_id_context(ctx, context, sizeof context - 1);
+	SSL_CTX_set_dh_auto(ctx, 1);
+	SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
+}
+
+static enum err configure(
+	SSL_CTX *ctx, const struct tls_settings *s, struct buf *why)
+{
+	int minimum = s->only_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+	enum err err;
+
+	set_options(ctx);
+	if (!SSL_CTX_set_min_proto_version(ctx, minimum))
+		return failed(why, "the minimum TLS version is not supported");
+	if (s->ciphers && *s->ciphers &&
+		!SSL_CTX_set_cipher_list(ctx, s->ciphers))
+		return failed(why, "the cipher list holds no cipher");
+	if (s->ticket_key.n && SSL_CTX_set_tlsext_ticket_keys(ctx,
+				       (void *)(uintptr_t)s->ticket_key.p,
+				       (long)s->ticket_key.n) != 1)
+		return failed(why, "the ticket key is unusable");
+	err = use_certificate(ctx, s->certificate, why);
+	if (!err)
+		err = use_key(ctx, s->key, why);
+	return err;
+}
+
+enum err tls_server_new(const struct tls_settings *settings,
+	struct tls_server **server_r, struct buf *why)
+{
+	struct tls_server *server = xcalloc(1, sizeof *server);
+	enum err err;
+
+	ERR_clear_error();
+	server->ctx = SSL_CTX_new(TLS_server_method());
+	if (server->ctx)
+		err = configure(server->ctx, settings, why);
+	else
+		err = failed(why, "TLS is not available");
+	ERR_clear_error();
+	if (err) {
+		tls_server_free(server);
+		return err;
+	}
+	*server_r = server;
+	return OK;
+}
+
+void tls_server_free(struct tls_server *server)
+{
+	if (!server)
+		return;
+	SSL_CTX_free(server->ctx);
+	free(server);
+}
+
+/* ------------------------------------------------------------- connection */
+
+struct tls *tls_new(struct tls_server *server, int fd, const char *alpn)
+{
+	SSL *ssl = SSL_new(server->ctx);
+
+	if (!ssl || !SSL_set_fd(ssl, fd))
+		abort();
+	SSL_set_app_data(ssl, (void *)(uintptr_t)alpn);
+	SSL_set_accept_state(ssl);
+	return (struct tls *)(void *)ssl;
+}
+
+void tls_free(struct tls *tls)
+{
+	if (tls)
+		SSL_free(ssl_of(tls));
+}
+
+/* The error queue belongs to the thread: each call begins with an empty one. */
+static enum err meaning(struct tls *tls, int result)
+{
+	int saved = errno;
+
+	switch (SSL_get_error(ssl_of(tls), result)) {
+	case SSL_ERROR_NONE:
+		return OK;
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return ERR_AGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return ERR_CLOSED;
+	case SSL_ERROR_SYSCALL:
+		if (saved == EPIPE || saved == ECONNRESET || saved == 0)
+			return ERR_CLOSED;
+		return ERR_IO;
+	default:
+		return ERR_INVALID;
+	}
+}
+
+enum err tls_handshake(struct tls *tls)
+{
+	ERR_clear_error();
+	errno = 0;
+	return meaning(tls, SSL_do_handshake(ssl_of(tls)));
+}
+
+enum err tls_read(struct tls *tls, char *p, size_t room, size_t *n_r)
+{
+	*n_r = 0;
+	ERR_clear_error();
+	errno = 0;
+	return meaning(tls, SSL_read_ex(ssl_of(tls), p, room, n_r));
+}
+
+enum err tls_write(struct tls *tls, str bytes, size_t *n_r)
+{
+	*n_r = 0;
+	ERR_clear_error();
+	errno = 0;
+	return meaning(tls, SSL_write_ex(ssl_of(tls), bytes.p, bytes.n, n_r));
+}
+
+void tls_close_notify(struct tls *tls)
+{
+	ERR_clear_error();
+	if (SSL_is_init_finished(ssl_of(tls)))
+		(void)SSL_shutdown(ssl_of(tls));
+	ERR_clear_error();
+}
+
+uint32_t tls_wants(const struct tls *tls)
+{
+	return SSL_want_write(ssl_of(tls)) ? EPOLLOUT : EPOLLIN;
+}
+
+bool tls_pending(const struct tls *tls)
+{
+	return SSL_has_pending(ssl_of(tls));
+}
+
+const char *tls_version(const struct tls *tls)
+{
+	return SSL_get_version(ssl_of(tls));
+}
+
+const char *tls_cipher(const struct tls *tls)
+{
+	return SSL_get_cipher_name(ssl_of(tls));
+}
+
+bool tls_resumed(const struct tls *tls)
+{
+	return SSL_session_reused(ssl_of(tls));
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls: the server's side of TLS 1.2 and 1.3 over a non-blocking socket, by
+ * OpenSSL. No renegotiation, no compression, no early data; session tickets,
+ * no session cache; buffers are released while a connection is idle.
+ *
+ * A tls_server holds certificate and key; connections made from it keep what
+ * they need, so that a new one may replace it at any time. All is read from
+ * memory: no call opens a file.
+ *
+ * ALPN (RFC 7301): a client that offers protocols but not ours gets the alert
+ * no_application_protocol (section 3.2), so that nobody's HTTP request is
+ * carried to a mail server; a client that offers none is served.
+ *
+ * One connection belongs to one thread at a time.
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "base/buf.h"
+
+struct tls_server;
+struct tls;
+
+#define TLS_TICKET_KEY_SIZE 80
+
+struct tls_settings {
+	str certificate; /* PEM: the server's own, then its chain */
+	str key;	 /* PEM, without a passphrase */
+	bool only_1_3;
+	const char *ciphers; /* for TLS 1.2; NULL or "": OpenSSL's own */
+	/* What session tickets are sealed with, TLS_TICKET_KEY_SIZE bytes that
+	 * all processes share; empty: a key of its own. */
+	str ticket_key;
+};
+
+/* ERR_INVALID; `why` then tells it to a person. */
+MUST enum err tls_server_new(const struct tls_settings *,
+	struct tls_server **server_r, struct buf *why);
+void tls_server_free(struct tls_server *);
+
+/* fd stays the caller's. alpn: "imap"; a literal. */
+struct tls *tls_new(struct tls_server *, int fd, const char *alpn);
+/* Says nothing to the other side. */
+void tls_free(struct tls *);
+
+/*
+ * The four calls that move bytes never block. ERR_AGAIN: call again when the
+ * socket is ready for tls_wants(); ERR_CLOSED: the other side ended it;
+ * ERR_INVALID: it does not speak TLS right, tls_reason() tells; ERR_IO. After
+ * the last two only tls_free may follow.
+ */
+MUST enum err tls_handshake(struct tls *);
+/* At least one byte when OK. Readiness of the socket means nothing for bytes
+ * that the library already has: read until ERR_AGAIN, or ask tls_pending. */
+MUST enum err tls_read(struct tls *, char *p, size_t room, size_t *n_r);
+/* At least one byte when OK, perhaps not all. After ERR_AGAIN the same bytes
+ * come first again, from any address. */
+MUST enum err tls_write(struct tls *, str, size_t *n_r);
+/* Tells the other side that no more comes, once; as far as it goes. */
+void tls_close_notify(struct tls *);
+
+/* EPOLLIN or EPOLLOUT, after ERR_AGAIN. */
+uint32_t tls_wants(const struct tls *);
+/* Decrypted bytes wait for tls_read. */
+bool tls_pending(const struct tls *);
+
+/* "TLSv1.3", "TLS_AES_256_GCM_SHA384", after the handshake; static strings. */
+const char *tls_version(const struct tls *);
+const char *tls_cipher(const struct tls *);
+bool tls_resumed(const struct tls *);
+/* Why the last call in this thread failed; until the next one. */
+const char *tls_reason(void);
+
+#endif

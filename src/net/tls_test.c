@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/tls_fixture.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <openssl/err.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Both ends of a connection, in one thread, by turns. */
+struct two {
+	int fds[2];
+	struct tls *server;
+	SSL_CTX *ctx;
+	SSL *client;
+	enum err server_err;
+	int client_error; /* SSL_ERROR_… */
+};
+
+static struct two open_two(struct tls_server *server)
+{
+	struct two t = {.server_err = ERR_AGAIN};
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			0, t.fds),
+		0);
+	t.server = tls_new(server, t.fds[0], "imap");
+	t.ctx = SSL_CTX_new(TLS_client_method());
+	t.client = SSL_new(t.ctx);
+	SSL_set_fd(t.client, t.fds[1]);
+	SSL_set_connect_state(t.client);
+	return t;
+}
+
+static void close_two(struct two *t)
+{
+	tls_free(t->server);
+	SSL_free(t->client);
+	SSL_CTX_free(t->ctx);
+	close(t->fds[0]);
+	close(t->fds[1]);
+}
+
+static void shake_hands(struct two *t)
+{
+	for (int i = 0; i < 10; i++) {
+		int result = SSL_do_handshake(t->client);
+
+		t->client_error = SSL_get_error(t->client, result);
+		if (t->server_err == ERR_AGAIN)
+			t->server_err = tls_handshake(t->server);
+	}
+	ERR_clear_error();
+}
+
+static void test_echo(void **unused)
+{
+	struct tls_server *server = tls_fixture_server(false);
+	struct two t = open_two(server);
+	char room[64];
+	size_t n;
+
+	(void)unused;
+	/* A reload takes the server away under its connections. */
+	tls_server_free(server);
+	shake_hands(&t);
+	assert_ok(t.server_err);
+	assert_string_equal(tls_version(t.server), "TLSv1.3");
+	assert_true(strlen(tls_cipher(t.server)) > 5);
+	assert_int_equal(tls_read(t.server, room, sizeof room, &n), ERR_AGAIN);
+	assert_int_equal(tls_wants(t.server), EPOLLIN);
+	assert_int_equal(SSL_write(t.client, "hello", 5), 5);
+	assert_ok(tls_read(t.server, room, 2, &n));
+	assert_int_equal(n, 2);
+	assert_true(tls_pending(t.server));
+	assert_ok(tls_read(t.server, room, sizeof room, &n));
+	assert_str(str_of(room, n), "llo");
+	assert_ok(tls_write(t.server, STR("world"), &n));
+	assert_int_equal(SSL_read(t.client, room, sizeof room), 5);
+	tls_close_notify(t.server);
+	assert_int_equal(SSL_read(t.client, room, sizeof room), 0);
+	assert_int_equal(SSL_get_error(t.client, 0), SSL_ERROR_ZERO_RETURN);
+	SSL_shutdown(t.client);
+	assert_int_equal(tls_read(t.server, room, sizeof room, &n), ERR_CLOSED);
+	close_two(&t);
+}
+
+/* A client that goes without close_notify is one that closed. */
+static void test_bare_end(void **unused)
+{
+	struct tls_server *server = tls_fixture_server(false);
+	struct two t = open_two(server);
+	char room[64];
+	size_t n;
+
+	(void)unused;
+	shake_hands(&t);
+	assert_int_equal(shutdown(t.fds[1], SHUT_WR), 0);
+	assert_int_equal(tls_read(t.server, room, sizeof room, &n), ERR_CLOSED);
+	close_two(&t);
+	tls_server_free(server);
+}
+
+/* A slow reader: bytes are taken until the socket is full, none is lost. */
+static void test_backpressure(void **unused)
+{
+	struct tls_server *server = tls_fixture_server(false);
+	struct two t = open_two(server);
+	char *block = xcalloc(1, 65536), *room = xcalloc(1, 65536);
+	size_t sent = 0, got = 0, n;
+	enum err err;
+
+	(void)unused;
+	shake_hands(&t);
+	while ((err = tls_write(t.server, str_of(block, 65536), &n)) == OK)
+		sent += n;
+	assert_int_equal(err, ERR_AGAIN);
+	assert_int_equal(tls_wants(t.server), EPOLLOUT);
+	for (int done = 0; !done;) {
+		int r = SSL_read(t.client, room, 65536);
+
+		if (r > 0)
+			got += (size_t)r;
+		/* The same bytes again, from another address. */
+		err = err ? tls_write(t.server, str_of(room, 65536), &n) : OK;
+		if (!err)
+			sent += n, n = 0;
+		done = !err && got == sent;
+	}
+	free(block);
+	free(room);
+	close_two(&t);
+	tls_server_free(server);
+}
+
+static void test_versions(void **unused)
+{
+	static const struct {
+		bool only_1_3;
+		int client_max;
+		bool works;
+	} rows[] = {
+		{false, TLS1_3_VERSION, true},
+		{false, TLS1_2_VERSION, true},
+		{false, TLS1_1_VERSION, false},
+		{true, TLS1_2_VERSION, false},
+		{true, TLS1_3_VERSION, true},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct tls_server *server =
+			tls_fixture_server(rows[i].only_1_3);
+		struct two t = open_two(server);
+
+		/* Old versions need the client's own consent. */
+		SSL_set_security_level(t.client, 0);
+		SSL_set_min_proto_version(t.client, TLS1_VERSION);
+		SSL_set_max_proto_version(t.client, rows[i].client_max);
+		shake_hands(&t);
+		assert_int_equal(
+			t.server_err, rows[i].works ? OK : ERR_INVALID);
+		close_two(&t);
+		tls_server_free(server);
+	}
+}
+
+static void test_alpn(void **unused)
+{
+	static const struct {
+		const char *offer; /* with lengths; NULL: no extension */
+		const char *chosen;
+		bool works;
+	} rows[] = {
+		{NULL, "", true},
+		{"\4imap", "imap", true},
+		{"\2h2\10http/1.1\4imap", "imap", true},
+		{"\2h2\10http/1.1", NULL, false},
+		{"\5imaps", NULL, false},
+	};
+	struct tls_server *server = tls_fixture_server(false);
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct two t = open_two(server);
+		const unsigned char *got;
+		unsigned n;
+
+		if (rows[i].offer)
+			SSL_set_alpn_protos(t.client,
+				(const unsigned char *)rows[i].offer,
+				(unsigned)strlen(rows[i].offer));
+		shake_hands(&t);
+		SSL_get0_alpn_selected(t.client, &got, &n);
+		if (rows[i].works) {
+			assert_ok(t.server_err);
+			assert_str(
+				str_of((const char *)got, n), rows[i].chosen);
+		} else {
+			assert_int_equal(t.server_err, ERR_INVALID);
+			assert_int_equal(t.client_error, SSL_ERROR_SSL);
+		}
+		close_two(&t);
+	}
+	tls_server_free(server);
+}
+
+/* With the same ticket key, another process goes on with the session. */
+static void test_resumption(void **unused)
+{
+	struct buf cert = BUF_UNBOUNDED, key = BUF_UNBOUNDED;
+	struct buf why = BUF_UNBOUNDED;
+	char ticket_key[TLS_TICKET_KEY_SIZE] = "any bytes";
+	struct tls_server *servers[2];
+	SSL_SESSION *session;
+	struct two t;
+	size_t n;
+
+	(void)unused;
+	tls_fixture_make(&cert, &key);
+	for (int i = 0; i < 2; i++)
+		assert_ok(tls_server_new(
+			&(struct tls_settings){.certificate = buf_str(&cert),
+				.key = buf_str(&key),
+				.ticket_key =
+					str_of(ticket_key, sizeof ticket_key)},
+			&servers[i], &why));
+	t = open_two(servers[0]);
+	shake_hands(&t);
+	assert_false(tls_resumed(t.server));
+	assert_ok(tls_write(t.server, STR("x"), &n));
+	assert_int_equal(SSL_read(t.client, &n, 1), 1);
+	session = SSL_get1_session(t.client);
+	/* Without an orderly end OpenSSL would not take it up again. */
+	SSL_set_shutdown(t.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	close_two(&t);
+	t = open_two(servers[1]);
+	SSL_set_session(t.client, session);
+	shake_hands(&t);
+	assert_ok(t.server_err);
+	assert_true(tls_resumed(t.server));
+	close_two(&t);
+	SSL_SESSION_free(session);
+	tls_server_free(servers[0]);
+	tls_server_free(servers[1]);
+	buf_fini(&cert);
+	buf_fini(&key);
+	buf_fini(&why);
+}
+
+static void test_not_tls(void **unused)
+{
+	static const char *const rows[] = {
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"a1 LOGIN anna secret\r\n",
+		"\x16\x03\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+	};
+	struct tls_server *server = tls_fixture_server(false);
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct two t = open_two(server);
+		ssize_t n = (ssize_t)strlen(rows[i]);
+
+		assert_int_equal(write(t.fds[1], rows[i], (size_t)n), n);
+		assert_int_equal(tls_handshake(t.server), ERR_INVALID);
+		assert_string_not_equal(tls_reason(), "unknown");
+		close_two(&t);
+	}
+	tls_server_free(server);
+}
+
+static void test_bad_files(void **unused)
+{
+	struct buf cert = BUF_UNBOUNDED, key = BUF_UNBOUNDED;
+	struct buf other_cert = BUF_UNBOUNDED, other_key = BUF_UNBOUNDED;
+	struct buf damaged = BUF_UNBOUNDED;
+
+	(void)unused;
+	tls_fixture_make(&cert, &key);
+	tls_fixture_make(&other_cert, &other_key);
+	buf_add(&damaged, buf_str(&cert));
+	buf_add_c(&damaged, "-----BEGIN CERTIFICATE-----\nAAAA\n"
+			    "-----END CERTIFICATE-----\n");
+	{
+		const struct {
+			str cert, key;
+			const char *ciphers, *why;
+		} rows[] = {
+			{STR(""), buf_str(&key), NULL, "no certificate"},
+			{buf_str(&cert), STR("x"), NULL, "no private key"},
+			{buf_str(&cert), buf_str(&other_key), NULL,
+				"do not belong together"},
+			{buf_str(&damaged), buf_str(&key), NULL, "damaged"},
+			{buf_str(&cert), buf_str(&key), "NOSUCH", "no cipher"},
+		};
+
+		for (size_t i = 0; i < COUNT_OF(rows); i++) {
+			struct tls_settings s = {.certificate = rows[i].cert,
+				.key = rows[i].key,
+				.ciphers = rows[i].ciphers};
+			struct buf why = BUF_UNBOUNDED;
+			struct tls_server *server;
+
+			assert_int_equal(
+				tls_server_new(&s, &server, &why), ERR_INVALID);
+			if (str_find(buf_str(&why), str_c(rows[i].why)) ==
+				why.n)
+				fail_msg("%.*s: no \"%s\"",
+					STR_ARG(buf_str(&why)), rows[i].why);
+			buf_fini(&why);
+		}
+	}
+	buf_fini(&cert);
+	buf_fini(&key);
+	buf_fini(&other_cert);
+	buf_fini(&other_key);
+	buf_fini(&damaged);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_echo),
+		cmocka_unit_test(test_bare_end),
+		cmocka_unit_test(test_backpressure),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_alpn),
+		cmocka_unit_test(test_resumption),
+		cmocka_unit_test(test_not_tls),
+		cmocka_unit_test(test_bad_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
