@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/imap/command.h"
-#include "base/alloc.h"
 
-static const struct {
-	str name;
-	unsigned bit;
-} uses[] = {
+#define END                                                                    \
+	{                                                                      \
+		{NULL, 0}, 0                                                   \
+	}
+
+const struct imap_name imap_special_use_names[] = {
 	{STR_LIT("\\All"), IMAP_USE_ALL},
 	{STR_LIT("\\Archive"), IMAP_USE_ARCHIVE},
 	{STR_LIT("\\Drafts"), IMAP_USE_DRAFTS},
@@ -13,22 +14,70 @@ static const struct {
 	{STR_LIT("\\Junk"), IMAP_USE_JUNK},
 	{STR_LIT("\\Sent"), IMAP_USE_SENT},
 	{STR_LIT("\\Trash"), IMAP_USE_TRASH},
+	END,
 };
 
-str imap_special_use_name(unsigned bit)
+/* RECENT is of IMAP4rev1, DELETED and SIZE of IMAP4rev2; SIZE also of
+ * RFC 8438. */
+const struct imap_name imap_status_names[] = {
+	{STR_LIT("MESSAGES"), IMAP_STATUS_MESSAGES},
+	{STR_LIT("RECENT"), IMAP_STATUS_RECENT},
+	{STR_LIT("UIDNEXT"), IMAP_STATUS_UIDNEXT},
+	{STR_LIT("UIDVALIDITY"), IMAP_STATUS_UIDVALIDITY},
+	{STR_LIT("UNSEEN"), IMAP_STATUS_UNSEEN},
+	{STR_LIT("DELETED"), IMAP_STATUS_DELETED},
+	{STR_LIT("SIZE"), IMAP_STATUS_SIZE},
+	END,
+};
+
+const struct imap_name imap_list_select_names[] = {
+	{STR_LIT("SUBSCRIBED"), IMAP_LIST_SUBSCRIBED},
+	{STR_LIT("REMOTE"), IMAP_LIST_REMOTE},
+	{STR_LIT("RECURSIVEMATCH"), IMAP_LIST_RECURSIVEMATCH},
+	{STR_LIT("SPECIAL-USE"), IMAP_LIST_SPECIAL_USE},
+	END,
+};
+
+const struct imap_name imap_list_return_names[] = {
+	{STR_LIT("SUBSCRIBED"), IMAP_RETURN_SUBSCRIBED},
+	{STR_LIT("CHILDREN"), IMAP_RETURN_CHILDREN},
+	{STR_LIT("SPECIAL-USE"), IMAP_RETURN_SPECIAL_USE},
+	{STR_LIT("STATUS"), IMAP_RETURN_STATUS},
+	END,
+};
+
+const struct imap_name imap_search_return_names[] = {
+	{STR_LIT("MIN"), IMAP_SEARCH_MIN},
+	{STR_LIT("MAX"), IMAP_SEARCH_MAX},
+	{STR_LIT("ALL"), IMAP_SEARCH_ALL},
+	{STR_LIT("COUNT"), IMAP_SEARCH_COUNT},
+	{STR_LIT("SAVE"), IMAP_SEARCH_SAVE},
+	END,
+};
+
+const struct imap_name imap_fetch_names[] = {
+	{STR_LIT("FLAGS"), IMAP_FETCH_FLAGS},
+	{STR_LIT("INTERNALDATE"), IMAP_FETCH_INTERNALDATE},
+	{STR_LIT("RFC822.SIZE"), IMAP_FETCH_SIZE},
+	{STR_LIT("ENVELOPE"), IMAP_FETCH_ENVELOPE},
+	{STR_LIT("BODY"), IMAP_FETCH_BODY},
+	{STR_LIT("BODYSTRUCTURE"), IMAP_FETCH_BODYSTRUCTURE},
+	{STR_LIT("UID"), IMAP_FETCH_UID},
+	END,
+};
+
+unsigned imap_name_bit(const struct imap_name *row, str name)
 {
-	for (size_t i = 0; i < COUNT_OF(uses); i++)
-		if (uses[i].bit == bit)
-			return uses[i].name;
-	return str_none();
+	while (row->name.p && !str_ieq(row->name, name))
+		row++;
+	return row->bit;
 }
 
-unsigned imap_special_use_bit(str name)
+str imap_bit_name(const struct imap_name *row, unsigned bit)
 {
-	for (size_t i = 0; i < COUNT_OF(uses); i++)
-		if (str_ieq(uses[i].name, name))
-			return uses[i].bit;
-	return 0;
+	while (row->name.p && row->bit != bit)
+		row++;
+	return row->name;
 }
 
 const struct imap_param *imap_param_find(const struct imap_param *p, str name)

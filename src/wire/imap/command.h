@@ -113,6 +113,25 @@ static inline const struct imap_command_row *imap_command_row(enum imap_verb v)
 /* In any case; the row of IMAP_UNKNOWN when there is none. */
 const struct imap_command_row *imap_command_find(str name);
 
+/* Words that stand for a bit each: one table for parsing, printing and
+ * answering. The last row has no name. */
+struct imap_name {
+	str name;
+	unsigned bit;
+};
+
+extern const struct imap_name imap_special_use_names[]; /* "\\Drafts" */
+extern const struct imap_name imap_status_names[];
+extern const struct imap_name imap_list_select_names[];
+extern const struct imap_name imap_list_return_names[];
+extern const struct imap_name imap_search_return_names[];
+extern const struct imap_name imap_fetch_names[];
+
+/* In any case; 0 when there is none. */
+unsigned imap_name_bit(const struct imap_name *, str name);
+/* Absent when there is none. */
+str imap_bit_name(const struct imap_name *, unsigned bit);
+
 /* The name of a mailbox in a command. */
 struct imap_mailbox {
 	str raw; /* as sent */
@@ -127,6 +146,9 @@ struct imap_atom {
 	struct imap_atom *next;
 	str text;
 };
+
+/* How deep values may be nested; search keys: SEARCH_DEPTH_MAX. */
+#define IMAP_VALUE_DEPTH_MAX 32
 
 /* tagged-ext-val, option-value (RFC 4466, RFC 5258): one astring, number or
  * set, or a list in parentheses. */
@@ -185,15 +207,9 @@ enum imap_special_use {
 	IMAP_USE_UNKNOWN = 1 << 7,
 };
 
-/* "\Drafts" of IMAP_USE_DRAFTS, and back (any case); absent, 0 when there is
- * none. */
-str imap_special_use_name(unsigned bit);
-unsigned imap_special_use_bit(str name);
-
 struct imap_create {
 	struct imap_mailbox mailbox;
-	unsigned use;		   /* enum imap_special_use */
-	struct imap_param *params; /* all but USE */
+	unsigned use; /* enum imap_special_use */
 };
 
 struct imap_rename {
@@ -351,7 +367,7 @@ struct imap_copy {
 };
 
 struct imap_command {
-	str tag; /* absent: none could be read */
+	str tag; /* "*": none could be read */
 	enum imap_verb verb;
 	bool uid;
 	/* When imap_parse() failed: what was expected, and at which byte. */

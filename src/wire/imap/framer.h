@@ -26,14 +26,16 @@
  *	          goes on behind it: a COMMAND, or a BODY for MULTIAPPEND); or
  *	          answer NO, call imap_framer_refuse() and consume n. Whoever
  *	          gives up amid the message calls imap_framer_skip().
- *	SKIP      forget n bytes; they belong to something already refused.
+ *	SKIP      forget n bytes (perhaps none); they belong to something
+ *	          already refused.
  *	ERROR     answer frame.tag ("*" when there is none) and frame.reply,
  *	          consume n, step on; when frame.fatal, frame.reply is a BYE
  *	          and the connection is to be closed.
  *
  * The work is linear in the bytes that pass, however they are split, and the
- * frames but for MORE, CONTINUE and SKIP do not depend on the split. The buffer
- * never needs more than limits->line + limits->literals bytes.
+ * frames but for MORE and SKIP do not depend on the split. The buffer must be
+ * able to hold limits->line + limits->literals + 1 bytes: it is by the last one
+ * that too long a line is known.
  */
 #ifndef WIRE_IMAP_FRAMER_H
 #define WIRE_IMAP_FRAMER_H
@@ -92,7 +94,7 @@ struct imap_frame {
 	enum imap_frame_kind kind;
 	size_t n;    /* bytes to consume */
 	str text;    /* COMMAND, BODY: into the input */
-	size_t need; /* MORE, CONTINUE: bytes known to be needed in all */
+	size_t need; /* MORE: bytes of input known to be needed in all */
 	/* BODY */
 	uint64_t body; /* bytes of message that follow */
 	bool sync;     /* the client waits for "+ " before it sends them */
@@ -100,7 +102,9 @@ struct imap_frame {
 	/* ERROR */
 	enum err err; /* ERR_LIMIT, ERR_TOOBIG, ERR_INVALID */
 	bool fatal;
-	str tag;	   /* into the input, or "*" */
+	/* Into the input; "*" when there is none; absent in line mode and
+	 * after a BODY: that of the command that runs. */
+	str tag;
 	const char *reply; /* "BAD ...", "NO [TOOBIG] ...", "BYE ..." */
 };
 
@@ -115,14 +119,14 @@ struct imap_framer {
 	const struct imap_framer_limits *limits;
 	enum imap_framer_state state;
 	bool line_mode;
-	bool append;	/* the command is an APPEND with a body to come */
+	bool append;	/* the command is an APPEND, its message is to come */
 	bool sync;	/* of the last BODY */
-	bool told;	/* CONTINUE was said for the literal waited for */
-	size_t at;	/* the input is known up to here */
+	bool owes;	/* a CONTINUE is to be said */
+	size_t at;	/* the input is understood up to here, perhaps beyond */
 	size_t line;	/* the line being scanned begins here */
 	size_t inlined; /* bytes of in-line literals before `line` */
 	uint64_t left;	/* of the literal being skipped, or of the last BODY */
-	uint64_t skipped; /* since the last thing that was right */
+	uint64_t skipped; /* since something was right */
 };
 
 /* The limits stay the caller's and must outlive the framer; before each

@@ -12,9 +12,6 @@
 
 #include "wire/imap/command.h"
 
-/* How deep parameters' values may be nested; search keys: SEARCH_DEPTH_MAX. */
-#define IMAP_VALUE_DEPTH_MAX 32
-
 /*
  * text is a framer's COMMAND or BODY: without the last line end. `utf8`: the
  * client enabled IMAP4rev2 or UTF8=ACCEPT; then quoted strings may be UTF-8 and

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SEARCH (RFC 9051 section 6.4.4, RFC 3501, RFC 4731, RFC 5182). */
+#include "message/charset.h"
+#include "message/utf8.h"
+#include "wire/imap/parser.h"
+
+/* Strings in a command without CHARSET are US-ASCII in IMAP4rev1 and UTF-8 in
+ * IMAP4rev2. 8-bit bytes before ENABLE are read as what they look like. For
+ * imaplib, whose users seldom say CHARSET. */
+static void tolerate_unlabelled(struct buf *utf8, str s)
+{
+	charset_add_unlabelled(utf8, s);
+}
+
+/* A search string, as UTF-8. */
+static str to_utf8(struct imap_parser *p, str s)
+{
+	struct buf utf8;
+	enum err e = OK;
+
+	if (str_is_none(p->charset) && utf8_is_ascii(s))
+		return s;
+	buf_init(&utf8, s.n * 4 + 16);
+	if (str_is_none(p->charset))
+		tolerate_unlabelled(&utf8, s);
+	else
+		e = charset_add_utf8(&utf8, p->charset, s);
+	if (!e)
+		e = buf_err(&utf8);
+	if (e)
+		cursor_fail(&p->c, e, "a string in that charset");
+	else
+		s = arena_str(p->arena, buf_str(&utf8));
+	buf_fini(&utf8);
+	return s;
+}
+
+static str search_string(struct imap_parser *p)
+{
+	str s = imap_astring(p, "a string");
+
+	return imap_ok(p) ? to_utf8(p, s) : s;
+}
+
+/* flag-keyword, as "KEYWORD" has it */
+static str keyword(struct imap_parser *p)
+{
+	struct cursor before = p->c;
+	str s = imap_atom(p, "a keyword");
+
+	if (cursor_ok(&p->c) && !flags_keyword_is_valid(s)) {
+		p->c = before;
+		imap_expected(p, "a keyword");
+	}
+	return s;
+}
+
+static struct search_node *search_key(struct imap_parser *p);
+
+/* "NOT" SP search-key / "OR" SP search-key SP search-key */
+static struct search_node *operands(struct imap_parser *p, enum search_key key)
+{
+	struct search_node *first = search_key(p);
+
+	if (key == SEARCH_OR) {
+		imap_sp(p);
+		first->next = search_key(p);
+	}
+	return first;
+}
+
+static void argument(
+	struct imap_parser *p, enum search_arg arg, struct search_node *node)
+{
+	if (arg != SEARCH_ARG_NONE)
+		imap_sp(p);
+	switch (arg) {
+	case SEARCH_ARG_NONE:
+		break;
+	case SEARCH_ARG_TEXT:
+		node->text = search_string(p);
+		break;
+	case SEARCH_ARG_HEADER:
+		node->header.name =
+			imap_astring(p, "the name of a header field");
+		imap_sp(p);
+		node->header.text = search_string(p);
+		break;
+	case SEARCH_ARG_KEYWORD:
+		node->keyword = keyword(p);
+		break;
+	case SEARCH_ARG_DATE:
+		node->day = imap_date(p);
+		break;
+	case SEARCH_ARG_NUMBER:
+		node->number = imap_number64(p);
+		break;
+	case SEARCH_ARG_SET:
+		node->set = imap_sequence_set(p);
+		break;
+	case SEARCH_ARG_KEYS:
+		node->first = operands(p, node->key);
+		break;
+	}
+}
+
+/* "(" search-key *(SP search-key) ")" */
+static struct search_node *group(struct imap_parser *p)
+{
+	struct search_node *and = search_node_new(p->arena, SEARCH_AND);
+	struct search_node **end = &and->first;
+
+	imap_open(p);
+	do {
+		*end = search_key(p);
+		end = &(*end)->next;
+	} while (imap_next_item(p));
+	return and;
+}
+
+static struct search_node *named_key(struct imap_parser *p)
+{
+	enum search_key key = SEARCH_ALL;
+	struct cursor before = p->c;
+	str name = imap_atom(p, "a search key");
+	const struct search_row *row = search_row_find(name, &key);
+	struct search_node *node = search_node_new(p->arena, key);
+
+	if (!row && cursor_ok(&p->c)) {
+		p->c = before;
+		imap_expected(p, "a search key");
+	}
+	if (row)
+		argument(p, row->arg, node);
+	return node;
+}
+
+static bool begins_set(int c)
+{
+	return (c >= '0' && c <= '9') || c == '*' || c == '$';
+}
+
+/* search-key = "ALL" / ... / sequence-set /
+ *              "(" search-key *(SP search-key) ")" */
+static struct search_node *search_key(struct imap_parser *p)
+{
+	int next = cursor_peek(&p->c);
+	struct search_node *node;
+
+	if (++p->keys > SEARCH_KEYS_MAX)
+		cursor_fail(&p->c, ERR_LIMIT, "fewer search keys");
+	if (!imap_enter(p, SEARCH_DEPTH_MAX))
+		return search_node_new(p->arena, SEARCH_ALL);
+	if (next == '(') {
+		node = group(p);
+	} else if (begins_set(next)) {
+		node = search_node_new(p->arena, SEARCH_SEQUENCE);
+		node->set = imap_sequence_set(p);
+	} else {
+		node = named_key(p);
+	}
+	imap_leave(p);
+	return node;
+}
+
+/* search-return-opts = SP "RETURN" SP "(" [search-return-opt
+ *                      *(SP search-return-opt)] ")" */
+static void search_return_opts(struct imap_parser *p, struct imap_search *s)
+{
+	s->extended = true;
+	imap_sp(p);
+	if (imap_open_some(p))
+		do
+			s->returns |= imap_one_of(p, imap_search_return_names,
+				"a SEARCH return option");
+		while (imap_next_item(p));
+	if (s->returns == 0)
+		s->returns = IMAP_SEARCH_ALL;
+	imap_sp(p);
+}
+
+/* charset = atom / quoted; RFC 3501 has astring. */
+static void charset(struct imap_parser *p, struct imap_search *s)
+{
+	struct cursor before;
+
+	imap_sp(p);
+	before = p->c;
+	s->charset = p->charset = imap_astring(p, "a charset");
+	if (cursor_ok(&p->c) && !charset_is_known(s->charset)) {
+		p->c = before;
+		cursor_fail(&p->c, ERR_CHARSET, "a charset that is known");
+	}
+	imap_sp(p);
+}
+
+/* A word and the space behind it, of which the word is taken. */
+static bool accept_word(struct imap_parser *p, str word)
+{
+	str rest = str_of(p->c.at, cursor_left(&p->c));
+
+	if (!cursor_ok(&p->c) || !str_istarts(rest, word) || rest.n == word.n ||
+		rest.p[word.n] != ' ')
+		return false;
+	return cursor_accept_istr(&p->c, word);
+}
+
+/* search = "SEARCH" [search-return-opts] SP search-program
+ * search-program = ["CHARSET" SP charset SP] search-key *(SP search-key) */
+void imap_parse_search(struct imap_parser *p, struct imap_command *cmd)
+{
+	struct imap_search *search = &cmd->search;
+	struct search_node **end;
+
+	p->utf8_quoted = true;
+	imap_sp(p);
+	if (accept_word(p, STR("RETURN")))
+		search_return_opts(p, search);
+	if (accept_word(p, STR("CHARSET")))
+		charset(p, search);
+	search->where = search_node_new(p->arena, SEARCH_AND);
+	end = &search->where->first;
+	do {
+		*end = search_key(p);
+		end = &(*end)->next;
+	} while (imap_ok(p) && imap_accept_sp(p));
+}

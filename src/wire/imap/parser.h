@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * parser: the tokens that all commands are made of, for the parse_*.c files
+ * only. Each function is an ABNF rule of RFC 9051 section 9 (or the RFC that
+ * its comment names) and takes what it describes from the cursor. The error
+ * sticks in the cursor: after it all of them do nothing and give nothing, so
+ * loops over input end when imap_ok() says so.
+ */
+#ifndef WIRE_IMAP_PARSER_H
+#define WIRE_IMAP_PARSER_H
+
+#include "base/cursor.h"
+#include "wire/imap/command.h"
+
+struct imap_parser {
+	struct cursor c;
+	struct arena *arena;
+	/* Quoted strings may be UTF-8; mailbox names are. */
+	bool utf8;
+	/* Quoted strings may be UTF-8 all the same: see tolerate_utf8_quoted
+	 * in parser.c. */
+	bool utf8_quoted;
+	unsigned depth;
+	unsigned keys; /* of SEARCH, so far */
+	str charset;   /* of SEARCH */
+};
+
+struct imap_parser imap_parser_of(struct arena *, str text, bool utf8);
+
+/* No error yet, and the arena has not passed its budget. */
+bool imap_ok(struct imap_parser *);
+void imap_expected(struct imap_parser *, const char *what);
+/* Guards recursion: fails beyond max; imap_leave when it was true. */
+bool imap_enter(struct imap_parser *, unsigned max);
+void imap_leave(struct imap_parser *);
+
+bool imap_is_atom_char(char);
+bool imap_is_astring_char(char);
+
+/* The longest run of such bytes; one at least. */
+str imap_take_while(
+	struct imap_parser *, bool (*belongs)(char), const char *what);
+void imap_sp(struct imap_parser *);
+/* SP when it is there, and something other than the line's end behind it. */
+bool imap_accept_sp(struct imap_parser *);
+/* Items of a list in parentheses: imap_open, then the first item, and further
+ * ones while imap_next_item() (which takes SP or ")"). imap_open_some: false
+ * for "()". */
+void imap_open(struct imap_parser *);
+bool imap_open_some(struct imap_parser *);
+bool imap_next_item(struct imap_parser *);
+
+str imap_tag(struct imap_parser *);
+str imap_atom(struct imap_parser *, const char *what);
+/* Letters, digits and dots: the names of fetch items, sections. */
+str imap_word(struct imap_parser *);
+str imap_astring(struct imap_parser *, const char *what);
+str imap_string(struct imap_parser *, const char *what);
+str imap_nstring(struct imap_parser *, const char *what);
+uint64_t imap_number64(struct imap_parser *);
+uint64_t imap_nz_number64(struct imap_parser *);
+uint32_t imap_nz_number(struct imap_parser *);
+struct seqset imap_sequence_set(struct imap_parser *);
+struct imap_mailbox imap_mailbox(struct imap_parser *);
+str imap_list_mailbox(struct imap_parser *);
+/* raw in the dialect, as UTF-8. */
+MUST enum err imap_decode_name(struct imap_parser *, str raw, str *utf8_r);
+void imap_flag(struct imap_parser *, struct flag_list *);
+struct flag_list imap_flag_list(struct imap_parser *);
+struct date imap_date_time(struct imap_parser *);
+int32_t imap_date(struct imap_parser *);
+/* "{310+}" or "~{310}", without a line end: only at the text's end. */
+void imap_announcement(struct imap_parser *, struct imap_append *);
+/* One of a table's words, read as an atom: its bit. ERR_UNSUPPORTED for any
+ * other. */
+unsigned imap_one_of(
+	struct imap_parser *, const struct imap_name *, const char *what);
+/* "(" param *(SP param) ")", without the SP before it (RFC 4466). */
+struct imap_param *imap_params(struct imap_parser *);
+/* "(" status-att *(SP status-att) ")" */
+unsigned imap_status_atts(struct imap_parser *);
+
+/* Argument functions of the command table. */
+void imap_parse_id(struct imap_parser *, struct imap_command *);
+void imap_parse_authenticate(struct imap_parser *, struct imap_command *);
+void imap_parse_login(struct imap_parser *, struct imap_command *);
+void imap_parse_enable(struct imap_parser *, struct imap_command *);
+void imap_parse_select(struct imap_parser *, struct imap_command *);
+void imap_parse_mailbox(struct imap_parser *, struct imap_command *);
+void imap_parse_create(struct imap_parser *, struct imap_command *);
+void imap_parse_rename(struct imap_parser *, struct imap_command *);
+void imap_parse_list(struct imap_parser *, struct imap_command *);
+void imap_parse_lsub(struct imap_parser *, struct imap_command *);
+void imap_parse_status(struct imap_parser *, struct imap_command *);
+void imap_parse_append(struct imap_parser *, struct imap_command *);
+void imap_parse_expunge(struct imap_parser *, struct imap_command *);
+void imap_parse_search(struct imap_parser *, struct imap_command *);
+void imap_parse_fetch(struct imap_parser *, struct imap_command *);
+void imap_parse_store(struct imap_parser *, struct imap_command *);
+void imap_parse_copy(struct imap_parser *, struct imap_command *);
+
+#endif
