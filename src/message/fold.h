@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fold: the form in which text is compared, i;unicode-casemap (RFC 5051):
- * every code point becomes its simple titlecase, then its full (compatibility)
- * decomposition. "Straße" is not "STRASSE", but "é" finds "E" + acute and
- * "ﬁ" finds "FI".
+ * every code point becomes its simple titlecase, then its full compatibility
+ * decomposition. So "é" finds "E" + acute, full-width letters find ASCII ones;
+ * "ß" does not find "SS", nor "ﬁ" "FI" (the comparator says so).
  *
- * It is a mapping of single code points, without reordering, so the folded form
- * of a concatenation is the concatenation of the folded forms: substring search
+ * It maps single code points, without reordering, so the folded form of a
+ * concatenation is the concatenation of the folded forms: substring search
  * over a stream is exact whatever its split.
  *
- * Malformed UTF-8 becomes U+FFFD. (RFC 5051 2 (1)(b) would compare such
- * strings as octets; charset decoding comes first here, so there are none.)
+ * Malformed UTF-8 becomes U+FFFD. (RFC 5051 section 2 (1)(b) would compare
+ * such strings as octets; charset decoding comes first here, so there are
+ * none.)
  *
- * The output is at most 18 code points per code point of input.
+ * The output is at most FOLD_GROWTH bytes per byte of input.
  */
 #ifndef MESSAGE_FOLD_H
 #define MESSAGE_FOLD_H
@@ -20,9 +21,12 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "message/utf8.h"
+
+#define FOLD_GROWTH 12
 
 struct fold {
-	char held[4]; /* a character's first bytes */
+	char held[UTF8_MAX]; /* a character's first bytes */
 	unsigned char held_n;
 };
 

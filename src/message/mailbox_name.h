@@ -21,9 +21,9 @@
 
 /* The canonical form of what a client gave as UTF-8. One trailing "/" is
  * dropped (RFC 9051 section 6.3.4: the client declares that it will create
- * children). ERR_INVALID: empty, an empty component, a component "." or "..",
- * malformed UTF-8, control characters (C0, DEL, C1, U+2028, U+2029, U+FEFF),
- * noncharacters. ERR_TOOBIG: longer or deeper than the bounds. */
+ * children). ERR_INVALID: empty, an empty component, malformed UTF-8, control
+ * characters (C0, DEL, C1, U+2028, U+2029, U+FEFF), noncharacters. ERR_TOOBIG:
+ * longer or deeper than the bounds. */
 MUST enum err mailbox_name_canonical(struct arena *, str utf8, str *name_r);
 
 /* Is it canonical already, as stored names must be? */

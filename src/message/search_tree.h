@@ -108,13 +108,13 @@ enum search_key {
 };
 
 struct search_row {
-	str name; /* absent for SEQUENCE and AND */
+	const char *name; /* NULL for SEQUENCE and AND */
 	enum search_arg arg;
 	enum search_on on;
 	uint64_t set, clear; /* KEYWORD and UNKEYWORD: `set` says which */
 	int recent;
 	int order;
-	str field; /* absent for HEADER: the node names it */
+	const char *field; /* NULL for HEADER: the node names it */
 };
 
 struct search_node {
@@ -140,9 +140,11 @@ const struct search_row *search_row_find(str name, enum search_key *key_r);
 
 struct search_node *search_node_new(struct arena *, enum search_key);
 
-/* Appends the key in IMAP's syntax, such that parsing gives the same tree;
- * the outermost AND without parentheses. Strings are quoted, or literals where
- * they must be; CHARSET is the caller's to say (search_tree_is_ascii). */
+/* Appends the key in IMAP's syntax, such that parsing gives the same tree if
+ * the parser's root is an AND always, which is printed without parentheses.
+ * Strings are quoted, or literals where they must be (in ASCII they never
+ * must but for line ends); CHARSET is the caller's to say
+ * (search_tree_is_ascii). */
 void search_tree_print(struct buf *, const struct search_node *);
 /* No string in it needs CHARSET UTF-8. */
 bool search_tree_is_ascii(const struct search_node *);

@@ -33,13 +33,13 @@ struct seqset seqset_parse(struct cursor *, struct arena *);
 /* As written. */
 void seqset_print(struct buf *, const struct seqset *);
 
-/* Adds its numbers to set, with "*" as `largest` (0: there is none, then "*"
- * adds nothing, while "1:*" is empty too). Numbers above `largest` are added as
- * they are, except as an end of a range with "*": "559:*" is largest:559. Not
- * for saved ones. */
+/* Adds its numbers to set; "*" is `largest`, and if that is 0 (an empty
+ * mailbox), "*" and ranges with it are nothing. "559:*" where 7 is the largest
+ * is 7:559 (RFC 9051 section 9). Not for saved ones. */
 void seqset_add_to(const struct seqset *, uint32_t largest, struct uidset *set);
 /* Is any number above `largest`? A message sequence number that does not
- * exist is an error (RFC 9051 section 9, seq-number); a UID is not. */
+ * exist is an error, "*" in an empty mailbox too (RFC 9051 section 9,
+ * seq-number); a UID is not. */
 bool seqset_exceeds(const struct seqset *, uint32_t largest);
 
 #endif

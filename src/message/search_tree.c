@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "message/search_tree.h"
+
+#include "message/date.h"
+#include "message/utf8.h"
+
+static const struct search_row rows[SEARCH_KEY_COUNT] = {
+#define X(name, key, arg, on, set, clear, recent, order, field)                \
+	[SEARCH_##key] = {name, SEARCH_ARG_##arg, SEARCH_ON_##on, set, clear,  \
+		recent, order, field},
+	SEARCH_TABLE(X)
+#undef X
+};
+
+const struct search_row *search_row(enum search_key key)
+{
+	return &rows[key];
+}
+
+const struct search_row *search_row_find(str name, enum search_key *key_r)
+{
+	for (size_t i = 0; i < SEARCH_KEY_COUNT; i++) {
+		if (!rows[i].name || !str_ieq_c(name, rows[i].name))
+			continue;
+		*key_r = (enum search_key)i;
+		return &rows[i];
+	}
+	return NULL;
+}
+
+struct search_node *search_node_new(struct arena *arena, enum search_key key)
+{
+	struct search_node *node = ARENA_NEW(arena, struct search_node);
+
+	node->key = key;
+	return node;
+}
+
+/* ---- printing ---- */
+
+/* Can it be a quoted string for both dialects? */
+static bool is_quotable(str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0x80 || s.p[i] == '\r' ||
+			s.p[i] == '\n' || s.p[i] == '\0')
+			return false;
+	return true;
+}
+
+static void print_string(struct buf *out, str s)
+{
+	if (!is_quotable(s)) {
+		buf_addf(out, "{%zu}\r\n", s.n);
+		buf_add(out, s);
+		return;
+	}
+	buf_add_byte(out, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '"' || s.p[i] == '\\')
+			buf_add_byte(out, '\\');
+		buf_add_byte(out, s.p[i]);
+	}
+	buf_add_byte(out, '"');
+}
+
+static void print_key(struct buf *out, const struct search_node *node);
+
+static void print_keys(struct buf *out, const struct search_node *first)
+{
+	for (const struct search_node *n = first; n; n = n->next) {
+		if (n != first)
+			buf_add_byte(out, ' ');
+		print_key(out, n);
+	}
+}
+
+static void print_argument(struct buf *out, const struct search_node *node)
+{
+	switch (rows[node->key].arg) {
+	case SEARCH_ARG_NONE:
+		break;
+	case SEARCH_ARG_TEXT:
+		print_string(out, node->text);
+		break;
+	case SEARCH_ARG_HEADER:
+		print_string(out, node->header.name);
+		buf_add_byte(out, ' ');
+		print_string(out, node->header.text);
+		break;
+	case SEARCH_ARG_KEYWORD:
+		buf_add(out, node->keyword);
+		break;
+	case SEARCH_ARG_DATE:
+		date_print_imap_day(out, node->day);
+		break;
+	case SEARCH_ARG_NUMBER:
+		buf_add_u64(out, node->number);
+		break;
+	case SEARCH_ARG_SET:
+		seqset_print(out, &node->set);
+		break;
+	case SEARCH_ARG_KEYS:
+		print_keys(out, node->first);
+		break;
+	}
+}
+
+static void print_key(struct buf *out, const struct search_node *node)
+{
+	const struct search_row *row = &rows[node->key];
+
+	if (row->name)
+		buf_add_c(out, row->name);
+	if (row->name && row->arg != SEARCH_ARG_NONE)
+		buf_add_byte(out, ' ');
+	if (node->key == SEARCH_AND)
+		buf_add_byte(out, '(');
+	print_argument(out, node);
+	if (node->key == SEARCH_AND)
+		buf_add_byte(out, ')');
+}
+
+void search_tree_print(struct buf *out, const struct search_node *node)
+{
+	if (node->key == SEARCH_AND)
+		print_keys(out, node->first);
+	else
+		print_key(out, node);
+}
+
+bool search_tree_is_ascii(const struct search_node *node)
+{
+	const struct search_row *row = &rows[node->key];
+
+	if (row->arg == SEARCH_ARG_TEXT)
+		return utf8_is_ascii(node->text);
+	if (row->arg == SEARCH_ARG_HEADER)
+		return utf8_is_ascii(node->header.name) &&
+		       utf8_is_ascii(node->header.text);
+	if (row->arg != SEARCH_ARG_KEYS)
+		return true;
+	for (const struct search_node *n = node->first; n; n = n->next)
+		if (!search_tree_is_ascii(n))
+			return false;
+	return true;
+}
