@@ -6,12 +6,14 @@
  *
  * The list is as IMAP's ENVELOPE wants it (RFC 9051 section 7.5.2): a group is
  * an entry with mailbox = its name and no host, its members, and an entry with
- * neither. Best efforts, none of which loses an address that is there:
+ * neither. Best efforts:
  *
  *	foo                 mailbox "foo", host ""
  *	Mailer Daemon       name "Mailer Daemon", mailbox "", host ""
  *	Foo <bar>           name "Foo", mailbox "bar", host ""
  *	Foo <a@b            as if the > were there
+ *	<mailto:a@b>        as if the mailto: were not there
+ *	a@b <c@d>           name "a@b"
  *	foo@bar (Foo Bar)   name "Foo Bar", from the comment
  *	a@b c@d             two addresses, as if the comma were there
  *	undisclosed:        a group, as if the ; were there
@@ -48,9 +50,6 @@ static inline bool address_is_group_end(const struct address *a)
 {
 	return str_is_none(a->host) && str_is_none(a->mailbox);
 }
-
-/* The first that is no group's start or end; NULL. */
-const struct address *address_first(const struct address *);
 
 /* ENVELOPE's form, "((name adl mailbox host)...)" or NIL for no addresses. */
 void address_print(const struct address *, struct buf *);

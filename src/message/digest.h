@@ -58,7 +58,6 @@ enum digest_flag {
 	DIGEST_HAS_DATE = 1,   /* Date: could be read */
 	DIGEST_ATTACHMENT = 2, /* some part is one to save or open apart */
 	DIGEST_REPLY = 4, /* the subject says reply or forward (RFC 5256) */
-	DIGEST_HEADER_8BIT = 8, /* the texts contain bytes above 127 */
 };
 
 struct digest {
