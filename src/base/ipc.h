@@ -37,9 +37,10 @@ enum ipc_type {
 	IPC_CHANNEL,	/* fd: a pair to another role; payload: its name */
 	IPC_SECRET,	/* payload: name, bytes (ticket key, TLS certificate) */
 	IPC_MEMORY,	/* fd: memory shared by all roles; payload: its name */
+	IPC_LOG,	/* fd: where log lines go from now on */
 	IPC_START,	/* all is said: confine, then serve. fd: the role's
-			   directory; varint uid, gid to become, then 1 for a
-			   restart */
+			   directory; varint uid, gid to become, the index of
+			   the process, 1 for a restart */
 	IPC_STOP,	/* finish what runs, then exit 0 */
 	/* role -> master */
 	IPC_READY, /* confined, and serving */

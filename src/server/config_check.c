@@ -20,7 +20,6 @@ struct check {
 	const struct config *config;
 	const struct config_place *places;
 	struct config_errors *errors;
-	bool partial; /* of a file with errors not everything was read */
 };
 
 /* name is a literal that names a row. */
@@ -136,7 +135,7 @@ static void check_ciphers(const struct check *c)
 void config_check_rules(const struct config *config,
 	const struct config_place *places, struct config_errors *errors)
 {
-	const struct check c = {config, places, errors, errors->count > 0};
+	const struct check c = {config, places, errors};
 
 	if (!*config->state)
 		fail(&c, "state", "is empty; name a directory");
@@ -247,8 +246,8 @@ static void check_user(
 	const struct setting *s = setting_find(str_c(name));
 	uint64_t number;
 
-	if (c->partial && !c->places[s - settings].line)
-		return; /* the default may not be what is meant */
+	if (!c->places[s - settings].line)
+		return; /* without the default's user, state.c takes a number */
 	if (!str_to_u64(str_c(user), UINT32_MAX - 1, &number)) {
 		if (number == 0)
 			fail(c, name, "is root; name an unprivileged user");
@@ -267,7 +266,7 @@ static void check_user(
 void config_check_files(const struct config *config,
 	const struct config_place *places, struct config_errors *errors)
 {
-	const struct check c = {config, places, errors, errors->count > 0};
+	const struct check c = {config, places, errors};
 	struct stat st;
 
 	check_tls_files(&c);

@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -343,6 +344,7 @@ enum err confine_enter(const struct confine_plan *plan)
 	enum err e;
 
 	warm_up();
+	umask(0077);
 	set_limits(root);
 	e = enter_directory(plan->dir, root);
 	if (!e && root)

@@ -33,9 +33,8 @@
 #define SERVER_ROLE_H
 
 #include "base/buf.h"
+#include "server/config.h"
 #include "server/confine.h"
-
-struct config;
 
 #define ROLE_LISTENERS_MAX 256
 #define ROLE_CHANNELS_MAX 64
@@ -63,8 +62,11 @@ struct role_secret {
 struct role {
 	enum role_kind kind;
 	char name[16]; /* "front0", "auth", "mail": also in every log line */
-	int master;    /* non-blocking; watch it for reading */
-	bool stopping; /* IPC_STOP came: finish what runs, return 0 */
+	/* The number of this process: fronts from 0, then auth, then mail. Its
+	 * page of the scoreboard and its region of the limits. */
+	unsigned index;
+	int master;	       /* non-blocking; watch it for reading */
+	bool stopping;	       /* IPC_STOP came: finish what runs, return 0 */
 	struct config *config; /* the present one; replaced by role_next */
 	/* Closed by role_fini; a role that stops accepting closes one itself
 	 * and sets fd = -1. */
@@ -79,7 +81,9 @@ struct role {
 	struct buf room; /* of the last message */
 };
 
-/* Logs under the role's name. What is wrong is logged. */
+/* Logs under the role's name, with the configured levels (also after
+ * ROLE_CONFIG). What is wrong is logged. SIGPIPE is ignored, SIGTERM, SIGINT
+ * and SIGHUP too: the master speaks for them. */
 MUST enum err role_begin(struct role *, enum role_kind, int master_fd);
 /* Tells the master: confined, and serving. */
 MUST enum err role_ready(struct role *);
@@ -91,6 +95,7 @@ enum role_event {
 	ROLE_CHANNEL,  /* a channel came: role_take_channel(role, name) */
 	ROLE_SECRET,   /* that secret is new: role_secret(role, name) */
 	ROLE_LISTENER, /* listeners[listener_count - 1] is new */
+	ROLE_OTHER,    /* dealt with here: nothing to do */
 	ROLE_STOP,     /* finish what runs; role->stopping is set */
 	ROLE_GONE,     /* the master died: end at once */
 };
@@ -105,8 +110,8 @@ int role_take_channel(struct role *, const char *name);
 /* Names of the channels that can be taken, by index; NULL at the end. For auth
  * and mail, which do not know how many fronts there are. */
 const char *role_channel_name(const struct role *, size_t index);
-/* A descriptor of shared memory ("limits": net/limits.h); the role's. -1 when
- * there is none. */
+/* A descriptor of shared memory ("limits": net/limits.h, "scoreboard":
+ * net/scoreboard.h); the role's. -1 when there is none. */
 int role_memory(const struct role *, const char *name);
 /* Bytes, valid until a new one of that name comes; none when there is none.
  * "ticket-key" (auth, mail), "tls-certificate" and "tls-key" (front; PEM). */

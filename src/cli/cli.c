@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include "base/alloc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONFIG_DEFAULT "/etc/culver/culver.conf"
+
+static int run_serve(struct cli *cli)
+{
+	if (cli->argc > 0)
+		return cli_usage(cli, "takes no arguments");
+	return cli->server->serve(cli->config_path);
+}
+
+static int run_check(struct cli *cli)
+{
+	if (cli->argc > 0)
+		return cli_usage(cli, "takes no arguments");
+	return cli->server->check(cli->config_path);
+}
+
+static const struct cli_command commands[] = {
+	{"serve", "", "run the server in the foreground",
+		"Logs one line with msg=ready once it accepts connections.\n"
+		"SIGHUP reads the configuration and the certificates again;\n"
+		"SIGTERM and SIGINT end it in order.\n",
+		run_serve},
+	{"check", "", "report every error of the configuration",
+		"One line for each, FILE:LINE: what is wrong; exit code 2 if "
+		"there is any.\n",
+		run_check},
+};
+
+static const char exit_codes[] =
+	"Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 the\n"
+	"server cannot be reached; 4 another instance uses the state "
+	"directory.\n";
+
+static void print_help(void)
+{
+	printf("usage: culver [-c FILE] COMMAND [ARGUMENT…]\n\n"
+	       "A mail access server.\n\n"
+	       "  -c FILE, --config FILE  the configuration (default %s)\n"
+	       "  --help                  this text; after COMMAND, its own\n"
+	       "  --version               the version\n\n"
+	       "Commands:\n",
+		CONFIG_DEFAULT);
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		const struct cli_command *c = &commands[i];
+		int width = printf("  %s %s", c->name, c->usage);
+
+		printf("%*s%s\n", width < 26 ? 26 - width : 2, "", c->help);
+	}
+	printf("\n%s", exit_codes);
+}
+
+static void print_command_help(const struct cli_command *c)
+{
+	printf("usage: culver [-c FILE] %s%s%s\n\n%s\n\n%s%s%s", c->name,
+		*c->usage ? " " : "", c->usage, c->help, c->more,
+		*c->more ? "\n" : "", exit_codes);
+}
+
+int cli_usage(const struct cli *cli, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "culver: %s: ", cli->command->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\nusage: culver [-c FILE] %s%s%s\n",
+		cli->command->name, *cli->command->usage ? " " : "",
+		cli->command->usage);
+	return CLI_USAGE;
+}
+
+/* -------- options -------- */
+
+static const struct cli_option *find_option(
+	const struct cli_option *options, int count, const char *arg)
+{
+	size_t n = strcspn(arg, "=");
+
+	for (int i = 0; i < count; i++)
+		if (strlen(options[i].name) == n &&
+			memcmp(options[i].name, arg, n) == 0)
+			return &options[i];
+	return NULL;
+}
+
+/* The option at argv[at]; *at moves over its value. */
+static int take_option(
+	struct cli *cli, const struct cli_option *options, int count, int *at)
+{
+	const char *arg = cli->argv[*at], *equals = strchr(arg, '=');
+	const struct cli_option *o = find_option(options, count, arg);
+
+	if (!o)
+		return cli_usage(cli, "there is no option %s", arg);
+	if (o->flag && equals)
+		return cli_usage(cli, "%s takes no value", o->name);
+	if (o->flag)
+		*o->flag = true;
+	else if (equals)
+		*o->value = equals + 1;
+	else if (*at + 1 < cli->argc)
+		*o->value = cli->argv[++*at];
+	else
+		return cli_usage(cli, "%s needs a value", o->name);
+	return CLI_OK;
+}
+
+int cli_options(struct cli *cli, const struct cli_option *options, int count)
+{
+	int operands = 0;
+	bool ended = false;
+
+	for (int i = 0; i < cli->argc; i++) {
+		char *arg = cli->argv[i];
+
+		if (!ended && strcmp(arg, "--") == 0) {
+			ended = true;
+		} else if (!ended && arg[0] == '-' && arg[1]) {
+			if (take_option(cli, options, count, &i))
+				return CLI_USAGE;
+		} else {
+			cli->argv[operands++] = arg;
+		}
+	}
+	cli->argc = operands;
+	return CLI_OK;
+}
+
+/* -------- finding the command -------- */
+
+static bool is_help(const char *arg)
+{
+	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
+/* Words of the command's name that argv begins with; 0 when it does not. */
+static int match(const struct cli_command *c, int argc, char **argv)
+{
+	const char *space = strchr(c->name, ' ');
+	size_t n = space ? (size_t)(space - c->name) : strlen(c->name);
+
+	if (argc < 1 || strlen(argv[0]) != n ||
+		memcmp(argv[0], c->name, n) != 0)
+		return 0;
+	if (!space)
+		return 1;
+	return argc > 1 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+}
+
+/* "culver account --help", or a word that account does not have. */
+static int run_group(int argc, char **argv)
+{
+	size_t n = strlen(argv[0]);
+	bool help = argc > 1 && is_help(argv[1]), found = false;
+
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		const struct cli_command *c = &commands[i];
+
+		if (strncmp(c->name, argv[0], n) != 0 || c->name[n] != ' ')
+			continue;
+		if (!found && !help)
+			fprintf(stderr, "culver: %s: one of these:\n", argv[0]);
+		fprintf(help ? stdout : stderr, "  culver [-c FILE] %s %s\n",
+			c->name, c->usage);
+		found = true;
+	}
+	if (!found)
+		fprintf(stderr,
+			"culver: there is no command %s; see culver --help\n",
+			argv[0]);
+	return help && found ? CLI_OK : CLI_USAGE;
+}
+
+static int run_command(struct cli *cli, int argc, char **argv)
+{
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		int words = match(&commands[i], argc, argv);
+
+		if (!words)
+			continue;
+		cli->command = &commands[i];
+		cli->argc = argc - words;
+		cli->argv = argv + words;
+		for (int j = 0; j < cli->argc; j++) {
+			if (strcmp(cli->argv[j], "--") == 0)
+				break;
+			if (is_help(cli->argv[j])) {
+				print_command_help(cli->command);
+				return CLI_OK;
+			}
+		}
+		return cli->command->run(cli);
+	}
+	return run_group(argc, argv);
+}
+
+/* What stands before the command; its position, or -1 with the exit code. */
+static int take_globals(struct cli *cli, int argc, char **argv, int *code_r)
+{
+	int i = 1;
+
+	*code_r = CLI_OK;
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		const char *arg = argv[i];
+
+		if (is_help(arg)) {
+			print_help();
+			return -1;
+		}
+		if (strcmp(arg, "--version") == 0) {
+			printf("culver %s\n", CULVER_VERSION);
+			return -1;
+		}
+		if ((strcmp(arg, "-c") == 0 || strcmp(arg, "--config") == 0) &&
+			i + 1 < argc) {
+			cli->config_path = argv[++i];
+		} else if (strncmp(arg, "--config=", 9) == 0) {
+			cli->config_path = arg + 9;
+		} else if (strncmp(arg, "-c", 2) == 0 && arg[2]) {
+			cli->config_path = arg + 2;
+		} else {
+			fprintf(stderr,
+				"culver: %s is no option, or lacks its value; "
+				"see culver --help\n",
+				arg);
+			*code_r = CLI_USAGE;
+			return -1;
+		}
+	}
+	return i;
+}
+
+int cli_main(int argc, char **argv, const struct cli_server *server)
+{
+	struct cli cli = {.server = server, .config_path = CONFIG_DEFAULT};
+	int code, at = take_globals(&cli, argc, argv, &code);
+
+	if (at < 0)
+		return code;
+	if (at == argc) {
+		fprintf(stderr, "usage: culver [-c FILE] COMMAND [ARGUMENT…]; "
+				"see culver --help\n");
+		return CLI_USAGE;
+	}
+	return run_command(&cli, argc - at, argv + at);
+}
