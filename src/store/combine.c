@@ -40,7 +40,7 @@ struct combine_queue {
 struct group {
 	struct writer *last; /* the last one that ran */
 	bool sync;
-	unsigned count, good;
+	unsigned count;
 };
 
 static _Thread_local bool writing;
@@ -109,10 +109,7 @@ static struct group run_group(
 		run_one(t, w);
 		g.last = w;
 		g.count++;
-		if (!w->err) {
-			g.good++;
-			g.sync |= !w->lazy;
-		}
+		g.sync |= !w->err && !w->lazy;
 		if (g.count == GROUP_MAX || t->written >= GROUP_BYTES)
 			break;
 		pthread_mutex_lock(&st->lock);
@@ -137,26 +134,26 @@ static enum err commit_group(
 	struct store *s, struct store_txn *t, const struct group *g)
 {
 	uint64_t lazy = atomic_load(&s->lazy);
-	bool empty = t->written == 0 || g->good == 0;
+	bool empty = t->written == 0;
+	bool sync = g->sync && (!empty || atomic_load(&s->synced) < lazy);
 	enum err err = OK;
 
 	if (!empty) {
-		err = s->ops->commit(t, g->sync);
+		err = s->ops->commit(t, sync);
 	} else {
+		if (sync)
+			err = s->ops->sync(t);
 		s->ops->abort(t);
-		if (!g->sync || atomic_load(&s->synced) >= lazy)
-			return OK;
-		err = s->ops->sync(s);
 	}
 	if (err)
 		return err;
 	if (!empty)
 		atomic_fetch_add(&s->counts.commits, 1);
-	if (g->sync) {
+	if (!empty && !sync)
+		atomic_fetch_add(&s->lazy, 1);
+	if (sync) {
 		atomic_fetch_add(&s->counts.syncs, 1);
 		raise_synced(s, lazy);
-	} else {
-		atomic_fetch_add(&s->lazy, 1);
 	}
 	return OK;
 }

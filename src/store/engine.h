@@ -42,8 +42,9 @@ struct store_ops {
 	void (*rollback)(struct store_txn *);
 	enum err (*commit)(struct store_txn *, bool sync);
 	void (*abort)(struct store_txn *);
-	/* Everything committed so far becomes durable. */
-	enum err (*sync)(struct store *);
+	/* Everything committed so far becomes durable; not what is in the
+	 * batch. */
+	enum err (*sync)(struct store_txn *batch);
 
 	/* May be NULL. Adds to, or replaces, what store.c counted. */
 	void (*stats)(struct store *, struct store_stats *stats_r);
@@ -91,6 +92,7 @@ void store_txn_init(struct store_txn *, struct store *, bool writing);
 /* The calling thread's transactions; store_assert_idle wants none. */
 void store_txn_opened(void);
 void store_txn_closed(void);
+unsigned store_txn_count(void);
 
 MUST enum err combine_write(
 	struct store *, str scope, store_write_fn *, void *arg, bool lazy);
@@ -102,5 +104,8 @@ MUST enum err combine_write(
  */
 #define STORE_FORMAT 1
 MUST enum err format_check(struct store *, const char *where);
+
+/* The room on disk that RocksDB needs to stay healthy; tests lower it. */
+extern uint64_t rocksdb_reserve;
 
 #endif

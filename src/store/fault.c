@@ -203,17 +203,17 @@ static enum err fault_commit(struct store_txn *t, bool sync)
 		fault_abort(t);
 		return err;
 	}
+	inner_of(t)->written = t->written;
 	err = ops_of(t)->commit(inner_of(t), sync);
 	free(t);
 	return err;
 }
 
-static enum err fault_sync(struct store *s)
+static enum err fault_sync(struct store_txn *t)
 {
-	struct store *inner = fault_of(s)->inner;
-	enum err err = inject(s, FAULT_COMMIT);
+	enum err err = inject(t->store, FAULT_COMMIT);
 
-	return err ? err : inner->ops->sync(inner);
+	return err ? err : ops_of(t)->sync(inner_of(t));
 }
 
 static void fault_stats(struct store *s, struct store_stats *stats_r)

@@ -326,9 +326,9 @@ static void memory_abort(struct store_txn *t)
 	txn_free(t);
 }
 
-static enum err memory_sync(struct store *s)
+static enum err memory_sync(struct store_txn *t)
 {
-	struct memory *m = memory_of(s);
+	struct memory *m = memory_of(t->store);
 	struct node *was;
 
 	pthread_mutex_lock(&m->lock);
@@ -351,7 +351,7 @@ static enum err memory_commit(struct store_txn *t, bool sync)
 	pthread_mutex_unlock(&m->lock);
 	unref(was);
 	if (sync)
-		err = memory_sync(t->store);
+		err = memory_sync(t);
 	memory_abort(t);
 	return err;
 }

@@ -8,10 +8,15 @@
  * after the log was written and, if asked, synced; batches of different
  * scopes that commit at the same time share a sync by themselves.
  *
- * After a failed write RocksDB refuses all further ones. When the disk was
- * full, it watches for free space (every few seconds) and goes on by itself.
- * After any other error of the log, what the kernel kept of it is not known,
- * so the store stays read-only until it is opened again.
+ * A full disk. Commits are refused while there is still room to flush what is
+ * in memory, big ones first, so that people can still delete; they go on by
+ * themselves. When a write fails nevertheless, RocksDB is asked for no further
+ * one: its own recovery may leave it with the broken log, and the next write
+ * then ends the process. Instead, once there is room, it is closed and opened
+ * again between two transactions. Reads go on meanwhile.
+ *
+ * After any other error of the log, what the kernel kept of it is not known:
+ * the store stays read-only until the process is started again.
  */
 #include "store/engine.h"
 #include "base/alloc.h"
@@ -23,6 +28,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -40,17 +47,37 @@
 #define BLOB_FILE (128 * MIB)
 #define INFO_LOG MIB
 
+/* With less room than this, only commits of at most SMALL_COMMIT bytes; with
+ * less than half of it, none. */
+#define RESERVE (4 * WRITE_BUFFER)
+#define SMALL_COMMIT (64 * KIB)
+/* To open it again, what is in the log must fit. */
+#define REOPEN_ROOM ((WRITE_BUFFERS + 1) * WRITE_BUFFER)
+#define REOPEN_WAIT_S 2
+
 struct rocks {
 	struct store store;
 	char *dir;
 	rocksdb_t *db;
 	rocksdb_readoptions_t *latest;
 	rocksdb_writeoptions_t *sync, *lazy;
-	_Atomic bool failing; /* the last commit failed */
+	_Atomic bool refusing;	 /* for want of room */
+	_Atomic enum err broken; /* why RocksDB is asked for no more writes */
+
+	/* Transactions hold the database; who opens it again waits until none
+	 * does. */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned users;
+	bool reopening;
+	struct timespec next_try;
 };
+
+uint64_t rocksdb_reserve = RESERVE;
 
 struct rocks_txn {
 	struct store_txn txn;
+	rocksdb_t *db; /* NULL while it could not be opened again */
 	/* reading */
 	const rocksdb_snapshot_t *snapshot;
 	rocksdb_readoptions_t *options;
@@ -122,22 +149,45 @@ static enum err check(const struct rocks *r, const char *doing, char *status)
 	return err;
 }
 
+static void reopen(struct rocks *r);
+
+/* Who has another transaction open does not wait: it would for itself. */
 static struct rocks_txn *txn_new(struct rocks *r, bool writing)
 {
 	struct rocks_txn *t = xcalloc(1, sizeof *t);
 
 	store_txn_init(&t->txn, &r->store, writing);
+	pthread_mutex_lock(&r->lock);
+	if (atomic_load(&r->broken) && (writing || !r->db))
+		reopen(r);
+	while (r->reopening && store_txn_count() <= 1)
+		pthread_cond_wait(&r->changed, &r->lock);
+	r->users++;
+	t->db = r->db;
+	pthread_mutex_unlock(&r->lock);
 	return t;
+}
+
+static void txn_free(struct rocks_txn *t)
+{
+	struct rocks *r = rocks_of(t->txn.store);
+
+	pthread_mutex_lock(&r->lock);
+	if (--r->users == 0 && r->reopening)
+		pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+	free(t);
 }
 
 static struct store_txn *rocks_begin_read(struct store *s)
 {
-	struct rocks *r = rocks_of(s);
-	struct rocks_txn *t = txn_new(r, false);
+	struct rocks_txn *t = txn_new(rocks_of(s), false);
 
-	t->snapshot = rocksdb_create_snapshot(r->db);
 	t->options = rocksdb_readoptions_create();
-	rocksdb_readoptions_set_snapshot(t->options, t->snapshot);
+	if (t->db) {
+		t->snapshot = rocksdb_create_snapshot(t->db);
+		rocksdb_readoptions_set_snapshot(t->options, t->snapshot);
+	}
 	return &t->txn;
 }
 
@@ -146,8 +196,9 @@ static void rocks_end_read(struct store_txn *txn)
 	struct rocks_txn *t = txn_of(txn);
 
 	rocksdb_readoptions_destroy(t->options);
-	rocksdb_release_snapshot(rocks_of_txn(txn)->db, t->snapshot);
-	free(t);
+	if (t->db)
+		rocksdb_release_snapshot(t->db, t->snapshot);
+	txn_free(t);
 }
 
 static enum err give(const char *p, size_t n, struct buf *value_r)
@@ -185,10 +236,12 @@ static enum err rocks_get(struct store_txn *t, str key, struct buf *value_r)
 	size_t n = 0;
 	enum err err;
 
+	if (!txn_of(t)->db)
+		return atomic_load(&r->broken);
 	if (t->writing)
 		return get_written(t, key, value_r);
 	slice = rocksdb_get_pinned(
-		r->db, txn_of(t)->options, key.p, key.n, &status);
+		txn_of(t)->db, txn_of(t)->options, key.p, key.n, &status);
 	err = check(r, "cannot read", status);
 	p = rocksdb_pinnableslice_value(slice, &n);
 	if (!err)
@@ -216,7 +269,7 @@ static struct store_iter *rocks_scan(
 	struct store_txn *t, str from, str to, bool back)
 {
 	struct rocks_iter *it = xcalloc(1, sizeof *it);
-	rocksdb_t *db = rocks_of_txn(t)->db;
+	rocksdb_t *db = txn_of(t)->db;
 
 	it->back = back;
 	it->from = it->to = it->key = it->value = BUF_UNBOUNDED;
@@ -224,8 +277,9 @@ static struct store_iter *rocks_scan(
 	buf_add(&it->to, to);
 	it->options =
 		scan_options(txn_of(t), buf_str(&it->from), buf_str(&it->to));
-	it->it = rocksdb_create_iterator(db, it->options);
-	if (t->writing)
+	if (db)
+		it->it = rocksdb_create_iterator(db, it->options);
+	if (db && t->writing)
 		it->it = rocksdb_writebatch_wi_create_iterator_with_base(
 			txn_of(t)->batch, it->it);
 	return &it->iter;
@@ -287,7 +341,7 @@ static bool rocks_next(struct store_iter *iter, str *key_r, str *value_r)
 	struct rocks_iter *it = (struct rocks_iter *)iter;
 	str value;
 
-	if (it->started && !rocksdb_iter_valid(it->it))
+	if (!it->it || (it->started && !rocksdb_iter_valid(it->it)))
 		return false;
 	move(it);
 	if (!rocksdb_iter_valid(it->it) || !within(it, iter_key(it)))
@@ -305,12 +359,17 @@ static bool rocks_next(struct store_iter *iter, str *key_r, str *value_r)
 static enum err rocks_iter_end(struct store_iter *iter)
 {
 	struct rocks_iter *it = (struct rocks_iter *)iter;
+	struct rocks *r = rocks_of_txn(iter->txn);
 	char *status = NULL;
 	enum err err;
 
-	rocksdb_iter_get_error(it->it, &status);
-	err = check(rocks_of_txn(iter->txn), "cannot read", status);
-	rocksdb_iter_destroy(it->it);
+	if (it->it) {
+		rocksdb_iter_get_error(it->it, &status);
+		err = check(r, "cannot read", status);
+		rocksdb_iter_destroy(it->it);
+	} else {
+		err = atomic_load(&r->broken);
+	}
 	rocksdb_readoptions_destroy(it->options);
 	buf_fini(&it->from);
 	buf_fini(&it->to);
@@ -357,28 +416,50 @@ static void rocks_abort(struct store_txn *txn)
 	struct rocks_txn *t = txn_of(txn);
 
 	rocksdb_writebatch_wi_destroy(t->batch);
-	free(t);
+	txn_free(t);
 }
 
-/* Tells once that writes fail, and once that they work again. */
+static uint64_t room(const struct rocks *r)
+{
+	struct statvfs fs;
+
+	if (statvfs(r->dir, &fs) != 0)
+		return UINT64_MAX;
+	return (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+static enum err check_room(struct rocks *r, uint64_t bytes)
+{
+	uint64_t free_bytes = room(r);
+	bool full = free_bytes < rocksdb_reserve / 2 ||
+		    (free_bytes < rocksdb_reserve && bytes > SMALL_COMMIT);
+
+	if (full && !atomic_exchange(&r->refusing, true))
+		log_error("store",
+			"the disk is nearly full: what is big is refused, "
+			"soon everything; make room",
+			LOG_C("where", r->dir), LOG_U64("free", free_bytes));
+	if (!full && free_bytes >= rocksdb_reserve &&
+		atomic_exchange(&r->refusing, false))
+		log_info("store", "there is room again", LOG_C("where", r->dir),
+			LOG_U64("free", free_bytes));
+	return full ? ERR_NOSPACE : OK;
+}
+
+/* What a write came to. */
 static enum err check_write(struct rocks *r, char *status)
 {
-	enum err err;
+	enum err err = OK;
 
-	if (!status) {
-		if (atomic_load(&r->failing) &&
-			atomic_exchange(&r->failing, false))
-			log_info("store", "can write again",
-				LOG_C("where", r->dir));
+	if (!status)
 		return OK;
-	}
-	if (!atomic_exchange(&r->failing, true))
-		return check(r,
-			"cannot write; nothing is lost, and what "
-			"cannot be written is refused",
-			status);
-	err = meaning(status);
-	rocksdb_free(status);
+	err = check(r,
+		meaning(status) == ERR_NOSPACE
+			? "cannot write: the disk is full; make room"
+			: "cannot write: the store is read-only from here; "
+			  "check the disk and start again",
+		status);
+	atomic_compare_exchange_strong(&r->broken, &(enum err){OK}, err);
 	return err;
 }
 
@@ -386,20 +467,30 @@ static enum err rocks_commit(struct store_txn *t, bool sync)
 {
 	struct rocks *r = rocks_of_txn(t);
 	char *status = NULL;
+	enum err err = atomic_load(&r->broken);
 
-	rocksdb_write_writebatch_wi(
-		r->db, sync ? r->sync : r->lazy, txn_of(t)->batch, &status);
+	if (!err)
+		err = check_room(r, t->written);
+	if (!err) {
+		rocksdb_write_writebatch_wi(txn_of(t)->db,
+			sync ? r->sync : r->lazy, txn_of(t)->batch, &status);
+		err = check_write(r, status);
+	}
 	rocks_abort(t);
-	return check_write(r, status);
+	return err;
 }
 
-static enum err rocks_sync(struct store *s)
+static enum err rocks_sync(struct store_txn *t)
 {
-	struct rocks *r = rocks_of(s);
+	struct rocks *r = rocks_of_txn(t);
 	char *status = NULL;
+	enum err err = atomic_load(&r->broken);
 
-	rocksdb_flush_wal(r->db, 1, &status);
-	return check_write(r, status);
+	if (!err) {
+		rocksdb_flush_wal(txn_of(t)->db, 1, &status);
+		err = check_write(r, status);
+	}
+	return err;
 }
 
 static void rocks_stats(struct store *s, struct store_stats *stats_r)
@@ -487,6 +578,8 @@ static void rocks_close(struct store *s)
 
 	if (r->db)
 		rocksdb_close(r->db);
+	pthread_mutex_destroy(&r->lock);
+	pthread_cond_destroy(&r->changed);
 	rocksdb_readoptions_destroy(r->latest);
 	rocksdb_writeoptions_destroy(r->sync);
 	rocksdb_writeoptions_destroy(r->lazy);
@@ -536,12 +629,60 @@ static enum err open_db(struct rocks *r)
 {
 	rocksdb_options_t *o = options();
 	char *status = NULL;
-	enum err err;
 
 	r->db = rocksdb_open(o, r->dir, &status);
 	rocksdb_options_destroy(o);
-	err = check(r, status ? advice(meaning(status)) : "", status);
-	return err ? err : format_check(&r->store, r->dir);
+	return check(r, status ? advice(meaning(status)) : "", status);
+}
+
+/* Whether to try now: once a second, for want of room only, or when it is not
+ * even open. */
+static bool may_reopen(struct rocks *r)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (r->reopening || store_txn_count() > 1 ||
+		now.tv_sec < r->next_try.tv_sec)
+		return false;
+	if (r->db && atomic_load(&r->broken) != ERR_NOSPACE)
+		return false;
+	r->next_try.tv_sec = now.tv_sec + 1;
+	return room(r) >= REOPEN_ROOM;
+}
+
+/* Whether all transactions ended within a moment; they are short. */
+static bool wait_for_users(struct rocks *r)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += REOPEN_WAIT_S;
+	while (r->users)
+		if (pthread_cond_timedwait(&r->changed, &r->lock, &until))
+			return r->users == 0;
+	return true;
+}
+
+/* Locked. What was acknowledged is in the log and comes back from there. */
+static void reopen(struct rocks *r)
+{
+	enum err err;
+
+	if (!may_reopen(r))
+		return;
+	r->reopening = true;
+	if (wait_for_users(r)) {
+		if (r->db)
+			rocksdb_close(r->db);
+		err = open_db(r);
+		atomic_store(&r->broken, err);
+		if (!err)
+			log_info("store", "opened again, can write again",
+				LOG_C("where", r->dir));
+	}
+	r->reopening = false;
+	pthread_cond_broadcast(&r->changed);
 }
 
 enum err store_open_rocksdb(const char *dir, struct store **store_r)
@@ -555,7 +696,11 @@ enum err store_open_rocksdb(const char *dir, struct store **store_r)
 	r->sync = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(r->sync, 1);
 	r->lazy = rocksdb_writeoptions_create();
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->changed, NULL);
 	err = open_db(r);
+	if (!err)
+		err = format_check(&r->store, dir);
 	if (err) {
 		rocks_close(&r->store);
 		return err;

@@ -55,6 +55,11 @@ void store_txn_closed(void)
 	open_txns--;
 }
 
+unsigned store_txn_count(void)
+{
+	return open_txns;
+}
+
 void store_assert_idle(void)
 {
 	assert(open_txns == 0);
