@@ -124,16 +124,24 @@ static struct imap_frame fatal(const char *reply)
 	};
 }
 
+/* Of the command that is being read; the whole of a line cut off is none. */
+static str tag_of(const struct imap_framer *f, str input)
+{
+	str start = str_take(input, f->limits->line);
+	str tag = imap_parse_tag(start);
+
+	if (f->state != IMAP_FRAMER_COMMAND || f->line_mode)
+		return str_none();
+	return tag.n < start.n ? tag : STR("*");
+}
+
 static struct imap_frame error(
 	const struct imap_framer *f, str input, enum err e, const char *reply)
 {
-	bool has_tag = f->state == IMAP_FRAMER_COMMAND && !f->line_mode;
-	str start = str_take(input, f->limits->line);
-
 	return (struct imap_frame){
 		.kind = IMAP_FRAME_ERROR,
 		.err = e,
-		.tag = has_tag ? imap_parse_tag(start) : str_none(),
+		.tag = tag_of(f, input),
 		.reply = reply,
 	};
 }

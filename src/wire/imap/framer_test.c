@@ -120,7 +120,10 @@ static str log_of(
 	str stream, unsigned flags, const size_t *splits, struct buf *log)
 {
 	struct imap_framer_limits limits = small;
-	struct session s = {.stream = stream, .splits = splits, .flags = flags};
+	struct session s = {.stream = stream,
+		.splits = splits,
+		.flags = flags,
+		.log = BUF_UNBOUNDED};
 
 	if (flags & MULTI)
 		limits.multiappend = true;

@@ -23,8 +23,8 @@
  *	ERR_INVALID	syntax: BAD
  *	ERR_NOTFOUND	no such command: BAD
  *	ERR_UNSUPPORTED	an option or parameter that is not known: BAD
- *	ERR_LIMIT	nested too deep, too many keys, the arena's budget: BAD
- *	ERR_CHARSET	SEARCH in a charset that is not known: NO [BADCHARSET]
+ *	ERR_LIMIT	nested too deep, too many keys, the arena's budget: NO
+ *[LIMIT] ERR_CHARSET	SEARCH in a charset that is not known: NO [BADCHARSET]
  */
 MUST enum err imap_parse(
 	struct arena *, str text, bool utf8, struct imap_command *command_r);

@@ -32,6 +32,9 @@ static str to_utf8(struct imap_parser *p, str s)
 	else
 		s = arena_str(p->arena, buf_str(&utf8));
 	buf_fini(&utf8);
+	/* UTF-16 and its like can spell it. */
+	if (s.n && memchr(s.p, '\0', s.n))
+		imap_expected(p, "a string without NUL");
 	return s;
 }
 

@@ -343,10 +343,11 @@ void imap_put_parse_error(
 		return;
 	}
 	if (e == ERR_NOTFOUND)
-		snprintf(text, sizeof text, "Unknown command");
+		snprintf(text, sizeof text, "BAD Unknown command");
 	else
-		snprintf(text, sizeof text, "Expected %s at byte %zu",
+		snprintf(text, sizeof text, "%s Expected %s at byte %zu",
+			e == ERR_LIMIT ? "NO [LIMIT]" : "BAD",
 			cmd->expected ? cmd->expected : "something else",
 			cmd->at + 1);
-	imap_put_bad(out, cmd->tag, text);
+	put_result(out, cmd->tag, "", text);
 }
