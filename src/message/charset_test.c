@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/test.h"
+#include "message/charset.h"
+#include "message/utf8.h"
+
+#include <pthread.h>
+
+static const struct {
+	const char *charset;
+	str in;
+	const char *expected, *why;
+} rows[] = {
+	{"utf-8", STR_LIT("caf\xC3\xA9"), "café", ""},
+	{"UTF8", STR_LIT("\xFF!"), "\uFFFD!", "malformed"},
+	{"utf-8", STR_LIT("\xE2\x82"), "\uFFFD", "cut off"},
+	{"us-ascii", STR_LIT("plain"), "plain", ""},
+	{"us-ascii", STR_LIT("\xC3\xA9 \xE9"), "é é", "mislabelled, both ways"},
+	{"", STR_LIT("\xE2\x82\xAC\x80"), "€€", "no label"},
+	{"iso-8859-1", STR_LIT("\xE9\x80\x93"), "é€“", "windows-1252"},
+	{"Latin1", STR_LIT("\xE9\x85"), "é…", "alias, own table"},
+	{"IBM819", STR_LIT("\xE9\x85"), "é…", "alias, ICU's table"},
+	{"cp367", STR_LIT("\xC3\xA9"), "é", "alias of us-ascii"},
+	{"windows-1252", STR_LIT("\x81"), "\u0081", "free byte"},
+	{"iso-8859-2", STR_LIT("\xB1\xE6"), "ąć", ""},
+	{"ISO-8859-5", STR_LIT("\xB4\xD0"), "Да", ""},
+	{"iso-8859-8-i", STR_LIT("\xF9"), "ש", "-i says only the order"},
+	{"iso-8859-9", STR_LIT("\x80\xFE"), "€ş", "windows-1254"},
+	{"iso-8859-15", STR_LIT("\xA4"), "€", ""},
+	{"koi8-r", STR_LIT("\xF0\xD2\xC9\xD7\xC5\xD4"), "Привет", ""},
+	{"windows-1251", STR_LIT("\xCF\xF0\xE8"), "При", ""},
+	{"cp1251", STR_LIT("\xCF\xF0\xE8"), "При", ""},
+	{"iso-2022-jp", STR_LIT("\x1B$B$3$s\x1B(B!"), "こん!", ""},
+	{"ISO-2022-JP", STR_LIT("\x1B$B$3$"), "こ\uFFFD", "cut off"},
+	{"shift_jis", STR_LIT("\x82\xB1\x82\xF1"), "こん", ""},
+	{"x-sjis", STR_LIT("\x82\xB1\x82\xF1"), "こん", ""},
+	{"euc-jp", STR_LIT("\xA4\xB3\xA4\xF3"), "こん", ""},
+	{"gb18030", STR_LIT("\xC4\xE3\xBA\xC3"), "你好", ""},
+	{"gb2312", STR_LIT("\xC4\xE3\x96\x52"), "你朢", "GBK labelled GB2312"},
+	{"gb18030", STR_LIT("\x94\x39\xFC\x36"), "😀", "four bytes"},
+	{"hz-gb-2312", STR_LIT("~{VPND~}!"), "中文!", ""},
+	{"big5", STR_LIT("\xA4\xA4\xA4\xE5"), "中文", ""},
+	{"euc-kr", STR_LIT("\xC7\xD1\xB1\xDB"), "한글", ""},
+	{"ks_c_5601-1987", STR_LIT("\xC7\xD1\x8C\x63"), "한똠",
+		"windows-949's own"},
+	{"iso-2022-kr", STR_LIT("\x1B$)C\x0EGQ1[\x0F!"), "한글!", ""},
+	{"utf-7", STR_LIT("Hi Mom -+Jjo--!"), "Hi Mom -☺-!", "RFC 2152"},
+	{"unicode-1-1-utf-7", STR_LIT("A+ImIDkQ."), "A≢Α.", "RFC 2152"},
+	{"utf-16be", STR_LIT("\0A\xD8\x3D\xDE\x00"), "A😀", ""},
+	{"utf-16le", STR_LIT("A\0\x3D\xD8\x00\xDE"), "A😀", ""},
+	{"utf-16", STR_LIT("\xFF\xFE"
+			   "A\0"),
+		"A", "byte order mark"},
+	{"utf-16be", STR_LIT("\xDE\x00\0A"), "\uFFFDA", "lone surrogate"},
+	{"utf-16be", STR_LIT("\xD8\x3D"), "\uFFFD", "half a pair"},
+	{"utf-16be", STR_LIT("\0A\0"), "A\uFFFD", "half a unit"},
+	{"utf-32be", STR_LIT("\0\1\xF6\x00"), "😀", ""},
+	{"tis-620", STR_LIT("\xCA"), "ส", ""},
+	{"macintosh", STR_LIT("\x8E"), "é", ""},
+	{"x-mac-roman", STR_LIT("\x8E"), "é", "after dropping or not"},
+	{" \"koi8-r\" ", STR_LIT("\xF0"), "П", "quotes and blanks"},
+	{"x-koi8-r", STR_LIT("\xF0"), "П", "x- dropped"},
+};
+
+static void test_table(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf out = BUF_UNBOUNDED;
+
+		if (charset_add_utf8(
+			    &out, str_c(rows[i].charset), rows[i].in))
+			fail_msg("%s is not known", rows[i].charset);
+		if (!str_eq_c(buf_str(&out), rows[i].expected))
+			print_error("%s %s\n", rows[i].charset, rows[i].why);
+		assert_str(buf_str(&out), rows[i].expected);
+		buf_fini(&out);
+	}
+	charset_cache_clear();
+}
+
+/* Each input in two pieces at every place, and byte by byte. */
+static void test_splits(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct charset_decoder *d;
+		struct buf out = BUF_UNBOUNDED;
+
+		assert_ok(charset_decoder_open(str_c(rows[i].charset), &d));
+		for (size_t cut = 0; cut <= rows[i].in.n; cut++) {
+			buf_reset(&out);
+			charset_decoder_feed(
+				d, str_take(rows[i].in, cut), &out);
+			charset_decoder_feed(
+				d, str_skip(rows[i].in, cut), &out);
+			charset_decoder_finish(d, &out);
+			assert_str(buf_str(&out), rows[i].expected);
+		}
+		buf_reset(&out);
+		for (size_t k = 0; k < rows[i].in.n; k++)
+			charset_decoder_feed(
+				d, str_of(rows[i].in.p + k, 1), &out);
+		charset_decoder_finish(d, &out);
+		assert_str(buf_str(&out), rows[i].expected);
+		charset_decoder_close(d);
+		buf_fini(&out);
+	}
+	charset_cache_clear();
+}
+
+static void test_unknown(void **unused)
+{
+	static const str names[] = {
+		STR_LIT("no-such-charset"),
+		STR_LIT("x-"),
+		STR_LIT("../../etc/passwd"),
+		STR_LIT("utf-8\0x"),
+		STR_LIT("ISO-2022-JP,version=1"),
+		STR_LIT("utf-8;q=1"),
+		STR_LIT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		struct charset_decoder *d;
+		struct buf out = BUF_UNBOUNDED;
+
+		if (charset_is_known(names[i]))
+			fail_msg("%.*s is known", STR_ARG(names[i]));
+		assert_int_equal(
+			charset_decoder_open(names[i], &d), ERR_CHARSET);
+		assert_null(d);
+		assert_int_equal(
+			charset_add_utf8(&out, names[i], STR("x")), ERR_CHARSET);
+		assert_int_equal(out.n, 0);
+	}
+	assert_true(charset_is_known(STR("UTF-8")));
+	assert_true(charset_is_known(str_none()));
+}
+
+static void test_unlabelled(void **unused)
+{
+	struct buf out = BUF_UNBOUNDED;
+
+	(void)unused;
+	charset_add_unlabelled(&out, STR("caf\xC3\xA9 "));
+	charset_add_unlabelled(&out, STR("caf\xE9"));
+	assert_str(buf_str(&out), "café café");
+	buf_fini(&out);
+}
+
+static void *convert_often(void *unused)
+{
+	for (int i = 0; i < 200; i++) {
+		struct buf out = BUF_UNBOUNDED;
+
+		if (charset_add_utf8(&out, str_c(rows[i % 40].charset),
+			    rows[i % 40].in) ||
+			!str_eq_c(buf_str(&out), rows[i % 40].expected))
+			return "wrong";
+		buf_fini(&out);
+	}
+	return unused;
+}
+
+/* The cache is shared: converters are never used by two at once. */
+static void test_threads(void **unused)
+{
+	pthread_t threads[4];
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL,
+					 convert_often, NULL),
+			0);
+	for (size_t i = 0; i < COUNT_OF(threads); i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		assert_null(result);
+	}
+	charset_cache_clear();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_splits),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_unlabelled),
+		cmocka_unit_test(test_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
