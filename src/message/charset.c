@@ -144,7 +144,7 @@ static bool resolve(str name, enum kind *kind_r, const char **icu_r)
 		return false;
 	if (resolve_name(clean, kind_r, icu_r))
 		return true;
-	return str_istarts(str_c(clean), STR("x-")) &&
+	return str_istarts(str_c(clean), STR("x-")) && clean[2] &&
 	       resolve_name(clean + 2, kind_r, icu_r);
 }
 
@@ -424,6 +424,15 @@ void charset_decoder_finish(struct charset_decoder *d, struct buf *out)
 	}
 	add_utf8_kind(d->kind, out, str_of(d->held, d->held_n));
 	d->held_n = 0;
+}
+
+bool charset_decoder_is_pending(const struct charset_decoder *d)
+{
+	UErrorCode e = U_ZERO_ERROR;
+
+	if (d->kind != KIND_ICU)
+		return d->held_n > 0;
+	return d->high || ucnv_toUCountPending(d->converter, &e) > 0;
 }
 
 enum err charset_add_utf8(struct buf *out, str name, str in)

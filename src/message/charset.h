@@ -41,6 +41,9 @@ void charset_decoder_feed(struct charset_decoder *, str in, struct buf *out);
  * decoder can then be used for another input. */
 void charset_decoder_finish(struct charset_decoder *, struct buf *out);
 
+/* Is the beginning of a character held back? */
+bool charset_decoder_is_pending(const struct charset_decoder *);
+
 bool charset_is_known(str name);
 
 /* All of `in` at once. Nothing is appended on ERR_CHARSET. */

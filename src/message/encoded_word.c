@@ -147,6 +147,10 @@ static bool add_word(struct scan *s, const struct word *w, str before)
 	}
 	add_word_bytes(&bytes, w);
 	charset_decoder_feed(s->open, buf_str(&bytes), s->out);
+	/* Each word begins in the charset's initial state, unless it goes on
+	 * with a character that was cut in two. */
+	if (!charset_decoder_is_pending(s->open))
+		charset_decoder_finish(s->open, s->out);
 	buf_fini(&bytes);
 	return true;
 }

@@ -41,13 +41,15 @@ static const struct {
 	{"a=?utf-8?Q?b?=c", "abc", "no space around"},
 	{"=?utf-8?Q?a b?=", "a b", "blank in a word"},
 	{"\"=?utf-8?Q?a?=\"", "\"a\"", "in quotes"},
-	{"=?utf-8?Q??=x", "x", "empty word"},
+	{"=?utf-8?Q?"
+	 "?=x",
+		"x", "empty word"},
 	{"=?utf-8?q?=C3=A9=?=", "é=", "cut escape"},
 	{"=?utf-8?b?w6k?=", "é", "no padding"},
 	{"=?utf-8?b?w6 k=?=", "é", "blank in base64"},
 	{"=?utf-8?q?a?b?=", "a?b", "question mark in Q"},
-	{"=?iso-2022-jp?B?GyRCJDMbKEI=?= =?iso-2022-jp?B?GyRCJHMbKEI=?=", "こん",
-		"stateful"},
+	{"=?iso-2022-jp?B?GyRCJDMbKEI=?= =?iso-2022-jp?B?GyRCJHMbKEI=?=",
+		"こん", "stateful"},
 	{"=?us-ascii?Q?=E9?=", "é", "mislabelled"},
 	/* not words */
 	{"=?no-such?Q?a?=", "=?no-such?Q?a?=", "unknown charset"},
@@ -58,7 +60,11 @@ static const struct {
 	{"=?utf-8?B?***?=", "=?utf-8?B?***?=", "not base64"},
 	{"=?utf-8?Q", "=?utf-8?Q", "cut off"},
 	{"=?", "=?", ""},
-	{"=??Q?a?=", "=??Q?a?=", "no charset"},
+	{"=?"
+	 "?Q?a?=",
+		"=?"
+		"?Q?a?=",
+		"no charset"},
 	{"=?=?utf-8?Q?a?=", "=?a", "beginning twice"},
 	{"a = b?=", "a = b?=", ""},
 	/* raw bytes */
@@ -99,8 +105,9 @@ static void test_table(void **unused)
  * sanitizers' clocks see to the rest. */
 static void test_long(void **unused)
 {
-	static const char *const pieces[] = {"=?a?q?", "=?", "=?utf-8?q?a?=",
-		"=?utf-8?b?", "=?utf-8?q?a?= =?koi8-r?q?b?= ", "?=", "\xE9"};
+	static const char *const pieces[] = {"=?a?q?", "=?",
+		"=?utf-8?q?a?=", "=?utf-8?b?",
+		"=?utf-8?q?a?= =?koi8-r?q?b?= ", "?=", "\xE9"};
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT_OF(pieces); i++) {
