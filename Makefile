@@ -34,7 +34,7 @@ build: deps build/build.ninja
 	@$(NINJA) -C build $(if $(V),-v)
 
 build/build.ninja:
-	$(MESON) setup build --buildtype=release -Dtests=false
+	$(MESON) setup build --buildtype=debugoptimized -Dtests=false
 
 # Under sanitizers gcc warns of what cannot happen: the builds for make check
 # are the ones without a warning.

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <unicode/ucnv.h>
+#include <unicode/ucnv_cb.h>
 
 /* How a charset is decoded. The three that nearly all mail uses need no ICU. */
 enum kind {

@@ -464,7 +464,7 @@ static void header_end(struct mime_parser *p)
 		NAME_MAX_BYTES);
 	b.disposition = param_parse(
 		&p->arena, header_value(&p->header, HEADER_DISPOSITION));
-	part->encoding = encoding_of(b.encoding);
+	part->encoding = (uint8_t)encoding_of(b.encoding);
 	read_type(p, &b);
 	read_kind(p, &b, &boundary);
 	f->kind = b.kind;

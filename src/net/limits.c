@@ -147,7 +147,7 @@ enum err limits_create(unsigned regions, unsigned connections,
 
 enum err limits_attach(int fd, unsigned region, struct limits **limits_r)
 {
-	struct limits *l;
+	struct limits *l = NULL;
 	struct stat st;
 	enum err err;
 

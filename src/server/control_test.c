@@ -79,7 +79,7 @@ static enum err cmd_wait(struct control_call *call, void *ctx)
 	assert_ok(e);
 	while (!control_cancelled(call))
 		usleep(1000);
-	*waited += 1;
+	__atomic_add_fetch(waited, 1, __ATOMIC_SEQ_CST);
 	return ERR_CLOSED;
 }
 
