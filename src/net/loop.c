@@ -19,7 +19,8 @@
  * second that is equal to it modulo the wheel's size; what is due a round
  * later stays in it. 34 minutes: more than the longest usual deadline.
  */
-enum { SLOTS = 2048, WORDS = SLOTS / 64, BATCH = 128, EXACT = UINT32_MAX };
+enum { SLOTS = 2048, WORDS = SLOTS / 64, BATCH = 128 };
+#define EXACT UINT32_MAX
 enum { TICK_MS = 1000 };
 
 struct posted {
@@ -298,7 +299,7 @@ void loop_remove(struct loop *loop, struct loop_watch *watch)
 	if (!watch->fn)
 		return;
 	if (control(loop, EPOLL_CTL_DEL, watch) != OK)
-		assert(!"removed before its descriptor was closed");
+		assert(0 && "removed before its descriptor was closed");
 	watch->fn = NULL;
 	for (int i = loop->at; i < loop->count; i++) {
 		if (loop->batch[i].data.ptr == watch)

@@ -270,7 +270,7 @@ static int add_conditions(scmp_filter_ctx filter)
 	}
 	/* Only to itself (glibc's abort and raise). */
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 static int add_kills(scmp_filter_ctx filter)
