@@ -203,6 +203,32 @@ struct tls *tls_new(struct tls_server *server, int fd, const char *alpn)
 	return (struct tls *)(void *)ssl;
 }
 
+void tls_feed(struct tls *tls, str bytes)
+{
+	BIO *ahead = BIO_new(BIO_s_mem());
+
+	if (!ahead || BIO_write(ahead, bytes.p, (int)bytes.n) != (int)bytes.n)
+		abort();
+	SSL_set0_rbio(ssl_of(tls), ahead);
+}
+
+/* What was fed is used up: go on with the socket, which is the write side's.
+ * True when that was so. */
+static bool leave_ahead(SSL *ssl)
+{
+	BIO *in = SSL_get_rbio(ssl), *out = SSL_get_wbio(ssl);
+
+	if (in == out || BIO_pending(in) || !SSL_want_read(ssl))
+		return false;
+	/* During the handshake a buffer stands before the socket. */
+	out = BIO_find_type(out, BIO_TYPE_SOCKET);
+	if (!out || in == out)
+		return false;
+	BIO_up_ref(out);
+	SSL_set0_rbio(ssl, out);
+	return true;
+}
+
 void tls_free(struct tls *tls)
 {
 	if (tls)
@@ -233,9 +259,14 @@ static enum err meaning(struct tls *tls, int result)
 
 enum err tls_handshake(struct tls *tls)
 {
-	ERR_clear_error();
-	errno = 0;
-	return meaning(tls, SSL_do_handshake(ssl_of(tls)));
+	int result;
+
+	do {
+		ERR_clear_error();
+		errno = 0;
+		result = SSL_do_handshake(ssl_of(tls));
+	} while (result != 1 && leave_ahead(ssl_of(tls)));
+	return meaning(tls, result);
 }
 
 enum err tls_read(struct tls *tls, char *p, size_t room, size_t *n_r)

@@ -41,6 +41,9 @@ void tls_server_free(struct tls_server *);
 
 /* fd stays the caller's. alpn: "imap"; a literal. */
 struct tls *tls_new(struct tls_server *, int fd, const char *alpn);
+/* Before the handshake: bytes that were read from the socket already and are
+ * the beginning of TLS (a client that pipelined them behind STARTTLS). */
+void tls_feed(struct tls *, str);
 /* Says nothing to the other side. */
 void tls_free(struct tls *);
 

@@ -250,6 +250,33 @@ static void test_resumption(void **unused)
 	buf_fini(&why);
 }
 
+/* The first bytes were read by somebody else, split at any place. */
+static void test_fed(void **unused)
+{
+	static const size_t rows[] = {1, 4, 5, 100, 4096};
+	struct tls_server *server = tls_fixture_server(false);
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct two t = open_two(server);
+		char hello[4096], room[16];
+		size_t n;
+		ssize_t got;
+
+		assert_int_equal(SSL_do_handshake(t.client), -1);
+		got = read(t.fds[0], hello, rows[i]);
+		assert_true(got > 0);
+		tls_feed(t.server, str_of(hello, (size_t)got));
+		shake_hands(&t);
+		assert_ok(t.server_err);
+		assert_int_equal(SSL_write(t.client, "hello", 5), 5);
+		assert_ok(tls_read(t.server, room, sizeof room, &n));
+		assert_str(str_of(room, n), "hello");
+		close_two(&t);
+	}
+	tls_server_free(server);
+}
+
 static void test_not_tls(void **unused)
 {
 	static const char *const rows[] = {
@@ -329,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_resumption),
+		cmocka_unit_test(test_fed),
 		cmocka_unit_test(test_not_tls),
 		cmocka_unit_test(test_bad_files),
 	};

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IMAP in the not authenticated state (RFC 9051 sections 3.1, 6.1, 6.2). */
+#include "base/arena.h"
+#include "base/secret.h"
+#include "login/login.h"
+#include "message/transfer.h"
+#include "wire/imap/capability.h"
+#include "wire/imap/parse.h"
+#include "wire/imap/respond.h"
+
+#include <assert.h>
+
+enum { BAD_MAX = 10, ARENA_BUDGET = 32 * 1024 };
+
+static const struct imap_framer_limits limits = IMAP_FRAMER_LIMITS_LOGIN;
+
+/* All begin with a response of the client: an empty challenge asks for it. */
+static const char *const mechanisms[] = {"PLAIN"};
+
+static struct imap_capability_view view_of(const struct login *l)
+{
+	return (struct imap_capability_view){.tls = l->tls,
+		.tls_available = l->settings->tls_available,
+		.plaintext = l->settings->plaintext,
+		.literal_minus = l->settings->literal_minus};
+}
+
+static void put_capabilities(const struct login *l, struct buf *out)
+{
+	struct imap_capability_view view = view_of(l);
+
+	imap_put_capabilities(out, &view);
+}
+
+static bool password_allowed(const struct login *l)
+{
+	struct imap_capability_view view = view_of(l);
+
+	return imap_capability_password(&view);
+}
+
+static void begin(struct login *l)
+{
+	imap_framer_init(&l->framer, &limits);
+	l->answering = false;
+}
+
+static void greet(struct login *l, struct buf *out)
+{
+	buf_add_c(out, "* OK [CAPABILITY ");
+	put_capabilities(l, out);
+	buf_add_c(out, "] Culver ready\r\n");
+}
+
+static void bye(struct login *l, enum login_bye why, struct buf *out)
+{
+	static const char *const words[] = {
+		[LOGIN_BYE_SHUTDOWN] = "the server is shutting down",
+		[LOGIN_BYE_SLOW] = "no login in time",
+		[LOGIN_BYE_TOO_MANY] = "too many connections",
+		[LOGIN_BYE_TOO_MANY_OF_PEER] =
+			"too many connections from your address",
+	};
+
+	(void)l;
+	buf_addf(out, "* BYE [UNAVAILABLE] %s\r\n", words[why]);
+}
+
+static enum login_want end(struct login *l, const char *why)
+{
+	l->end = why;
+	return LOGIN_CLOSE;
+}
+
+/* A wrong command, answered already. */
+static enum login_want after_bad(struct login *l, struct buf *out)
+{
+	if (++l->bad < BAD_MAX)
+		return LOGIN_MORE;
+	buf_add_c(out, "* BYE Too many wrong commands\r\n");
+	return end(l, "too many wrong commands");
+}
+
+static enum login_want bad(
+	struct login *l, str tag, const char *text, struct buf *out)
+{
+	imap_put_bad(out, tag, text);
+	return after_bad(l, out);
+}
+
+static void no(str tag, const char *text, struct buf *out)
+{
+	buf_addf(out, "%.*s NO %s\r\n", STR_ARG(tag), text);
+}
+
+/* ------------------------------------------------------- LOGIN and SASL */
+
+static void keep_tag(struct login *l, str tag)
+{
+	buf_reset(&l->tag);
+	buf_add(&l->tag, tag);
+}
+
+static enum login_want ask_auth(struct login *l)
+{
+	l->exchange++;
+	return LOGIN_AUTH;
+}
+
+static void set_mechanism(struct login *l, const char *name)
+{
+	assert(strlen(name) < sizeof l->mechanism);
+	memcpy(l->mechanism, name, strlen(name) + 1);
+}
+
+/* RFC 4616: the same credentials as PLAIN, so that auth knows one form. */
+static enum login_want do_login(
+	struct login *l, const struct imap_command *c, struct buf *out)
+{
+	str user = c->login.user, password = c->login.password;
+
+	if (!password_allowed(l)) {
+		no(c->tag, "[PRIVACYREQUIRED] Begin TLS first", out);
+		return LOGIN_MORE;
+	}
+	if (memchr(user.p, 0, user.n) || memchr(password.p, 0, password.n))
+		return bad(l, c->tag, "NUL in a name or password", out);
+	/* In one piece: growing would leave copies. */
+	if (!buf_reserve(&l->response, user.n + password.n + 2))
+		return bad(l, c->tag, "Too long", out);
+	buf_add_byte(&l->response, 0);
+	buf_add(&l->response, user);
+	buf_add_byte(&l->response, 0);
+	buf_add(&l->response, password);
+	keep_tag(l, c->tag);
+	set_mechanism(l, "PLAIN");
+	return ask_auth(l);
+}
+
+/* base64 of a client's response, or of an initial one. */
+static bool decode_response(struct login *l, str text)
+{
+	if (!buf_reserve(&l->response, text.n))
+		return false;
+	return base64_decode(&l->response, text) == OK &&
+	       buf_err(&l->response) == OK;
+}
+
+static const char *find_mechanism(str name)
+{
+	for (size_t i = 0; i < sizeof mechanisms / sizeof *mechanisms; i++) {
+		if (str_ieq_c(name, mechanisms[i]))
+			return mechanisms[i];
+	}
+	return NULL;
+}
+
+static void put_challenge(struct login *l, str bytes, struct buf *out)
+{
+	buf_add_c(out, "+ ");
+	base64_add(out, bytes);
+	buf_add_c(out, "\r\n");
+	l->answering = true;
+	imap_framer_set_line_mode(&l->framer, true);
+}
+
+static enum login_want do_authenticate(
+	struct login *l, const struct imap_command *c, struct buf *out)
+{
+	const char *mechanism = find_mechanism(c->authenticate.mechanism);
+	str initial = c->authenticate.initial;
+
+	if (!mechanism) {
+		no(c->tag, "Authentication mechanism not supported", out);
+		return LOGIN_MORE;
+	}
+	if (!password_allowed(l)) {
+		no(c->tag, "[PRIVACYREQUIRED] Begin TLS first", out);
+		return LOGIN_MORE;
+	}
+	keep_tag(l, c->tag);
+	set_mechanism(l, mechanism);
+	if (str_is_none(initial)) {
+		put_challenge(l, STR(""), out);
+		return LOGIN_MORE;
+	}
+	/* RFC 4959: "=" stands for an empty response. */
+	if (!str_eq_c(initial, "=") && !decode_response(l, initial))
+		return bad(l, c->tag, "Not base64", out);
+	return ask_auth(l);
+}
+
+/* RFC 9051 section 6.2.2: "If the client wishes to cancel an authentication
+ * exchange, it issues a line consisting of a single "*"." */
+static enum login_want take_response(struct login *l, str line, struct buf *out)
+{
+	bool told = l->exchange > 0;
+	const char *wrong = NULL;
+	enum login_want want;
+
+	l->answering = false;
+	imap_framer_set_line_mode(&l->framer, false);
+	if (str_eq_c(line, "*"))
+		wrong = "AUTHENTICATE cancelled";
+	else if (!decode_response(l, line))
+		wrong = "Not base64";
+	if (!wrong)
+		return ask_auth(l);
+	want = bad(l, buf_str(&l->tag), wrong, out);
+	l->exchange = 0;
+	return told && want == LOGIN_MORE ? LOGIN_CANCEL : want;
+}
+
+static void fail(struct login *l, enum err err, str reason, struct buf *out)
+{
+	const char *code = "[AUTHENTICATIONFAILED]";
+
+	if (err == ERR_DENIED)
+		code = "[AUTHORIZATIONFAILED]";
+	else if (err == ERR_EXPIRED)
+		code = "[EXPIRED]";
+	else if (err == ERR_UNAVAILABLE)
+		code = "[UNAVAILABLE]";
+	if (!reason.n)
+		reason = err == ERR_UNAVAILABLE
+				 ? STR("Logins are not possible just now")
+				 : STR("Authentication failed");
+	buf_addf(out, "%.*s NO %s ", STR_ARG(buf_str(&l->tag)), code);
+	imap_put_text(out, reason, false);
+	buf_add_c(out, "\r\n");
+	if (l->failures && l->failures >= l->settings->failures_max)
+		buf_add_c(out, "* BYE Too many failed logins\r\n");
+}
+
+/* --------------------------------------------------------- other commands */
+
+static enum login_want do_capability(
+	struct login *l, const struct imap_command *c, struct buf *out)
+{
+	buf_add_c(out, "* CAPABILITY ");
+	put_capabilities(l, out);
+	buf_add_c(out, "\r\n");
+	imap_put_ok(out, c->tag, "CAPABILITY completed");
+	return LOGIN_MORE;
+}
+
+static enum login_want do_noop(
+	struct login *l, const struct imap_command *c, struct buf *out)
+{
+	(void)l;
+	imap_put_ok(out, c->tag, "NOOP completed");
+	return LOGIN_MORE;
+}
+
+static enum login_want do_logout(
+	struct login *l, const struct imap_command *c, struct buf *out)
+{
+	buf_add_c(out, "* BYE Logging out\r\n");
+	imap_put_ok(out, c->tag, "LOGOUT completed");
+	return end(l, "logout");
+}
+
+/* For logs, as much as fits: a field goes in whole or not at all. */
+static void keep_id(struct login *l, const struct imap_id *field)
+{
+	buf_reset(&l->id);
+	l->id_count = 0;
+	for (; field && l->id_count < HANDOVER_ID_MAX; field = field->next) {
+		size_t before = l->id.n;
+
+		buf_add_sized(&l->id, field->field);
+		buf_add_varint(&l->id, !str_is_none(field->value));
+		buf_add_sized(&l->id, field->value);
+		if (buf_err(&l->id)) {
+			l->id.err = OK;
+			buf_truncate(&l->id, before);
+			return;
+		}
+		l->id_count++;
+	}
+}
+
+/* RFC 2971 */
+static enum login_want do_id(
+	struct login *l, const struct imap_command *c, struct buf *out)
+{
+	const char *name = l->settings->id_name;
+	const char *version = l->settings->id_version;
+
+	keep_id(l, c->id);
+	if (!name || !*name) {
+		buf_add_c(out, "* ID NIL\r\n");
+	} else {
+		buf_add_c(out, "* ID (\"name\" ");
+		imap_put_string(out, str_c(name), false);
+		if (version && *version) {
+			buf_add_c(out, " \"version\" ");
+			imap_put_string(out, str_c(version), false);
+		}
+		buf_add_c(out, ")\r\n");
+	}
+	imap_put_ok(out, c->tag, "ID completed");
+	return LOGIN_MORE;
+}
+
+/* RFC 9051 section 6.2.1. What the client sent behind the command can only be
+ * the beginning of TLS (a handshake record: 22); anything else was put there
+ * to be taken for a command that came under TLS. */
+static enum login_want do_starttls(
+	struct login *l, const struct imap_command *c, struct buf *out)
+{
+	str behind = login_leftover(l);
+
+	if (l->tls)
+		return bad(l, c->tag, "TLS is active already", out);
+	if (!l->settings->tls_available) {
+		no(c->tag, "[UNAVAILABLE] TLS is not configured", out);
+		return LOGIN_MORE;
+	}
+	if (behind.n && behind.p[0] != 22) {
+		buf_add_c(out, "* BYE Bytes in clear after STARTTLS\r\n");
+		return end(l, "bytes in clear after STARTTLS");
+	}
+	imap_put_ok(out, c->tag, "Begin TLS");
+	return LOGIN_STARTTLS;
+}
+
+static const struct {
+	enum imap_verb verb;
+	enum login_want (*run)(
+		struct login *, const struct imap_command *, struct buf *);
+} commands[] = {
+	{IMAP_CAPABILITY, do_capability},
+	{IMAP_NOOP, do_noop},
+	{IMAP_LOGOUT, do_logout},
+	{IMAP_ID, do_id},
+	{IMAP_STARTTLS, do_starttls},
+	{IMAP_AUTHENTICATE, do_authenticate},
+	{IMAP_LOGIN, do_login},
+};
+
+static enum login_want execute(
+	struct login *l, const struct imap_command *c, struct buf *out)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (commands[i].verb == c->verb)
+			return commands[i].run(l, c, out);
+	}
+	return bad(l, c->tag, "Log in first", out);
+}
+
+/* A web page can make a browser send this to any port, with commands in the
+ * request's body; the first line gives it away. */
+static bool is_http(str line)
+{
+	size_t at = str_find(line, STR(" HTTP/"));
+
+	return at < line.n && at + 9 == line.n && !str_is_none(line);
+}
+
+static enum login_want take_command(struct login *l, str text, struct buf *out)
+{
+	struct imap_command c = {0};
+	enum login_want want;
+	struct arena arena;
+	enum err err;
+
+	if (is_http(text)) {
+		buf_add_c(out, "* BYE This is not a web server\r\n");
+		return end(l, "an HTTP request");
+	}
+	arena_init(&arena, ARENA_BUDGET);
+	err = imap_parse(&arena, text, false, &c);
+	if (err && imap_command_row(c.verb)->verb != IMAP_UNKNOWN &&
+		!(imap_command_row(c.verb)->states & IMAP_NOT_AUTHENTICATED)) {
+		want = bad(l, c.tag, "Log in first", out);
+	} else if (err) {
+		imap_put_parse_error(out, &c, err);
+		want = after_bad(l, out);
+	} else {
+		want = execute(l, &c, out);
+	}
+	imap_command_wipe(&c);
+	arena_fini(&arena);
+	return want;
+}
+
+static enum login_want take_error(
+	struct login *l, const struct imap_frame *frame, struct buf *out)
+{
+	str tag = str_is_none(frame->tag) ? STR("*") : frame->tag;
+
+	buf_addf(out, "%.*s %s\r\n", STR_ARG(tag), frame->reply);
+	return frame->fatal ? end(l, "input over the limits")
+			    : after_bad(l, out);
+}
+
+static bool step(struct login *l, struct buf *out, enum login_want *want_r)
+{
+	struct imap_frame frame = imap_framer_step(&l->framer, login_input(l));
+
+	*want_r = LOGIN_MORE;
+	switch (frame.kind) {
+	case IMAP_FRAME_MORE:
+		return true;
+	case IMAP_FRAME_CONTINUE:
+		/* What it asks for may have come unasked. */
+		buf_add_c(out, "+ OK\r\n");
+		return false;
+	case IMAP_FRAME_COMMAND:
+		l->taken = frame.n;
+		*want_r = l->answering ? take_response(l, frame.text, out)
+				       : take_command(l, frame.text, out);
+		l->taken = 0;
+		break;
+	case IMAP_FRAME_ERROR:
+		*want_r = take_error(l, &frame, out);
+		break;
+	case IMAP_FRAME_BODY: /* none within these limits */
+		assert(false);
+		break;
+	case IMAP_FRAME_SKIP:
+		break;
+	}
+	login_consume(l, frame.n);
+	return *want_r != LOGIN_MORE;
+}
+
+const struct login_protocol login_imap = {
+	.name = "imap",
+	.begin = begin,
+	.greet = greet,
+	.step = step,
+	.challenge = put_challenge,
+	.fail = fail,
+	.bye = bye,
+};
