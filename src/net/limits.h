@@ -19,10 +19,6 @@
 
 #include <stdint.h>
 
-/* Who has which region: mail counts the plain connections, which the fronts
- * forget at hand-over. */
-#define LIMITS_MAIL 0u
-#define LIMITS_FRONT(number) (1u + (unsigned)(number))
 #define LIMITS_REGIONS_MAX 128u
 
 struct limits;

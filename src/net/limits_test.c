@@ -16,8 +16,8 @@ static struct three open_three(unsigned total, unsigned per_peer)
 	struct three t;
 
 	assert_ok(limits_create(2, 100, &t.master, &t.fd));
-	assert_ok(limits_attach(t.fd, LIMITS_MAIL, &t.mail));
-	assert_ok(limits_attach(t.fd, LIMITS_FRONT(0), &t.front));
+	assert_ok(limits_attach(t.fd, 0, &t.mail));
+	assert_ok(limits_attach(t.fd, 1, &t.front));
 	limits_set(t.front, total, per_peer);
 	return t;
 }
@@ -61,11 +61,11 @@ static void test_per_peer(void **unused)
 	assert_int_equal(limits_enter(t.front, 8), LIMITS_OK);
 	assert_int_equal(limits_of_peer(t.front, 7), 2);
 	/* Mail died: master forgets what it counted. */
-	limits_clear_region(t.master, LIMITS_MAIL);
+	limits_clear_region(t.master, 0);
 	assert_int_equal(limits_of_peer(t.front, 7), 1);
 	assert_int_equal(limits_enter(t.front, 7), LIMITS_OK);
 	/* More leaving than counted, after a region was cleared. */
-	limits_clear_region(t.master, LIMITS_FRONT(0));
+	limits_clear_region(t.master, 1);
 	limits_leave(t.front, 7);
 	assert_int_equal(limits_total(t.front), 0);
 	close_three(&t);
@@ -155,17 +155,17 @@ static void test_scoreboard(void **unused)
 
 	(void)unused;
 	assert_ok(scoreboard_create(3, &all, &fd));
-	assert_ok(scoreboard_attach(fd, SCOREBOARD_FRONT(0), &page));
+	assert_ok(scoreboard_attach(fd, 2, &page));
 	assert_int_equal(scoreboard_attach(fd, 3, &none), ERR_INVALID);
 	SCOREBOARD_ADD(page, bytes_in, 100);
 	SCOREBOARD_ADD(page, sessions, 2);
 	SCOREBOARD_SUB(page, sessions, 1);
 	SCOREBOARD_ADD(none, sessions, 1);
-	page = scoreboard_page(all, SCOREBOARD_FRONT(0));
+	page = scoreboard_page(all, 2);
 	assert_int_equal(SCOREBOARD_GET(page, bytes_in), 100);
 	assert_int_equal(SCOREBOARD_GET(page, sessions), 1);
 	assert_int_equal(
-		SCOREBOARD_GET(scoreboard_page(all, SCOREBOARD_MAIL), sessions),
+		SCOREBOARD_GET(scoreboard_page(all, 0), sessions),
 		0);
 	scoreboard_clear_gauges(page);
 	assert_int_equal(SCOREBOARD_GET(page, sessions), 0);

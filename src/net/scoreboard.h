@@ -13,11 +13,6 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Who has which page. */
-#define SCOREBOARD_MAIL 0u
-#define SCOREBOARD_AUTH 1u
-#define SCOREBOARD_FRONT(number) (2u + (unsigned)(number))
-
 /* name, one line of help. Gauges go up and down; the others only up. */
 #define SCOREBOARD_TABLE(X)                                                    \
 	X(connections, "open connections that this process holds (gauge)")     \
