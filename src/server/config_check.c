@@ -43,13 +43,13 @@ __attribute__((format(printf, 3, 4))) static void fail(
 /* Every list of addresses, to compare each with each. */
 struct listener {
 	const struct setting *setting;
-	const struct address *address;
+	const struct listen_address *address;
 };
 
 static void check_overlap(const struct check *c, const struct listener *one,
 	const struct listener *earlier)
 {
-	if (address_overlaps(one->address, earlier->address))
+	if (listen_address_overlaps(one->address, earlier->address))
 		fail(c, one->setting->name,
 			"%s cannot be bound besides %s of %s; remove one of "
 			"them",

@@ -206,9 +206,9 @@ static void print_number(
 }
 
 /* host ":" port, an IPv6 host in brackets */
-enum err address_parse(str text, struct address *address_r)
+enum err listen_address_parse(str text, struct listen_address *address_r)
 {
-	struct address a = {0};
+	struct listen_address a = {0};
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&a.sock;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a.sock;
 	char host[INET6_ADDRSTRLEN];
@@ -246,14 +246,14 @@ enum err address_parse(str text, struct address *address_r)
 	return OK;
 }
 
-static unsigned address_port(const struct address *a)
+static unsigned address_port(const struct listen_address *a)
 {
 	return a->sock.ss_family == AF_INET6
 		       ? ((const struct sockaddr_in6 *)&a->sock)->sin6_port
 		       : ((const struct sockaddr_in *)&a->sock)->sin_port;
 }
 
-static str address_host(const struct address *a)
+static str address_host(const struct listen_address *a)
 {
 	if (a->sock.ss_family == AF_INET6)
 		return str_of(
@@ -273,7 +273,8 @@ static bool is_wildcard(str host)
 	return true;
 }
 
-bool address_overlaps(const struct address *a, const struct address *b)
+bool listen_address_overlaps(
+	const struct listen_address *a, const struct listen_address *b)
 {
 	str host_a = address_host(a), host_b = address_host(b);
 
@@ -303,10 +304,10 @@ static enum err parse_addresses(
 
 	for (text = str_trim(text); text.n; text = str_trim(text)) {
 		str word = str_take(text, str_find_byte(text, ' '));
-		struct address a;
+		struct listen_address a;
 
 		text = str_skip(text, word.n);
-		if (address_parse(word, &a)) {
+		if (listen_address_parse(word, &a)) {
 			add_address_form(why, word);
 			free(all.list);
 			return ERR_INVALID;

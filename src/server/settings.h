@@ -162,14 +162,14 @@ enum { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4, STORE_COMPRESSION_ZSTD };
 #define LOG_TOPIC_DEFAULT (LOG_DEBUG + 1u)
 
 /* Where to listen. */
-struct address {
+struct listen_address {
 	struct sockaddr_storage sock;
 	socklen_t size;
 	char text[56]; /* "127.0.0.1:1143", "[::1]:1143" */
 };
 
 struct addresses {
-	struct address *list; /* owned */
+	struct listen_address *list; /* owned */
 	size_t count;
 };
 
@@ -223,10 +223,11 @@ MUST enum err setting_parse(const struct setting *, str text,
 void setting_print(const struct setting *, const struct config *, struct buf *);
 
 /* "127.0.0.1:1143", "[::1]:1143"; port 0 lets the kernel choose. */
-MUST enum err address_parse(str text, struct address *address_r);
+MUST enum err listen_address_parse(str text, struct listen_address *address_r);
 /* Both cannot be bound at a time: the same, or one is the wildcard of the
  * other. Port 0 meets nothing. */
-bool address_overlaps(const struct address *, const struct address *);
+bool listen_address_overlaps(
+	const struct listen_address *, const struct listen_address *);
 
 /* The body of culver.conf(5)'s SETTINGS section, in man(7) macros. */
 void settings_print_man(struct buf *);

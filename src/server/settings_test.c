@@ -166,8 +166,8 @@ static void test_addresses(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct address a;
-		enum err e = address_parse(str_c(rows[i].text), &a);
+		struct listen_address a;
+		enum err e = listen_address_parse(str_c(rows[i].text), &a);
 
 		assert_int_equal(e, rows[i].good ? OK : ERR_INVALID);
 		if (!e)
@@ -194,11 +194,12 @@ static void test_overlaps(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct address a, b;
+		struct listen_address a, b;
 
-		assert_ok(address_parse(str_c(rows[i].a), &a));
-		assert_ok(address_parse(str_c(rows[i].b), &b));
-		assert_int_equal(address_overlaps(&a, &b), rows[i].overlap);
+		assert_ok(listen_address_parse(str_c(rows[i].a), &a));
+		assert_ok(listen_address_parse(str_c(rows[i].b), &b));
+		assert_int_equal(
+			listen_address_overlaps(&a, &b), rows[i].overlap);
 	}
 }
 
