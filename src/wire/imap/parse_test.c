@@ -1,0 +1,666 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/test.h"
+#include "wire/imap/parse.h"
+#include "wire/imap/print.h"
+
+enum { REV1, REV2 };
+
+static const struct {
+	int dialect;
+	const char *text;
+	const char *printed; /* NULL: as it was */
+	const char *why;
+} accepted[] = {
+	/* tag, command names */
+	{REV1, "1.2;<>!|^~] NOOP", NULL, "a tag may have all but specials"},
+	{REV1, "a nOoP", "a NOOP", "any case"},
+	{REV1, "a uid fetch 1 flags", "a UID FETCH 1 (FLAGS)", "any case"},
+	{REV1, "a NOOP ", "a NOOP", "tolerate_trailing_space"},
+	{REV1, "a SELECT INBOX ", "a SELECT INBOX", "tolerate_trailing_space"},
+	{REV1, "a LIST \"\" * ", "a LIST \"\" \"*\"",
+		"tolerate_trailing_space where an option could follow"},
+	/* astring, string, quoted, literal */
+	{REV1, "a LOGIN a]b \"c\"", "a LOGIN a]b c",
+		"ASTRING-CHAR has resp-specials"},
+	{REV1, "a LOGIN \"\" \"\"", NULL, "empty strings"},
+	{REV1, "a LOGIN {0}\r\n {0+}\r\n", "a LOGIN \"\" \"\"",
+		"empty literals"},
+	{REV1, "a LOGIN \"a\\\"b\\\\c\" d", NULL, "escapes"},
+	{REV1, "a LOGIN \"\t\1\x7f\" d", NULL,
+		"TEXT-CHAR has controls but CR, LF, NUL"},
+	{REV1, "a LOGIN {3}\r\na\r\n d", "a LOGIN {3}\r\na\r\n d",
+		"line ends in a literal"},
+	{REV1, "a LOGIN {3}\na\"\\ d", "a LOGIN \"a\\\"\\\\\" d",
+		"tolerate_bare_lf: a literal's head"},
+	{REV1, "a LOGIN nil NIL", "a LOGIN \"nil\" \"NIL\"",
+		"NIL is a string like any where there is no nstring"},
+	{REV1, "a LOGIN {2}\r\n\xc3\xa9 {1}\r\n\xff",
+		"a LOGIN {2}\r\n\xc3\xa9 {1}\r\n\xff", "8-bit in literals"},
+	{REV1, "a LOGIN \"\xc3\xa9\" x", "a LOGIN {2}\r\n\xc3\xa9 x",
+		"tolerate_utf8_quoted: curl, mbsync"},
+	{REV2, "a SELECT \"\xc3\xa9\"", NULL, "UTF-8 in quoted strings"},
+	/* authenticate, enable, id */
+	{REV1, "a AUTHENTICATE PLAIN", NULL, "without initial response"},
+	{REV1, "a AUTHENTICATE SCRAM-SHA-256 =", NULL, "an empty one"},
+	{REV1, "a AUTHENTICATE PLAIN AGEAYg==", NULL, "RFC 4959"},
+	{REV1, "a ENABLE IMAP4rev2 UTF8=ACCEPT", NULL, ""},
+	{REV1, "a ID NIL", NULL, "RFC 2971"},
+	{REV1, "a ID ()", "a ID NIL", "an empty list"},
+	{REV1, "a ID (\"name\" \"x\" \"version\" nil)",
+		"a ID (\"name\" \"x\" \"version\" NIL)", "NIL values"},
+	{REV1, "a ID ({4+}\r\nname {1+}\r\nx)", "a ID (\"name\" \"x\")",
+		"literals"},
+	/* select, create, rename, ... */
+	{REV1, "a SELECT INBOX (CONDSTORE)", NULL, "RFC 4466 select-params"},
+	{REV1,
+		"a SELECT INBOX (QRESYNC (67890007 20050715194045000"
+		" 41,43:211,214:541 (1,3:5 2,4:6)))",
+		NULL, "RFC 7162"},
+	{REV1, "a EXAMINE x (A B 5 C 1:*,$ D (() (\"q r\" s)))", NULL,
+		"tagged-ext-val in all its forms"},
+	{REV1, "a CREATE a/b/", NULL, "a trailing separator"},
+	{REV1, "a CREATE x (USE ())", "a CREATE x", "RFC 6154: no attribute"},
+	{REV1, "a CREATE x (use (\\sent \\DRAFTS))",
+		"a CREATE x (USE (\\Drafts \\Sent))", "any case, any order"},
+	{REV1, "a CREATE x (USE (\\Foo))", "a CREATE x (USE (\\Unknown))",
+		"use-attr-ext"},
+	{REV1, "a CREATE x (USE (\\All \\Foo))",
+		"a CREATE x (USE (\\All \\Unknown))", "use-attr-ext"},
+	{REV1, "a RENAME {1+}\r\na \"b c\"", "a RENAME a \"b c\"", ""},
+	{REV1, "a DELETE &AOk-", NULL, "modified UTF-7"},
+	{REV1, "a DELETE &Jjo!", NULL,
+		"a name that cannot be is no error of syntax"},
+	{REV1, "a SUBSCRIBE #news.comp", NULL, ""},
+	{REV1, "a UNSUBSCRIBE \"\"", NULL, "nor is the empty one"},
+	/* list, lsub, status */
+	{REV1, "a LIST \"\" %*]", "a LIST \"\" \"%*]\"", "list-char"},
+	{REV1, "a LIST \"\" (a b) RETURN ()", "a LIST \"\" (\"a\" \"b\")",
+		"RFC 5258"},
+	{REV1,
+		"a LIST (SPECIAL-USE SUBSCRIBED) \"\" * RETURN "
+		"(status (size recent) special-use subscribed)",
+		"a LIST (SUBSCRIBED SPECIAL-USE) \"\" (\"*\") RETURN "
+		"(SUBSCRIBED SPECIAL-USE STATUS (RECENT SIZE))",
+		"RFC 6154, RFC 5819"},
+	{REV1, "a LIST \"\" \"*\" RETURN (STATUS (MESSAGES))",
+		"a LIST \"\" (\"*\") RETURN (STATUS (MESSAGES))", "alone"},
+	{REV1, "a LSUB {2+}\r\na/ \"%\"", "a LSUB a/ \"%\"", ""},
+	{REV1,
+		"a STATUS x (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN"
+		" DELETED SIZE)",
+		NULL, "all items"},
+	/* append */
+	{REV1, "a APPEND x {5}", "a APPEND x () {5}", "the least"},
+	{REV1, "a APPEND x () \"01-Feb-2020 10:00:00 -0330\" ~{5+}",
+		"a APPEND x () \" 1-Feb-2020 10:00:00 -0330\" ~{5+}",
+		"date-time, literal8"},
+	{REV1, "a APPEND x (\\Seen foo \\Recent \\seen FOO) {0}",
+		"a APPEND x (\\Seen foo) {0}",
+		"tolerate_recent: imapsync; repetitions"},
+	{REV1, "a APPEND {1+}\r\nx {5}", "a APPEND x () {5}",
+		"the name as a literal"},
+	/* search */
+	{REV1,
+		"a SEARCH ALL ANSWERED DELETED DRAFT FLAGGED NEW OLD RECENT "
+		"SEEN"
+		" UNANSWERED UNDELETED UNDRAFT UNFLAGGED UNSEEN",
+		NULL, "flags"},
+	{REV1, "a SEARCH BCC a BODY b CC c FROM d SUBJECT e TEXT f TO g",
+		"a SEARCH BCC \"a\" BODY \"b\" CC \"c\" FROM \"d\" SUBJECT "
+		"\"e\""
+		" TEXT \"f\" TO \"g\"",
+		"strings"},
+	{REV1,
+		"a SEARCH BEFORE 1-Jan-2000 ON \"2-Feb-2001\" SINCE 31-dec-1999"
+		" SENTBEFORE 1-Jan-2000 SENTON 01-Jan-2000 SENTSINCE "
+		"1-Jan-2000",
+		"a SEARCH BEFORE 1-Jan-2000 ON 2-Feb-2001 SINCE 31-Dec-1999"
+		" SENTBEFORE 1-Jan-2000 SENTON 1-Jan-2000 SENTSINCE 1-Jan-2000",
+		"dates"},
+	{REV1, "a SEARCH HEADER Message-ID <a@b> HEADER x \"\"",
+		"a SEARCH HEADER \"Message-ID\" \"<a@b>\" HEADER \"x\" \"\"",
+		"header fields; the empty string"},
+	{REV1, "a SEARCH KEYWORD $Junk UNKEYWORD foo", NULL, ""},
+	{REV1, "a SEARCH LARGER 0 SMALLER 9223372036854775807", NULL,
+		"63 bits"},
+	{REV1, "a SEARCH 1,5:* UID 4:2 $ UID $", NULL, "sets"},
+	{REV1, "a SEARCH OR NOT SEEN (FLAGGED DRAFT) (ALL)", NULL,
+		"NOT, OR, groups"},
+	{REV1, "a SEARCH CHARSET \"us-ascii\" ALL",
+		"a SEARCH CHARSET UTF-8 ALL", "a quoted charset"},
+	{REV1, "a SEARCH CHARSET ISO-8859-1 SUBJECT {1}\r\n\xe9",
+		"a SEARCH CHARSET UTF-8 SUBJECT {2}\r\n\xc3\xa9", "converted"},
+	{REV1, "a SEARCH CHARSET UTF-8 SUBJECT \"\xc3\xa9\"",
+		"a SEARCH CHARSET UTF-8 SUBJECT {2}\r\n\xc3\xa9",
+		"tolerate_utf8_quoted: imaplib"},
+	{REV1, "a SEARCH SUBJECT {1}\r\n\xe9",
+		"a SEARCH CHARSET UTF-8 SUBJECT {2}\r\n\xc3\xa9",
+		"tolerate_unlabelled: not UTF-8"},
+	{REV1, "a SEARCH SUBJECT {2}\r\n\xc3\xa9",
+		"a SEARCH CHARSET UTF-8 SUBJECT {2}\r\n\xc3\xa9",
+		"tolerate_unlabelled: UTF-8"},
+	{REV1, "a SEARCH RETURN (MIN MAX ALL COUNT SAVE) ALL", NULL,
+		"RFC 4731, RFC 5182"},
+	{REV1, "a UID SEARCH RETURN () CHARSET UTF-8 ALL",
+		"a UID SEARCH RETURN (ALL) CHARSET UTF-8 ALL", ""},
+	/* fetch */
+	{REV1, "a FETCH 1 ALL",
+		"a FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)", ""},
+	{REV1, "a FETCH 1 FAST", "a FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE)",
+		""},
+	{REV1, "a FETCH $ (UID BODY BODYSTRUCTURE ENVELOPE)",
+		"a FETCH $ (ENVELOPE BODY BODYSTRUCTURE UID)", ""},
+	{REV1, "a FETCH 1 (RFC822 RFC822.HEADER RFC822.TEXT)", NULL, ""},
+	{REV1, "a FETCH 1 (BODY[] BODY.PEEK[] BODY[1] BODY[1.2.3])", NULL, ""},
+	{REV1,
+		"a FETCH 1 (BODY[HEADER] BODY[TEXT] BODY[1.MIME]"
+		" BODY[4.2.HEADER] BODY.PEEK[4.TEXT])",
+		NULL, "section-text"},
+	{REV1,
+		"a FETCH 1 (BODY[HEADER.FIELDS (To {2+}\r\ncc \"b c\")]"
+		" BODY.PEEK[2.header.fields.not (x)])",
+		"a FETCH 1 (BODY[HEADER.FIELDS (To cc \"b c\")]"
+		" BODY.PEEK[2.HEADER.FIELDS.NOT (x)])",
+		"header-list"},
+	{REV1,
+		"a FETCH 1 (BODY[]<0.1> BODY.PEEK[TEXT]"
+		"<9223372036854775807.9223372036854775807>)",
+		NULL, "partial"},
+	{REV1,
+		"a FETCH 1 (BINARY[1] BINARY.PEEK[1.2]<5.6> BINARY.SIZE[]"
+		" BINARY[]<1.1>)",
+		NULL, "RFC 3516"},
+	{REV1, "a FETCH 1 BODY[1]", "a FETCH 1 (BODY[1])", "one alone"},
+	{REV1, "a FETCH 1 BODY", "a FETCH 1 (BODY)", "is no section"},
+	{REV1, "a FETCH 1 (FLAGS FLAGS)", "a FETCH 1 (FLAGS)", "repeated"},
+	{REV1, "a UID FETCH 1 (FLAGS) (CHANGEDSINCE 12345 VANISHED)", NULL,
+		"RFC 4466 fetch-modifiers, RFC 7162"},
+	{REV1, "a FETCH 1 FAST (PARTIAL 1:5)",
+		"a FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE) (PARTIAL 1:5)", ""},
+	/* store, copy, expunge */
+	{REV1, "a STORE 1 FLAGS ()", NULL, "removes all"},
+	{REV1, "a STORE 1 -flags.silent \\SEEN foo",
+		"a STORE 1 -FLAGS.SILENT (\\Seen foo)", "without parentheses"},
+	{REV1,
+		"a STORE 1 +FLAGS (\\Answered \\Flagged \\Deleted \\Seen "
+		"\\Draft"
+		" $MDNSent)",
+		NULL, "all flags"},
+	{REV1, "a UID STORE 1:* (UNCHANGEDSINCE 12121230045) +FLAGS (\\Seen)",
+		NULL, "RFC 4466 store-modifiers, RFC 7162"},
+	{REV1, "a UID MOVE 4294967295:1 x", NULL, "either order"},
+	{REV1, "a EXPUNGE", NULL, ""},
+	{REV1, "a UID EXPUNGE 1,2,3,2:9", NULL, ""},
+};
+
+static const struct {
+	int dialect;
+	const char *text;
+	enum err err;
+	size_t at; /* byte of the error, from 0 */
+	const char *why;
+} rejected[] = {
+	{REV1, "", ERR_INVALID, 0, "an empty line"},
+	{REV1, " NOOP", ERR_INVALID, 0, "no tag"},
+	{REV1, "a+b NOOP", ERR_INVALID, 1, "no + in a tag"},
+	{REV1, "* NOOP", ERR_INVALID, 0, "no wildcard"},
+	{REV1, "a", ERR_INVALID, 1, "no command"},
+	{REV1, "a ", ERR_INVALID, 2, "no command"},
+	{REV1, "a  NOOP", ERR_INVALID, 2, "two spaces"},
+	{REV1, "a FOO", ERR_NOTFOUND, 2, "unknown"},
+	{REV1, "a NOOPX", ERR_NOTFOUND, 2, "unknown"},
+	{REV1, "a UID", ERR_INVALID, 5, "UID of what"},
+	{REV1, "a UID NOOP", ERR_NOTFOUND, 6, "has no UID form"},
+	{REV1, "a UID UID FETCH 1 FLAGS", ERR_NOTFOUND, 6, "nor has UID"},
+	{REV1, "a NOOP x", ERR_INVALID, 6, "arguments where there are none"},
+	{REV1, "a NOOP  ", ERR_INVALID, 6, "one space is tolerated, not two"},
+	{REV1, "a EXPUNGE 1", ERR_INVALID, 9, "a set without UID"},
+	{REV1, "a UID EXPUNGE", ERR_INVALID, 13, "no set"},
+	/* strings */
+	{REV1, "a LOGIN", ERR_INVALID, 7, "no arguments"},
+	{REV1, "a LOGIN x", ERR_INVALID, 9, "no password"},
+	{REV1, "a LOGIN x y z", ERR_INVALID, 11, "too many arguments"},
+	{REV1, "a LOGIN (x) y", ERR_INVALID, 8, "not an astring"},
+	{REV1, "a LOGIN x% y", ERR_INVALID, 9, "no wildcard in an atom"},
+	{REV1, "a LOGIN \"x y", ERR_INVALID, 12, "not closed"},
+	{REV1, "a LOGIN \"x\\y\" y", ERR_INVALID, 11, "not an escape"},
+	{REV1, "a LOGIN \"x\ry\" y", ERR_INVALID, 10, "CR in a quoted string"},
+	{REV1, "a LOGIN \"x\"y z", ERR_INVALID, 11, "no space"},
+	{REV1, "a LOGIN {9}\r\nabc y", ERR_INVALID, 13, "a literal cut off"},
+	{REV1, "a LOGIN {1}x y", ERR_INVALID, 11, "no line end"},
+	{REV1, "a LOGIN {}\r\n y", ERR_INVALID, 9, "no length"},
+	{REV1, "a LOGIN {9223372036854775808}\r\n y", ERR_INVALID, 9,
+		"64 bits"},
+	{REV1, "a LOGIN ~{1}\r\nx y", ERR_INVALID, 9, "a literal8"},
+	{REV1, "a LOGIN \xc3\xa9 y", ERR_INVALID, 8, "8-bit in an atom"},
+	{REV1, "a LOGIN \"\xe9\" y", ERR_INVALID, 9, "not UTF-8"},
+	{REV1, "a SELECT \"\xc3\xa9\"", ERR_INVALID, 10,
+		"8-bit in a quoted string before ENABLE"},
+	{REV2, "a SELECT \"\xe9\"", ERR_INVALID, 10, "not UTF-8"},
+	{REV2, "a SELECT \xc3\xa9", ERR_INVALID, 9, "8-bit in an atom"},
+	/* authenticate, enable, id */
+	{REV1, "a AUTHENTICATE", ERR_INVALID, 14, ""},
+	{REV1, "a AUTHENTICATE PLAIN a!b", ERR_INVALID, 24, "not base64"},
+	{REV1, "a AUTHENTICATE PLAIN a b", ERR_INVALID, 22, ""},
+	{REV1, "a ENABLE", ERR_INVALID, 8, "one at least"},
+	{REV1, "a ID", ERR_INVALID, 4, ""},
+	{REV1, "a ID (\"x\")", ERR_INVALID, 9, "no value"},
+	{REV1, "a ID (nil \"x\")", ERR_INVALID, 6, "no name"},
+	{REV1, "a ID (\"x\" y)", ERR_INVALID, 10, "not a string"},
+	/* mailboxes */
+	{REV1, "a SELECT", ERR_INVALID, 8, ""},
+	{REV1, "a SELECT x y", ERR_INVALID, 11, "not parameters"},
+	{REV1, "a SELECT x ()", ERR_INVALID, 12, "one at least"},
+	{REV1, "a SELECT x (5)", ERR_INVALID, 12, "not a name"},
+	{REV1, "a SELECT x (A \"b\")", ERR_INVALID, 14, "no quoted value"},
+	{REV1, "a SELECT x (A (b)", ERR_INVALID, 17, "not closed"},
+	{REV1, "a CREATE x (FOO)", ERR_UNSUPPORTED, 12, "unknown"},
+	{REV1, "a CREATE x (USE \\Sent)", ERR_INVALID, 16, "no list"},
+	{REV1, "a CREATE x (USE (Sent))", ERR_INVALID, 17, "no backslash"},
+	{REV1, "a DELETE x (y)", ERR_INVALID, 10, "takes no parameters"},
+	{REV1, "a RENAME x", ERR_INVALID, 10, ""},
+	/* list, status */
+	{REV1, "a LIST *", ERR_INVALID, 7, "no wildcard in a reference"},
+	{REV1, "a LIST \"\"", ERR_INVALID, 9, "no pattern"},
+	{REV1, "a LIST \"\" ()", ERR_INVALID, 11, "no pattern"},
+	{REV1, "a LIST (FOO) \"\" *", ERR_UNSUPPORTED, 8,
+		"RFC 5258 section 3: BAD"},
+	{REV1, "a LIST (RECURSIVEMATCH) \"\" *", ERR_INVALID, 23,
+		"RFC 5258: needs a base option"},
+	{REV1, "a LIST (REMOTE RECURSIVEMATCH) \"\" *", ERR_INVALID, 30,
+		"RFC 5258: REMOTE is none"},
+	{REV1, "a LIST (SUBSCRIBED)\"\" *", ERR_INVALID, 19,
+		"RFC 5819 section 4 shows it so, in error"},
+	{REV1, "a LIST \"\" * RETURN", ERR_INVALID, 18, ""},
+	{REV1, "a LIST \"\" * RETURN (FOO)", ERR_UNSUPPORTED, 20, ""},
+	{REV1, "a LIST \"\" * RETURN (STATUS)", ERR_INVALID, 26, "no items"},
+	{REV1, "a LIST \"\" * FOO (X)", ERR_INVALID, 12, ""},
+	{REV1, "a LSUB (SUBSCRIBED) \"\" *", ERR_INVALID, 7, ""},
+	{REV1, "a LSUB \"\" (a b)", ERR_INVALID, 10, ""},
+	{REV1, "a STATUS x", ERR_INVALID, 10, ""},
+	{REV1, "a STATUS x MESSAGES", ERR_INVALID, 11, "no list"},
+	{REV1, "a STATUS x ()", ERR_INVALID, 12, "one at least"},
+	{REV1, "a STATUS x (FOO)", ERR_UNSUPPORTED, 12, ""},
+	/* append */
+	{REV1, "a APPEND x", ERR_INVALID, 10, ""},
+	{REV1, "a APPEND x \"y\"", ERR_INVALID, 11, "a message as quoted"},
+	{REV1, "a APPEND x {5}\r\nhello", ERR_INVALID, 14,
+		"the parser never sees the message"},
+	{REV1, "a APPEND x \" 1-Feb-2020 10:00:00 -0330\" () {5}", ERR_INVALID,
+		40, "wrong order"},
+	{REV1, "a APPEND x \"31-Feb-2020 10:00:00 +0000\" {5}", ERR_INVALID, 11,
+		"no such day"},
+	{REV1, "a APPEND x (\\Foo) {5}", ERR_INVALID, 12, "no such flag"},
+	/* search */
+	{REV1, "a SEARCH", ERR_INVALID, 8, ""},
+	{REV1, "a SEARCH FOO", ERR_INVALID, 9, "unknown"},
+	{REV1, "a SEARCH SUBJECT", ERR_INVALID, 16, ""},
+	{REV1, "a SEARCH OR SEEN", ERR_INVALID, 16, ""},
+	{REV1, "a SEARCH NOT", ERR_INVALID, 12, ""},
+	{REV1, "a SEARCH ()", ERR_INVALID, 10, "an empty group"},
+	{REV1, "a SEARCH (SEEN", ERR_INVALID, 14, "not closed"},
+	{REV1, "a SEARCH (SEEN) )", ERR_INVALID, 16, ""},
+	{REV1, "a SEARCH SINCE 1-Foo-2000", ERR_INVALID, 15, ""},
+	{REV1, "a SEARCH LARGER x", ERR_INVALID, 16, ""},
+	{REV1, "a SEARCH LARGER 9223372036854775808", ERR_INVALID, 16, ""},
+	{REV1, "a SEARCH 0", ERR_INVALID, 9, "no message 0"},
+	{REV1, "a SEARCH 1,", ERR_INVALID, 11, ""},
+	{REV1, "a SEARCH 4294967296", ERR_INVALID, 19, "33 bits"},
+	{REV1, "a SEARCH KEYWORD \\Seen", ERR_INVALID, 17, "no keyword"},
+	{REV1, "a SEARCH RETURN (FOO) ALL", ERR_UNSUPPORTED, 17, ""},
+	{REV1, "a SEARCH RETURN (MIN)", ERR_INVALID, 21, ""},
+	{REV1, "a SEARCH CHARSET FOO-1 ALL", ERR_CHARSET, 17,
+		"BADCHARSET, even if no string needs it"},
+	{REV1, "a SEARCH CHARSET UTF-8", ERR_INVALID, 22, ""},
+	/* fetch */
+	{REV1, "a FETCH 1", ERR_INVALID, 9, ""},
+	{REV1, "a FETCH FLAGS", ERR_INVALID, 8, "no set"},
+	{REV1, "a FETCH 1 ()", ERR_INVALID, 11, ""},
+	{REV1, "a FETCH 1 (ALL)", ERR_INVALID, 11, "a macro in a list"},
+	{REV1, "a FETCH 1 FLAGS UID", ERR_INVALID, 16, "no list"},
+	{REV1, "a FETCH 1 FOO", ERR_INVALID, 10, ""},
+	{REV1, "a FETCH 1 BODY.PEEK", ERR_INVALID, 10, "needs a section"},
+	{REV1, "a FETCH 1 FLAGS[]", ERR_INVALID, 15, "has no section"},
+	{REV1, "a FETCH 1 RFC822[]", ERR_INVALID, 10, "has no section"},
+	{REV1, "a FETCH 1 BODY[", ERR_INVALID, 15, ""},
+	{REV1, "a FETCH 1 BODY[0]", ERR_INVALID, 15, "no part 0"},
+	{REV1, "a FETCH 1 BODY[1.]", ERR_INVALID, 17, ""},
+	{REV1, "a FETCH 1 BODY[1.FOO]", ERR_INVALID, 17, ""},
+	{REV1, "a FETCH 1 BODY[MIME]", ERR_INVALID, 15, "MIME needs a part"},
+	{REV1, "a FETCH 1 BODY[HEADER.FIELDS]", ERR_INVALID, 28, "no fields"},
+	{REV1, "a FETCH 1 BODY[HEADER.FIELDS ()]", ERR_INVALID, 30, ""},
+	{REV1, "a FETCH 1 BODY[]<1>", ERR_INVALID, 18, "no length"},
+	{REV1, "a FETCH 1 BODY[]<0.0>", ERR_INVALID, 19, "a length of 0"},
+	{REV1, "a FETCH 1 BODY[]<-1.5>", ERR_INVALID, 17, "negative"},
+	{REV1, "a FETCH 1 BINARY[HEADER]", ERR_INVALID, 17,
+		"section-binary has numbers only"},
+	{REV1, "a FETCH 1 BINARY[1.MIME]", ERR_INVALID, 19, ""},
+	{REV1, "a FETCH 1 BINARY.SIZE[1]<0.1>", ERR_INVALID, 24, ""},
+	{REV1, "a FETCH 1 RFC822.SIZE<0.1>", ERR_INVALID, 21, ""},
+	{REV1, "a FETCH 1 FLAGS ()", ERR_INVALID, 17, ""},
+	/* store, copy */
+	{REV1, "a STORE 1", ERR_INVALID, 9, ""},
+	{REV1, "a STORE 1 FLAGS", ERR_INVALID, 15, ""},
+	{REV1, "a STORE 1 *FLAGS x", ERR_INVALID, 10, ""},
+	{REV1, "a STORE 1 FLAGS (\\Recent)", ERR_INVALID, 16,
+		"nobody may set it"},
+	{REV1, "a STORE 1 FLAGS \\Foo", ERR_INVALID, 16, "no such flag"},
+	{REV1, "a STORE 1 FLAGS (a  b)", ERR_INVALID, 19, "two spaces"},
+	{REV1, "a COPY x", ERR_INVALID, 7, "no set"},
+	{REV1, "a COPY 1", ERR_INVALID, 8, "no mailbox"},
+	{REV1, "a COPY 1:2:3 x", ERR_INVALID, 10, "no set"},
+};
+
+static void test_accepted(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(accepted); i++) {
+		struct arena arena;
+		struct imap_command cmd;
+		struct buf out = BUF_UNBOUNDED;
+		str text = str_c(accepted[i].text);
+		enum err e;
+
+		arena_init(&arena, 65536);
+		e = imap_parse(&arena, text, accepted[i].dialect == REV2, &cmd);
+		if (e)
+			fail_msg("%s (%s): expected %s at %zu",
+				accepted[i].text, accepted[i].why, cmd.expected,
+				cmd.at);
+		imap_print_command(&out, &cmd, accepted[i].dialect == REV2);
+		assert_str(buf_str(&out), accepted[i].printed
+						  ? accepted[i].printed
+						  : accepted[i].text);
+		buf_fini(&out);
+		arena_fini(&arena);
+	}
+}
+
+static void test_rejected(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rejected); i++) {
+		struct arena arena;
+		struct imap_command cmd;
+		enum err e;
+
+		arena_init(&arena, 65536);
+		e = imap_parse(&arena, str_c(rejected[i].text),
+			rejected[i].dialect == REV2, &cmd);
+		if (e != rejected[i].err || cmd.at != rejected[i].at)
+			fail_msg("%s (%s): %s at %zu (%s), expected %s at %zu",
+				rejected[i].text, rejected[i].why, err_words(e),
+				cmd.at, cmd.expected,
+				err_words(rejected[i].err), rejected[i].at);
+		arena_fini(&arena);
+	}
+}
+
+static void test_tags(void **unused)
+{
+	static const struct {
+		const char *text;
+		const char *tag;
+	} rows[] = {
+		{"a FOO", "a"},
+		{"a1 LOGIN", "a1"},
+		{"a", "a"},
+		{"", "*"},
+		{" a", "*"},
+		{"a\tNOOP", "*"},
+		{"a+b NOOP", "*"},
+		{"\"a\" NOOP", "*"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct arena arena;
+		struct imap_command cmd;
+
+		arena_init(&arena, 65536);
+		assert_int_not_equal(
+			imap_parse(&arena, str_c(rows[i].text), false, &cmd),
+			OK);
+		assert_str(cmd.tag, rows[i].tag);
+		assert_str(imap_parse_tag(str_c(rows[i].text)), rows[i].tag);
+		arena_fini(&arena);
+	}
+}
+
+static void test_mailbox_names(void **unused)
+{
+	static const struct {
+		int dialect;
+		const char *text;
+		const char *name; /* NULL: absent */
+		const char *why;
+	} rows[] = {
+		{REV1, "a SELECT inBox", "INBOX", "any case"},
+		{REV1, "a SELECT inBox/x", "INBOX/x", ""},
+		{REV1, "a SELECT &AOk-", "\xc3\xa9", "RFC 3501 section 5.1.3"},
+		{REV2, "a SELECT &AOk-", "&AOk-", "RFC 9051 section 5.1"},
+		{REV2, "a SELECT \"e\xcc\x81\"", "\xc3\xa9", "NFC"},
+		{REV2, "a SELECT {2+}\r\n\xc3\xa9", "\xc3\xa9", "a literal"},
+		{REV1, "a SELECT {2+}\r\n\xc3\xa9", NULL,
+			"8-bit is no modified UTF-7"},
+		{REV2, "a SELECT {1+}\r\n\xe9", NULL, "not UTF-8"},
+		{REV1, "a SELECT &Jjo!", NULL, "RFC 9051 appendix A.1"},
+		{REV1, "a SELECT a&b", NULL, "a bare &"},
+		{REV1, "a SELECT \"\"", NULL, "the empty name"},
+		{REV1, "a SELECT a//b", NULL, "an empty component"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct arena arena;
+		struct imap_command cmd;
+
+		arena_init(&arena, 65536);
+		assert_ok(imap_parse(&arena, str_c(rows[i].text),
+			rows[i].dialect == REV2, &cmd));
+		if (rows[i].name)
+			assert_str(cmd.select.mailbox.name, rows[i].name);
+		assert_int_equal(
+			str_is_none(cmd.select.mailbox.name), !rows[i].name);
+		assert_int_equal(cmd.select.mailbox.err,
+			rows[i].name ? OK : ERR_INVALID);
+		arena_fini(&arena);
+	}
+}
+
+static void test_patterns(void **unused)
+{
+	static const struct {
+		int dialect;
+		const char *text;
+		const char *pattern; /* NULL: absent */
+	} rows[] = {
+		{REV1, "a LIST \"\" \"\"", ""},
+		{REV1, "a LIST \"\" *", "*"},
+		{REV1, "a LIST a/ %/b", "a/%/b"},
+		{REV1, "a LIST &AOk-/ &AOk-%*", "\xc3\xa9/\xc3\xa9*"},
+		{REV2, "a LIST \"\" \"e\xcc\x81%\"", "\xc3\xa9%"},
+		{REV1, "a LIST \"\" a&b*", NULL},
+		{REV1, "a LIST a&b *", NULL},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct arena arena;
+		struct imap_command cmd;
+
+		arena_init(&arena, 65536);
+		assert_ok(imap_parse(&arena, str_c(rows[i].text),
+			rows[i].dialect == REV2, &cmd));
+		if (rows[i].pattern)
+			assert_str(cmd.list.patterns->pattern, rows[i].pattern);
+		assert_int_equal(str_is_none(cmd.list.patterns->pattern),
+			!rows[i].pattern);
+		assert_false(cmd.list.extended);
+		arena_fini(&arena);
+	}
+}
+
+/* head, then `repeated` so often, then tail */
+static enum err parse_repeated(size_t budget, const char *head,
+	const char *repeated, size_t times, const char *tail)
+{
+	struct buf text = BUF_UNBOUNDED;
+	struct arena arena;
+	struct imap_command cmd;
+	enum err e;
+
+	buf_add_c(&text, head);
+	for (size_t i = 0; i < times; i++)
+		buf_add_c(&text, repeated);
+	buf_add_c(&text, tail);
+	arena_init(&arena, budget);
+	e = imap_parse(&arena, buf_str(&text), false, &cmd);
+	/* The parser has stopped; one allocation may have passed the budget,
+	 * and is in proportion to the text. */
+	assert_true(arena.used < budget + 4096 + 8 * text.n);
+	arena_fini(&arena);
+	buf_fini(&text);
+	return e;
+}
+
+static void test_bombs(void **unused)
+{
+	const size_t m = 1 << 20;
+
+	(void)unused;
+	assert_ok(parse_repeated(m, "a SEARCH ", "NOT ", 30, "SEEN"));
+	assert_ok(parse_repeated(m, "a SEARCH ", "OR SEEN ", 30, "SEEN"));
+	assert_int_equal(parse_repeated(m, "a SEARCH ", "NOT ", 10000, "SEEN"),
+		ERR_LIMIT);
+	assert_int_equal(
+		parse_repeated(m, "a SEARCH ", "(", 10000, "SEEN"), ERR_LIMIT);
+	assert_int_equal(parse_repeated(m, "a SEARCH ", "OR (", 10000, "SEEN"),
+		ERR_LIMIT);
+	assert_int_equal(parse_repeated(m, "a SEARCH SEEN", " SEEN", 10000, ""),
+		ERR_LIMIT);
+	assert_int_equal(
+		parse_repeated(m, "a SELECT x (A ", "(", 10000, ""), ERR_LIMIT);
+	assert_int_equal(
+		parse_repeated(m, "a FETCH 1 BODY[1", ".1", 10000, "]"),
+		ERR_LIMIT);
+	assert_int_equal(
+		parse_repeated(8192, "a FETCH 1 (UID", " BODY[]", 10000, ")"),
+		ERR_LIMIT);
+	assert_int_equal(
+		parse_repeated(8192, "a FETCH 1", ",1", 10000, " FLAGS"),
+		ERR_LIMIT);
+	assert_int_equal(
+		parse_repeated(8192, "a ENABLE", " X", 10000, ""), ERR_LIMIT);
+	assert_int_equal(
+		parse_repeated(8192, "a LIST \"\" (a", " a", 10000, ")"),
+		ERR_LIMIT);
+	assert_int_equal(parse_repeated(8192, "a FETCH 1 BODY[HEADER.FIELDS (a",
+				 " a", 10000, ")]"),
+		ERR_LIMIT);
+	assert_int_equal(
+		parse_repeated(m, "a STORE 1 FLAGS (a", " \\Seen", 10000, ")"),
+		OK);
+}
+
+static void test_keywords(void **unused)
+{
+	struct buf text = BUF_UNBOUNDED;
+	struct arena arena;
+	struct imap_command cmd;
+
+	(void)unused;
+	buf_add_c(&text, "a STORE 1 FLAGS");
+	for (int i = 0; i < FLAGS_KEYWORD_MAX + 1; i++)
+		buf_addf(&text, " k%d", i);
+	arena_init(&arena, 65536);
+	assert_int_equal(
+		imap_parse(&arena, buf_str(&text), false, &cmd), ERR_LIMIT);
+	arena_fini(&arena);
+	buf_fini(&text);
+}
+
+static void test_append_expects(void **unused)
+{
+	static const struct {
+		const char *text;
+		enum imap_append_expects expected;
+	} rows[] = {
+		{"a APPEND ", IMAP_APPEND_MAILBOX},
+		{"a append x ", IMAP_APPEND_MESSAGE},
+		{"a APPEND {1+}\r\nx ", IMAP_APPEND_MESSAGE},
+		{"a APPEND \"\xc3\xa9\" ", IMAP_APPEND_MESSAGE},
+		{"a APPEND x (\\Seen) \" 1-Feb-2020 10:00:00 +0000\" ",
+			IMAP_APPEND_MESSAGE},
+		{"a APPEND x", IMAP_APPEND_NOTHING},
+		{"a APPEND", IMAP_APPEND_NOTHING},
+		{"a APPEND x (\\Seen)", IMAP_APPEND_NOTHING},
+		{"a APPEND x (", IMAP_APPEND_NOTHING},
+		{"a APPEND x y ", IMAP_APPEND_NOTHING},
+		{"a APPEND x  ", IMAP_APPEND_NOTHING},
+		{"a FETCH ", IMAP_APPEND_NOTHING},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_int_equal(imap_append_expects(str_c(rows[i].text)),
+			rows[i].expected);
+	assert_int_equal(
+		imap_append_next_expects(STR(" ")), IMAP_APPEND_MESSAGE);
+	assert_int_equal(imap_append_next_expects(STR(" (\\Seen) ")),
+		IMAP_APPEND_MESSAGE);
+	assert_int_equal(
+		imap_append_next_expects(STR("")), IMAP_APPEND_NOTHING);
+	assert_int_equal(
+		imap_append_next_expects(STR(" x ")), IMAP_APPEND_NOTHING);
+}
+
+static void test_append_next(void **unused)
+{
+	struct arena arena;
+	struct imap_append a = {.has_date = true};
+
+	(void)unused;
+	arena_init(&arena, 4096);
+	assert_ok(imap_parse_append_next(&arena, STR(" (\\Seen) ~{20+}"), &a));
+	assert_int_equal(a.flags.system, FLAG_SEEN);
+	assert_false(a.has_date);
+	assert_int_equal(a.size, 20);
+	assert_true(a.binary && !a.sync);
+	assert_int_equal(
+		imap_parse_append_next(&arena, STR(" x"), &a), ERR_INVALID);
+	arena_fini(&arena);
+}
+
+static void test_wipe(void **unused)
+{
+	char text[] = "a LOGIN fred \"secret\"";
+	struct arena arena;
+	struct imap_command cmd;
+
+	(void)unused;
+	arena_init(&arena, 4096);
+	assert_ok(imap_parse(&arena, str_c(text), false, &cmd));
+	assert_str(cmd.login.password, "secret");
+	imap_command_wipe(&cmd);
+	assert_int_equal(strlen(text), 14);
+	arena_fini(&arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_rejected),
+		cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_mailbox_names),
+		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_keywords),
+		cmocka_unit_test(test_append_expects),
+		cmocka_unit_test(test_append_next),
+		cmocka_unit_test(test_wipe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
