@@ -20,7 +20,7 @@
 #include "message/seqset.h"
 
 /* How deep keys may be nested, and how many one command may have. */
-#define SEARCH_DEPTH_MAX 32
+#define SEARCH_DEPTH_MAX 128
 #define SEARCH_KEYS_MAX 4096
 
 /* What follows a key's name on the wire, and which member of the node's union
