@@ -14,6 +14,7 @@ struct parser {
 	/* The address that is being read. */
 	struct buf phrase; /* words before the last, one space between */
 	struct buf local;  /* the last word, or words joined by dots */
+	struct buf spaced; /* the same, with the blanks around the dots */
 	struct buf host;
 	struct buf word;    /* a quoted string's contents */
 	struct buf comment; /* the last one */
@@ -93,16 +94,17 @@ static void parse_comment(struct parser *p)
 	p->at = end + 1;
 }
 
-/* [CFWS], and a stray ")". */
-static void skip_cfws(struct parser *p)
+/* [CFWS], and a stray ")". Was there any? */
+static bool skip_cfws(struct parser *p)
 {
+	size_t from = p->at;
 	for (;;) {
 		if (is_blank(peek(p)) || peek(p) == ')')
 			p->at++;
 		else if (accept(p, '('))
 			parse_comment(p);
 		else
-			return;
+			return p->at > from;
 	}
 }
 
@@ -158,13 +160,14 @@ static void add_joined(struct buf *phrase, str s)
 /* The last word turns out to be one of the phrase. */
 static void push_phrase(struct parser *p)
 {
-	add_joined(&p->phrase, buf_str(&p->local));
+	add_joined(&p->phrase, buf_str(&p->spaced));
 	buf_reset(&p->local);
+	buf_reset(&p->spaced);
 }
 
 /* A word joins the one before it when a dot is between them
  * (obs-local-part = word *("." word)). */
-static void add_word(struct parser *p, str s, bool quoted)
+static void add_word(struct parser *p, str s, bool quoted, bool blank)
 {
 	str last = buf_str(&p->local);
 	bool dot = (last.n && last.p[last.n - 1] == '.' && !p->quoted) ||
@@ -172,6 +175,9 @@ static void add_word(struct parser *p, str s, bool quoted)
 	if (p->words && !dot)
 		push_phrase(p);
 	buf_add(&p->local, s);
+	if (blank && p->spaced.n)
+		buf_add_byte(&p->spaced, ' ');
+	buf_add(&p->spaced, s);
 	p->words = true;
 	p->quoted = quoted;
 }
@@ -180,12 +186,12 @@ static void add_word(struct parser *p, str s, bool quoted)
 static void parse_words(struct parser *p)
 {
 	for (;;) {
-		skip_cfws(p);
+		bool blank = skip_cfws(p);
 		if (accept(p, '"')) {
 			if (parse_quoted(p))
-				add_word(p, buf_str(&p->word), true);
+				add_word(p, buf_str(&p->word), true, blank);
 		} else if (!is_special(peek(p))) {
-			add_word(p, parse_atom(p), false);
+			add_word(p, parse_atom(p), false, blank);
 		} else {
 			return;
 		}
@@ -224,13 +230,22 @@ static void parse_domain(struct parser *p)
 	}
 }
 
+/* What was taken for a domain belongs to the word before it. */
+static void add_domain(struct parser *p)
+{
+	struct buf *const both[] = {&p->local, &p->spaced};
+	for (size_t i = 0; i < 2; i++) {
+		buf_add_byte(both[i], '@');
+		buf_add(both[i], buf_str(&p->host));
+	}
+}
+
 /* addr-spec's rest, after local-part and "@": the last "@" counts. */
 static void parse_domains(struct parser *p)
 {
 	parse_domain(p);
 	while (accept(p, '@')) {
-		buf_add_byte(&p->local, '@');
-		buf_add(&p->local, buf_str(&p->host));
+		add_domain(p);
 		parse_domain(p);
 	}
 }
@@ -290,11 +305,14 @@ static void parse_angle(struct parser *p)
 	while (accept(p, ':')) { /* <mailto:foo@bar> */
 		buf_reset(&p->phrase);
 		buf_reset(&p->local);
+		buf_reset(&p->spaced);
 		p->words = false;
 		parse_words(p);
 	}
-	push_phrase(p); /* <John Doe@host>: nothing is lost */
-	buf_add(&p->local, buf_str(&p->phrase));
+	if (p->phrase.n) { /* <John Doe@host> */
+		push_phrase(p);
+		buf_add(&p->local, buf_str(&p->phrase));
+	}
 	if (accept(p, '@'))
 		parse_domains(p);
 	a->mailbox = keep(p, &p->local);
@@ -313,8 +331,7 @@ static void parse_bare(struct parser *p)
 	parse_domains(p);
 	skip_cfws(p);
 	if (accept(p, '<')) { /* foo@bar <foo@bar>: the first is the name */
-		buf_add_byte(&p->local, '@');
-		buf_add(&p->local, buf_str(&p->host));
+		add_domain(p);
 		parse_angle(p);
 		return;
 	}
@@ -331,7 +348,7 @@ static void parse_no_host(struct parser *p)
 		return;
 	struct address *a = add_address(p);
 	a->host = STR("");
-	if (p->phrase.n || p->quoted) {
+	if (p->phrase.n || p->quoted || p->spaced.n > p->local.n) {
 		push_phrase(p);
 		a->mailbox = STR("");
 	} else {
@@ -361,6 +378,7 @@ static void parse_next(struct parser *p)
 {
 	buf_reset(&p->phrase);
 	buf_reset(&p->local);
+	buf_reset(&p->spaced);
 	buf_reset(&p->host);
 	buf_reset(&p->comment);
 	p->words = p->quoted = false;
@@ -385,6 +403,7 @@ struct address *address_parse(struct arena *arena, str value)
 		.in = value,
 		.phrase = BUF_UNBOUNDED,
 		.local = BUF_UNBOUNDED,
+		.spaced = BUF_UNBOUNDED,
 		.host = BUF_UNBOUNDED,
 		.word = BUF_UNBOUNDED,
 		.comment = BUF_UNBOUNDED};
@@ -394,6 +413,7 @@ struct address *address_parse(struct arena *arena, str value)
 	end_group(&p);
 	buf_fini(&p.phrase);
 	buf_fini(&p.local);
+	buf_fini(&p.spaced);
 	buf_fini(&p.host);
 	buf_fini(&p.word);
 	buf_fini(&p.comment);

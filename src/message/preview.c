@@ -247,13 +247,14 @@ static enum transfer transfer_of(enum digest_encoding e)
 
 /* Nothing for an unknown charset. The beginning of a text may end inside a
  * character. */
-static void add_decoded(struct buf *out, str charset, str bytes)
+static void add_decoded(
+	struct buf *out, const struct digest_part *part, str bytes, bool cut)
 {
-	if (charset.n && !str_ieq_c(charset, "us-ascii"))
-		(void)!charset_add_utf8(out, charset, bytes);
+	if (part->charset.n && !str_ieq_c(part->charset, "us-ascii"))
+		(void)!charset_add_utf8(out, part->charset, bytes);
 	else
-		charset_add_unlabelled(
-			out, str_take(bytes, bytes.n - utf8_cut(bytes)));
+		charset_add_unlabelled(out,
+			str_take(bytes, bytes.n - (cut ? utf8_cut(bytes) : 0)));
 }
 
 void preview_add(struct buf *out, const struct digest_part *part, str raw)
@@ -265,7 +266,7 @@ void preview_add(struct buf *out, const struct digest_part *part, str raw)
 	transfer_decoder_init(&decoder, transfer_of(part->encoding));
 	transfer_decoder_feed(&decoder, raw, &bytes);
 	transfer_decoder_finish(&decoder, &bytes);
-	add_decoded(&text, part->charset, buf_str(&bytes));
+	add_decoded(&text, part, buf_str(&bytes), raw.n < part->body_n);
 	if (str_eq_c(part->subtype, "html"))
 		preview_add_html(out, buf_str(&text));
 	else
