@@ -7,7 +7,14 @@
  *	        name TEXT UNIQUE, hash TEXT, quota INTEGER, enabled INTEGER,
  *	        denied INTEGER, created INTEGER, changed INTEGER)
  *
+ *	news(serial INTEGER PRIMARY KEY AUTOINCREMENT,
+ *	     account INTEGER UNIQUE, removed INTEGER)
+ *
  * PRAGMA user_version is the schema's version; a newer one is refused.
+ *
+ * `news` is what mail has not confirmed to know: accounts added, changed or
+ * removed, written with the change itself, so that a crash of either role
+ * between the two loses nothing.
  *
  * Names are compared as RFC 8265 section 3.3 (UsernameCaseMapped) says:
  * full- and half-width forms are mapped, then lower case without a locale, then
@@ -23,6 +30,7 @@
 #include "base/str.h"
 
 #define ACCOUNT_NAME_MAX 255
+#define ACCOUNT_HASH_MAX 512
 
 /* Protocols that can be switched off per account, as bits. A new protocol is
  * on for everybody. */
@@ -75,9 +83,28 @@ MUST enum err accounts_add(struct accounts *, struct account *);
 /* Everything but id, name and created. Sets changed. */
 MUST enum err accounts_update(struct accounts *, struct account *);
 MUST enum err accounts_remove(struct accounts *, str name, uint64_t *id_r);
-/* By name. Stops at the first error of fn, and returns it. */
+/* By name. Stops at the first error of fn, and returns it. fn may block: no
+ * lock is held while it runs. */
 typedef enum err accounts_fn(const struct account *, void *arg);
 MUST enum err accounts_each(struct accounts *, accounts_fn *, void *arg);
 MUST enum err accounts_count(struct accounts *, uint64_t *count_r);
+
+struct account_news {
+	uint64_t serial;
+	uint64_t account;
+	bool removed;
+	str name; /* empty when removed */
+	uint64_t quota;
+};
+
+/* What is not noted yet and has a serial above `after`, ascending. fn must not
+ * use the accounts. */
+typedef void account_news_fn(const struct account_news *, void *arg);
+MUST enum err accounts_news(
+	struct accounts *, uint64_t after, account_news_fn *, void *arg);
+/* Mail has it on stable storage; nothing happens when newer news of that
+ * account came meanwhile. */
+MUST enum err accounts_noted(
+	struct accounts *, uint64_t account, uint64_t serial);
 
 #endif

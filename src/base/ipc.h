@@ -60,8 +60,15 @@ enum ipc_type {
 	/* front -> mail */
 	IPC_HANDOVER = 64, /* fd: the client; payload: see session/handover.h */
 	/* auth -> mail */
-	IPC_ACCOUNT_REMOVED, /* varint account id: end sessions, purge mail */
-	IPC_ACCOUNT_CHANGED, /* varint account id, sized name, varint quota */
+	/* All that mail has not noted is sent again whenever the channel is
+	 * new, in the order of serials; doing it twice does no harm. */
+	IPC_ACCOUNT_REMOVED, /* varint account id, varint serial: end sessions,
+				purge mail */
+	IPC_ACCOUNT_CHANGED, /* varint account id, varint serial, sized name,
+				varint quota: also when it is new */
+	/* mail -> auth */
+	IPC_ACCOUNT_NOTED, /* varint account id, varint serial: it is done, and
+			      on stable storage */
 };
 
 #endif
