@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mail/private.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "message/flags.h"
+
+#include <assert.h>
+
+enum err account_write(
+	struct mail *mail, account_num account, store_write_fn *fn, void *arg)
+{
+	struct buf scope = BUF_UNBOUNDED;
+	enum err e;
+
+	buf_add_be64(&scope, account);
+	e = store_write(mail->store, buf_str(&scope), fn, arg);
+	buf_fini(&scope);
+	return e;
+}
+
+static enum err read_account(struct change *ch)
+{
+	enum err e;
+
+	key_account(&ch->key, ch->account);
+	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
+	if (e == ERR_NOTFOUND) {
+		ch->record = (struct account_record){
+			.next_mailbox = 1,
+			.next_message = 1,
+			.next_uidvalidity = (uint32_t)ch->now,
+			.modseq = 1,
+		};
+		return OK;
+	}
+	return e ? e : account_decode(buf_str(&ch->value), &ch->record);
+}
+
+void change_begin(struct change *ch, struct store_txn *txn, account_num account)
+{
+	*ch = (struct change){
+		.txn = txn,
+		.account = account,
+		.key = BUF_UNBOUNDED,
+		.value = BUF_UNBOUNDED,
+		.now = clock_wall_s(),
+	};
+	arena_init(&ch->arena, SIZE_MAX);
+}
+
+enum err change_need_account(struct change *ch)
+{
+	return ch->record.next_mailbox ? OK : read_account(ch);
+}
+
+enum err change_end(struct change *ch, enum err e)
+{
+	if (!e && ch->record.next_mailbox) {
+		key_account(&ch->key, ch->account);
+		account_encode(&ch->record, &ch->value);
+		store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+	}
+	buf_fini(&ch->key);
+	buf_fini(&ch->value);
+	arena_fini(&ch->arena);
+	return e;
+}
+
+modseq_num change_modseq(struct change *ch)
+{
+	if (!ch->modseq)
+		ch->modseq = ++ch->record.modseq;
+	return ch->modseq;
+}
+
+void change_pending(struct change *ch, char kind, uint64_t number)
+{
+	key_pending(&ch->key, ch->account, kind, number);
+	store_put(ch->txn, buf_str(&ch->key), str_of("", 0));
+}
+
+enum err change_find_name(
+	struct change *ch, str name, mailbox_num *mailbox_r)
+{
+	struct cursor c;
+	enum err e;
+
+	key_name(&ch->key, ch->account, 'n', name);
+	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
+	if (e)
+		return e;
+	c = cursor_of(buf_str(&ch->value));
+	*mailbox_r = cursor_be32(&c);
+	return cursor_ok(&c) ? OK : ERR_CORRUPT;
+}
+
+enum err change_read_mailbox(struct change *ch, mailbox_num mailbox,
+	struct mailbox_record *record_r)
+{
+	enum err e = change_need_account(ch);
+
+	if (e)
+		return e;
+	key_mailbox(&ch->key, ch->account, 'm', mailbox);
+	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
+	if (!e)
+		e = mailbox_decode(
+			arena_str(&ch->arena, buf_str(&ch->value)), record_r);
+	return e;
+}
+
+void change_write_mailbox(struct change *ch, mailbox_num mailbox,
+	const struct mailbox_record *record)
+{
+	key_mailbox(&ch->key, ch->account, 'm', mailbox);
+	mailbox_encode(record, &ch->value);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+}
+
+static void write_name(struct change *ch, str name, mailbox_num mailbox)
+{
+	key_name(&ch->key, ch->account, 'n', name);
+	buf_reset(&ch->value);
+	buf_add_be32(&ch->value, mailbox);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+}
+
+enum err change_create_mailbox(struct change *ch, str name,
+	uint32_t special_use, uint32_t uidvalidity, mailbox_num *mailbox_r)
+{
+	enum err e = change_need_account(ch);
+	struct account_record *account = &ch->record;
+	struct mailbox_record record = {
+		.name = name,
+		.uidnext = 1,
+		.recent_from = 1,
+		.special_use = special_use,
+		.created = ch->now,
+	};
+
+	if (e)
+		return e;
+	if (!uidvalidity)
+		uidvalidity = account->next_uidvalidity;
+	if (uidvalidity >= account->next_uidvalidity)
+		account->next_uidvalidity = uidvalidity + 1;
+	if (account->next_mailbox == UINT32_MAX || uidvalidity == UINT32_MAX)
+		return ERR_LIMIT;
+	record.uidvalidity = uidvalidity;
+	record.modseq = change_modseq(ch);
+	*mailbox_r = account->next_mailbox++;
+	account->mailboxes++;
+	change_write_mailbox(ch, *mailbox_r, &record);
+	write_name(ch, name, *mailbox_r);
+	return OK;
+}
+
+void change_rename_mailbox(struct change *ch, mailbox_num mailbox,
+	struct mailbox_record *record, str to)
+{
+	key_name(&ch->key, ch->account, 'n', record->name);
+	store_delete(ch->txn, buf_str(&ch->key));
+	record->name = to;
+	change_write_mailbox(ch, mailbox, record);
+	write_name(ch, to, mailbox);
+}
+
+/* One mailbox. */
+
+enum err box_begin(
+	struct box_change *box, struct change *ch, mailbox_num mailbox)
+{
+	box->ch = ch;
+	box->id = mailbox;
+	box->journal = (struct journal_record){.when = ch->now};
+	box->dirty = box->block_loaded = box->block_dirty = false;
+	box->count = 0;
+	return change_read_mailbox(ch, mailbox, &box->record);
+}
+
+static void flush_block(struct box_change *box)
+{
+	struct change *ch = box->ch;
+
+	if (!box->block_dirty)
+		return;
+	key_mailbox_u32(&ch->key, ch->account, 'b', box->id, box->block);
+	if (box->count == 0) {
+		store_delete(ch->txn, buf_str(&ch->key));
+	} else {
+		block_encode(box->members, box->count, box->block, &ch->value);
+		store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+	}
+	box->block_dirty = false;
+}
+
+static enum err load_block(struct box_change *box, uint32_t block)
+{
+	struct change *ch = box->ch;
+	enum err e;
+
+	if (box->block_loaded && box->block == block)
+		return OK;
+	flush_block(box);
+	box->block = block;
+	box->block_loaded = true;
+	box->count = 0;
+	key_mailbox_u32(&ch->key, ch->account, 'b', box->id, block);
+	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
+	if (e == ERR_NOTFOUND)
+		return OK;
+	return e ? e
+		 : block_decode(buf_str(&ch->value), block, box->members,
+			   &box->count);
+}
+
+static void write_journal(struct box_change *box)
+{
+	struct change *ch = box->ch;
+
+	key_journal(&ch->key, ch->account, box->id, box->record.modseq);
+	journal_encode(&box->journal, &ch->value);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+}
+
+enum err box_end(struct box_change *box, enum err e)
+{
+	if (!e && box->dirty) {
+		flush_block(box);
+		write_journal(box);
+		change_write_mailbox(box->ch, box->id, &box->record);
+		if (!uidset_is_empty(&box->journal.expunged))
+			change_pending(box->ch, 'p', box->id);
+	}
+	journal_fini(&box->journal);
+	return e;
+}
+
+static void touch(struct box_change *box)
+{
+	box->record.modseq = change_modseq(box->ch);
+	box->dirty = box->block_dirty = true;
+}
+
+static size_t member_index(const struct box_change *box, uid_num uid)
+{
+	size_t i = 0;
+
+	while (i < box->count && box->members[i].uid < uid)
+		i++;
+	return i;
+}
+
+enum err box_find(
+	struct box_change *box, uid_num uid, struct membership **member_r)
+{
+	enum err e = load_block(box, uid / BLOCK_UIDS);
+	size_t i;
+
+	*member_r = NULL;
+	if (e)
+		return e;
+	i = member_index(box, uid);
+	if (i < box->count && box->members[i].uid == uid)
+		*member_r = &box->members[i];
+	return OK;
+}
+
+/* Adds (sign 1) or takes (-1) one member to or from the counters. */
+static void count_member(
+	struct box_change *box, const struct membership *m, int sign)
+{
+	struct mailbox_record *r = &box->record;
+	struct account_record *a = &box->ch->record;
+	uint32_t one = (uint32_t)sign;
+
+	r->exists += one;
+	r->unseen += m->flags & FLAG_SEEN ? 0 : one;
+	r->deleted += m->flags & FLAG_DELETED ? one : 0;
+	r->bytes += sign > 0 ? m->size : -m->size;
+	a->bytes += sign > 0 ? m->size : -m->size;
+	a->messages += (uint64_t)(int64_t)sign;
+}
+
+void box_set_flags(
+	struct box_change *box, struct membership *m, uint64_t flags)
+{
+	count_member(box, m, -1);
+	m->flags = flags;
+	count_member(box, m, 1);
+	touch(box);
+	m->modseq = box->record.modseq;
+	uidset_add(&box->journal.changed, m->uid);
+}
+
+enum err box_add(
+	struct box_change *box, const struct membership *m, uid_num *uid_r)
+{
+	struct change *ch = box->ch;
+	struct mailbox_record *r = &box->record;
+	struct account_record *a = &ch->record;
+	uid_num uid = m->uid ? m->uid : r->uidnext;
+	struct membership *added;
+	enum err e;
+
+	if (uid < r->uidnext || uid == UINT32_MAX)
+		return ERR_LIMIT;
+	if (a->quota && (m->size > a->quota || a->bytes > a->quota - m->size))
+		return ERR_QUOTA;
+	e = load_block(box, uid / BLOCK_UIDS);
+	if (e)
+		return e;
+	assert(box->count < BLOCK_UIDS);
+	added = &box->members[box->count++];
+	*added = *m;
+	added->uid = uid;
+	added->modseq = change_modseq(ch);
+	added->save_date = ch->now;
+	touch(box);
+	count_member(box, added, 1);
+	r->uidnext = uid + 1;
+	uidset_add(&box->journal.added, uid);
+	key_link(&ch->key, ch->account, m->message, box->id, uid);
+	store_put(ch->txn, buf_str(&ch->key), str_of("", 0));
+	*uid_r = uid;
+	return OK;
+}
+
+enum err box_remove(struct box_change *box, uid_num uid)
+{
+	struct change *ch = box->ch;
+	struct membership *m;
+	enum err e = box_find(box, uid, &m);
+
+	if (e || !m)
+		return e ? e : ERR_EXPUNGED;
+	touch(box);
+	count_member(box, m, -1);
+	key_mailbox_u32(&ch->key, ch->account, 'p', box->id, uid);
+	expunged_encode(m, box->record.modseq, &ch->value);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+	box->count--;
+	memmove(m, m + 1,
+		(size_t)(&box->members[box->count] - m) * sizeof *m);
+	uidset_add(&box->journal.expunged, uid);
+	return OK;
+}
+
+enum err box_collect(struct box_change *box, const struct uidset *uids,
+	struct membership **members_r, size_t *count_r)
+{
+	struct change *ch = box->ch;
+	struct buf end = BUF_UNBOUNDED;
+	struct store_iter *it;
+	struct membership *all;
+	size_t n = 0;
+	str key, value;
+	enum err e = OK, scan_e;
+
+	flush_block(box);
+	box->block_loaded = false;
+	all = ARENA_ARRAY(&ch->arena, struct membership, box->record.exists);
+	key_mailbox(&end, ch->account, 'b', box->id);
+	key_prefix_end(&end);
+	key_mailbox_u32(&ch->key, ch->account, 'b', box->id,
+		uids ? uidset_min(uids) / BLOCK_UIDS : 0);
+	it = store_scan(ch->txn, buf_str(&ch->key), buf_str(&end));
+	while (!e && store_iter_next(it, &key, &value)) {
+		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
+		size_t count;
+
+		e = block_decode(value, cursor_be32(&c), box->members, &count);
+		if (!e && n + count > box->record.exists)
+			e = ERR_CORRUPT;
+		for (size_t i = 0; !e && i < count; i++)
+			if (!uids || uidset_has(uids, box->members[i].uid))
+				all[n++] = box->members[i];
+	}
+	scan_e = store_iter_end(it);
+	buf_fini(&end);
+	*members_r = all;
+	*count_r = n;
+	return e ? e : scan_e;
+}
+
+static bool keyword_in_use(
+	const struct membership *members, size_t count, uint64_t bit)
+{
+	for (size_t i = 0; i < count; i++)
+		if (members[i].flags & bit)
+			return true;
+	return false;
+}
+
+/* Frees the places of keywords that no message has any more; not `keep`,
+ * which this change is about to set. */
+static enum err drop_unused_keywords(struct box_change *box, uint64_t keep)
+{
+	struct membership *members;
+	size_t count;
+	enum err e = box_collect(box, NULL, &members, &count);
+
+	for (uint32_t i = 0; !e && i < box->record.keyword_count; i++)
+		if (!(keep & flags_keyword_bit(i)) &&
+			!keyword_in_use(members, count, flags_keyword_bit(i)))
+			box->record.keywords[i] = str_of("", 0);
+	return e;
+}
+
+static int find_keyword(const struct mailbox_record *r, str name)
+{
+	for (uint32_t i = 0; i < r->keyword_count; i++)
+		if (r->keywords[i].n && flags_keyword_eq(r->keywords[i], name))
+			return (int)i;
+	return -1;
+}
+
+static int free_keyword(const struct mailbox_record *r)
+{
+	if (r->keyword_count < KEYWORDS_MAX)
+		return (int)r->keyword_count;
+	for (uint32_t i = 0; i < r->keyword_count; i++)
+		if (r->keywords[i].n == 0)
+			return (int)i;
+	return -1;
+}
+
+enum err box_keywords(struct box_change *box, const str *names, size_t count,
+	bool make, uint64_t *bits_r)
+{
+	struct mailbox_record *r = &box->record;
+
+	*bits_r = 0;
+	for (size_t i = 0; i < count; i++) {
+		int at = find_keyword(r, names[i]);
+
+		if (at < 0 && !make)
+			continue;
+		if (at < 0 && (at = free_keyword(r)) < 0) {
+			enum err e = drop_unused_keywords(box, *bits_r);
+
+			if (e || (at = free_keyword(r)) < 0)
+				return e ? e : ERR_LIMIT;
+		}
+		if (r->keyword_count <= (uint32_t)at)
+			r->keyword_count = (uint32_t)at + 1;
+		r->keywords[at] = arena_str(&box->ch->arena, names[i]);
+		*bits_r |= flags_keyword_bit((size_t)at);
+	}
+	return OK;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How mail is laid out in the store: every key and every value, in this file
+ * and layout.c only.
+ *
+ * All keys of an account begin with 'A' and its number (8 bytes, big-endian),
+ * so that an account is one range, and one scope for writers. Then a letter:
+ *
+ *	letter  rest of the key               value
+ *	------  ----------------------------  -------------------------------
+ *	a       -                             account: struct account_record
+ *	b       mailbox:4 block:4             128 UIDs' memberships, see below
+ *	c       message:8 chunk:4             message bytes, chunk * CHUNK_SIZE
+ *	d       message:8                     digest (message/digest.h)
+ *	i       message:8                     message: struct message_record
+ *	j       mailbox:4 modseq:8            journal: struct journal_record
+ *	l       message:8 mailbox:4 uid:4     link: this membership uses it
+ *	m       mailbox:4                     mailbox: struct mailbox_record
+ *	n       name                          mailbox:4
+ *	p       mailbox:4 uid:4               expunged, bytes kept until no
+ *	                                      session knows it: membership,
+ *	                                      modseq of the expunge
+ *	s       name                          subscription: empty
+ *	x       SHA-256:32                    message:8
+ *
+ * Work left for the janitor stands under keys of its own, 'P', account:8, a
+ * letter and number:8, with an empty value:
+ *
+ *	p       mailbox with expunged messages ('p' keys) to be let go
+ *	u       message of an upload that is not finished: chunks only
+ *	z       deleted mailbox whose blocks are still there
+ *
+ * A block holds the memberships of UIDs block*128 .. block*128+127, ascending;
+ * numbers are varints:
+ *
+ *	uid - block*128, flags, modseq, message, size, internal date (zigzag
+ *	seconds), zone (zigzag minutes), save date (zigzag seconds)
+ *
+ * Values of records begin with a version byte. Numbers not said otherwise are
+ * varints; strings are length and bytes.
+ */
+#ifndef MAIL_LAYOUT_H
+#define MAIL_LAYOUT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/uidset.h"
+
+#define BLOCK_UIDS 128
+#define CHUNK_SIZE (256 * 1024)
+#define HASH_SIZE 32
+/* Bits 8..63 of a flag word are the mailbox's keywords. */
+#define KEYWORDS_MAX 56
+#define KEYWORD_BIT(i) ((uint64_t)1 << (8 + (i)))
+
+typedef uint64_t account_num;
+typedef uint32_t mailbox_num;
+typedef uint64_t message_num;
+
+struct account_record {
+	mailbox_num next_mailbox;
+	message_num next_message;
+	uint32_t next_uidvalidity;
+	modseq_num modseq;   /* the last one given out */
+	uint64_t bytes;	     /* sum of the sizes of all memberships */
+	uint64_t messages;   /* memberships */
+	uint64_t quota;	     /* bytes; 0: none */
+	uint32_t mailboxes;
+};
+
+struct mailbox_record {
+	str name; /* canonical UTF-8, NFC */
+	uint32_t uidvalidity;
+	uid_num uidnext;
+	modseq_num modseq;     /* of its last change */
+	uid_num recent_from;   /* UIDs from here on are \Recent to the next */
+	uint32_t exists;
+	uint32_t unseen;
+	uint32_t deleted;
+	uint64_t bytes;
+	uint32_t special_use; /* enum special_use bits */
+	int64_t created;      /* unix seconds */
+	uint32_t keyword_count;
+	str keywords[KEYWORDS_MAX]; /* n == 0: a free place */
+};
+
+struct membership {
+	uid_num uid;
+	uint64_t flags;
+	modseq_num modseq;
+	message_num message;
+	uint64_t size; /* bytes of the message */
+	int64_t internal_date; /* unix seconds */
+	int32_t zone;	       /* its zone, minutes east */
+	int64_t save_date;     /* unix seconds */
+};
+
+struct message_record {
+	uint64_t size;
+	unsigned char hash[HASH_SIZE];
+	int64_t received; /* unix seconds */
+};
+
+struct journal_record {
+	struct uidset added, changed, expunged; /* the caller's to fini */
+	int64_t when;
+};
+
+/* Keys. Each replaces what the buf held. */
+void key_account(struct buf *, account_num);
+void key_account_prefix(struct buf *, account_num, char letter);
+/* The first key after all that begin with the same bytes. */
+void key_prefix_end(struct buf *);
+void key_mailbox(struct buf *, account_num, char letter, mailbox_num);
+void key_mailbox_u32(
+	struct buf *, account_num, char letter, mailbox_num, uint32_t n);
+void key_journal(struct buf *, account_num, mailbox_num, modseq_num);
+void key_name(struct buf *, account_num, char letter, str name);
+void key_message(struct buf *, account_num, char letter, message_num);
+void key_chunk(struct buf *, account_num, message_num, uint32_t chunk);
+void key_link(
+	struct buf *, account_num, message_num, mailbox_num, uid_num);
+void key_hash(struct buf *, account_num, const unsigned char hash[HASH_SIZE]);
+
+void key_pending(struct buf *, account_num, char kind, uint64_t number);
+MUST enum err key_pending_read(
+	str key, account_num *account_r, char *kind_r, uint64_t *number_r);
+
+/* Reading a key's tail back: what follows account and letter. */
+str key_tail(str key);
+/* The account of a key; 0 when it is not an account's key. */
+account_num key_account_of(str key);
+
+/* Values. Decoders give ERR_CORRUPT; strs point into the value. */
+void account_encode(const struct account_record *, struct buf *);
+MUST enum err account_decode(str, struct account_record *);
+void mailbox_encode(const struct mailbox_record *, struct buf *);
+MUST enum err mailbox_decode(str, struct mailbox_record *);
+void message_encode(const struct message_record *, struct buf *);
+MUST enum err message_decode(str, struct message_record *);
+void journal_encode(const struct journal_record *, struct buf *);
+MUST enum err journal_decode(str, struct journal_record *);
+void journal_fini(struct journal_record *);
+
+/* members: ascending, all of block `block`. */
+void block_encode(const struct membership *members, size_t count,
+	uint32_t block, struct buf *);
+MUST enum err block_decode(str, uint32_t block,
+	struct membership members_r[BLOCK_UIDS], size_t *count_r);
+
+/* The value of a 'p' key. */
+void expunged_encode(
+	const struct membership *, modseq_num expunged_at, struct buf *);
+MUST enum err expunged_decode(
+	str, uid_num, struct membership *, modseq_num *expunged_at_r);
+
+#endif

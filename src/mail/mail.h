@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mail: the rules of mailboxes and messages, written once for all store
+ * engines and all protocols: names, UIDs, flags, mod-sequences, history,
+ * quota, rights. It knows no protocol's syntax.
+ *
+ * Everything that changes mail is one atomic store_write and is on stable
+ * storage when it returns OK. All functions are thread-safe, may block on the
+ * disk, and hold no lock or transaction when they return. This header has the
+ * service and mailboxes; view.h reading, message.h changing messages,
+ * upload.h adding them.
+ */
+#ifndef MAIL_MAIL_H
+#define MAIL_MAIL_H
+
+#include "base/arena.h"
+#include "mail/layout.h"
+
+#include <stdatomic.h>
+
+struct mail;
+struct store;
+
+struct mail_limits {
+	uint32_t mailboxes; /* per account */
+	uint64_t literal;   /* bytes of one message */
+	size_t view_cache;  /* bytes of memory for views nobody uses now */
+	int64_t history;    /* seconds that expunges are remembered */
+};
+
+/* The store stays the caller's and must outlive it. limits may be NULL. */
+struct mail *mail_new(struct store *, const struct mail_limits *);
+void mail_free(struct mail *);
+struct store *mail_store(struct mail *);
+
+/* Lets go of what nothing refers to any more: expunged messages that every
+ * session was told of, deleted mailboxes, uploads that a crash left, old
+ * history. Blocks until mail_stop(); run it in a thread of its own. */
+void mail_run_janitor(struct mail *);
+void mail_stop(struct mail *);
+/* One round of it now. `all`: uploads of an earlier process too, so only
+ * before the first upload begins. */
+MUST enum err mail_purge(struct mail *, bool all);
+
+/* Rights (RFC 4314 section 2.1), as needed by what is asked. */
+enum right {
+	RIGHT_LOOKUP = 1 << 0,	 /* l: see that it exists */
+	RIGHT_READ = 1 << 1,	 /* r: SELECT, FETCH, SEARCH */
+	RIGHT_SEEN = 1 << 2,	 /* s: keep \Seen */
+	RIGHT_WRITE = 1 << 3,	 /* w: other flags */
+	RIGHT_INSERT = 1 << 4,	 /* i: APPEND, COPY into */
+	RIGHT_CREATE = 1 << 5,	 /* k: create below */
+	RIGHT_DELETE = 1 << 6,	 /* x: delete the mailbox */
+	RIGHT_DELETED = 1 << 7,	 /* t: \Deleted */
+	RIGHT_EXPUNGE = 1 << 8,	 /* e */
+	RIGHT_ADMIN = 1 << 9,	 /* a */
+	RIGHT_ALL = (1 << 10) - 1,
+};
+
+/* Who asks. From a ticket (session/ticket.h), or the administrator. */
+struct mail_user {
+	account_num account;
+	uint32_t rights; /* on the account's own mailboxes */
+};
+
+/* Special uses (RFC 6154). */
+enum special_use {
+	USE_ALL = 1 << 0,
+	USE_ARCHIVE = 1 << 1,
+	USE_DRAFTS = 1 << 2,
+	USE_FLAGGED = 1 << 3,
+	USE_JUNK = 1 << 4,
+	USE_SENT = 1 << 5,
+	USE_TRASH = 1 << 6,
+	USE_IMPORTANT = 1 << 7, /* RFC 8457 */
+};
+
+/* A mailbox that was opened: what it is, and what the opener may do. */
+struct mailbox_ref {
+	account_num account; /* whose it is; 0: none */
+	mailbox_num id;
+	uint32_t uidvalidity;
+	uint32_t rights;
+};
+
+/* The one way to a mailbox, for everything that names one. Forbidden looks
+ * like ERR_NOTFOUND, unless `l` is held: then ERR_DENIED. `name` is canonical
+ * (message/mailbox_name.h). INBOX is made when it is first asked for. */
+MUST enum err mailbox_open(struct mail *, const struct mail_user *, str name,
+	uint32_t rights_needed, struct mailbox_ref *ref_r);
+
+/* Everything about a mailbox that LIST and STATUS tell. */
+struct mailbox_info {
+	mailbox_num id; /* 0: only a subscription, or a parent of others */
+	str name;
+	bool exists;
+	bool subscribed;
+	uint32_t special_use;
+	uint32_t uidvalidity;
+	uid_num uidnext;
+	modseq_num modseq;
+	uid_num recent_from;
+	uint32_t messages, unseen, deleted;
+	uint64_t bytes;
+};
+
+/* All mailboxes and subscriptions that the user may look up, in byte order of
+ * names, INBOX first; parents that do not exist themselves are not made up
+ * here. In the arena. */
+MUST enum err mailbox_list(struct mail *, const struct mail_user *,
+	struct arena *, struct mailbox_info **list_r, size_t *count_r);
+MUST enum err mailbox_status(struct mail *, const struct mailbox_ref *,
+	struct arena *, struct mailbox_info *info_r);
+
+/* Makes it, and the parents that are missing (RFC 9051 section 6.3.4).
+ * ERR_EXISTS, ERR_LIMIT, ERR_INVALID (a name that cannot be), ERR_CONFLICT
+ * (another mailbox has that special use). uidvalidity 0: the next one. */
+MUST enum err mailbox_create(struct mail *, const struct mail_user *, str name,
+	uint32_t special_use, uint32_t uidvalidity,
+	struct mailbox_ref *ref_r);
+/* ERR_NOTFOUND; ERR_HASCHILDREN: it does not exist itself but has children;
+ * ERR_DENIED for INBOX. Its children stay. */
+MUST enum err mailbox_delete(
+	struct mail *, const struct mail_user *, str name);
+/* With all below it. Of INBOX: its messages move to the new name. */
+MUST enum err mailbox_rename(
+	struct mail *, const struct mail_user *, str from, str to);
+/* Any name may be subscribed to, and it outlives the mailbox. */
+MUST enum err mailbox_subscribe(
+	struct mail *, const struct mail_user *, str name, bool subscribed);
+
+/* Of a mailbox that no message of it has been added to yet: for imports that
+ * keep another server's UIDs. ERR_INUSE otherwise. */
+MUST enum err mailbox_set_uids(struct mail *, const struct mailbox_ref *,
+	uint32_t uidvalidity, uid_num uidnext);
+
+/* The account's own. */
+MUST enum err mail_account_info(
+	struct mail *, account_num, struct account_record *record_r);
+MUST enum err mail_account_set_quota(
+	struct mail *, account_num, uint64_t bytes);
+/* Removes everything of an account. */
+MUST enum err mail_account_purge(struct mail *, account_num);
+
+/*
+ * Watching. A session that has a mailbox selected registers a watch; after
+ * each change of the mailbox, by anybody, `changed` is called from the
+ * changer's thread: it only notes the fact or posts it to a loop.
+ */
+struct mail_watch {
+	account_num account;
+	mailbox_num mailbox;
+	void (*changed)(struct mail_watch *);
+	/* Expunges up to here were told: what was expunged later is kept
+	 * readable for this session. */
+	_Atomic modseq_num floor;
+	struct mail_watch *next, *prev; /* mail's own */
+};
+
+void mail_watch_add(struct mail *, struct mail_watch *);
+void mail_watch_remove(struct mail *, struct mail_watch *);
+/* After this watch's floor rose. */
+void mail_watch_told(struct mail *, struct mail_watch *);
+
+#endif

@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mailboxes: finding, listing, making, deleting, renaming, subscribing. */
+#include "mail/mail.h"
+#include "mail/private.h"
+#include "message/mailbox_name.h"
+
+#include <stdlib.h>
+
+/* Finding. */
+
+static enum err find_by_name(struct store_txn *txn, account_num account,
+	str name, mailbox_num *mailbox_r)
+{
+	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
+	struct cursor c;
+	enum err e;
+
+	key_name(&key, account, 'n', name);
+	e = store_get(txn, buf_str(&key), &value);
+	c = cursor_of(buf_str(&value));
+	if (!e) {
+		*mailbox_r = cursor_be32(&c);
+		e = cursor_ok(&c) ? OK : ERR_CORRUPT;
+	}
+	buf_fini(&key);
+	buf_fini(&value);
+	return e;
+}
+
+static enum err read_mailbox(struct store_txn *txn, account_num account,
+	mailbox_num mailbox, struct buf *value, struct mailbox_record *record_r)
+{
+	struct buf key = BUF_UNBOUNDED;
+	enum err e;
+
+	key_mailbox(&key, account, 'm', mailbox);
+	e = store_get(txn, buf_str(&key), value);
+	buf_fini(&key);
+	return e ? e : mailbox_decode(buf_str(value), record_r);
+}
+
+struct make_request {
+	struct mail *mail;
+	const struct mail_user *user;
+	str name;
+	uint32_t special_use;
+	uint32_t uidvalidity;
+	mailbox_num made;
+};
+
+static enum err make_inbox(struct store_txn *txn, void *arg)
+{
+	const struct make_request *q = arg;
+	struct change ch;
+	mailbox_num id;
+	enum err e;
+
+	change_begin(&ch, txn, q->user->account);
+	e = change_find_name(&ch, STR("INBOX"), &id);
+	if (e == ERR_NOTFOUND)
+		e = change_create_mailbox(&ch, STR("INBOX"), 0, 0, &id);
+	return change_end(&ch, e);
+}
+
+static enum err find_mailbox(struct mail *mail, const struct mail_user *user,
+	str name, struct mailbox_ref *ref_r)
+{
+	struct store_txn *txn = store_begin_read(mail->store);
+	struct buf value = BUF_UNBOUNDED;
+	struct mailbox_record record;
+	enum err e = find_by_name(txn, user->account, name, &ref_r->id);
+
+	if (!e)
+		e = read_mailbox(
+			txn, user->account, ref_r->id, &value, &record);
+	if (!e) {
+		ref_r->account = user->account;
+		ref_r->uidvalidity = record.uidvalidity;
+		ref_r->rights = user->rights;
+	}
+	store_end_read(txn);
+	buf_fini(&value);
+	return e;
+}
+
+enum err mailbox_open(struct mail *mail, const struct mail_user *user,
+	str name, uint32_t rights_needed, struct mailbox_ref *ref_r)
+{
+	enum err e = find_mailbox(mail, user, name, ref_r);
+
+	if (e == ERR_NOTFOUND && mailbox_name_is_inbox(name)) {
+		struct make_request q = {.mail = mail, .user = user};
+
+		e = account_write(mail, user->account, make_inbox, &q);
+		if (!e)
+			e = find_mailbox(mail, user, name, ref_r);
+	}
+	if (e)
+		return e;
+	if (!(ref_r->rights & RIGHT_LOOKUP))
+		return ERR_NOTFOUND;
+	return (ref_r->rights & rights_needed) == rights_needed ? OK
+								: ERR_DENIED;
+}
+
+/* Listing. */
+
+static void info_from_record(struct mailbox_info *info, mailbox_num id,
+	const struct mailbox_record *record)
+{
+	info->id = id;
+	info->exists = true;
+	info->special_use = record->special_use;
+	info->uidvalidity = record->uidvalidity;
+	info->uidnext = record->uidnext;
+	info->modseq = record->modseq;
+	info->recent_from = record->recent_from;
+	info->messages = record->exists;
+	info->unseen = record->unseen;
+	info->deleted = record->deleted;
+	info->bytes = record->bytes;
+}
+
+struct listing {
+	struct arena *arena;
+	struct mailbox_info *all;
+	size_t count, room;
+};
+
+static struct mailbox_info *listing_add(struct listing *list, str name)
+{
+	struct mailbox_info *info;
+
+	if (list->count == list->room) {
+		size_t room = list->room ? list->room * 2 : 16;
+		struct mailbox_info *more =
+			ARENA_ARRAY(list->arena, struct mailbox_info, room);
+
+		if (list->count)
+			memcpy(more, list->all, list->count * sizeof *more);
+		list->all = more;
+		list->room = room;
+	}
+	info = &list->all[list->count++];
+	*info = (struct mailbox_info){.name = arena_str(list->arena, name)};
+	return info;
+}
+
+static enum err scan_mailboxes(
+	struct store_txn *txn, account_num account, struct listing *list)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+	enum err e = OK, scan_e;
+
+	key_account_prefix(&from, account, 'm');
+	key_account_prefix(&to, account, 'm' + 1);
+	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	while (!e && store_iter_next(it, &key, &value)) {
+		struct cursor c = cursor_of(key_tail(key));
+		struct mailbox_record record;
+
+		e = mailbox_decode(value, &record);
+		if (!e)
+			info_from_record(listing_add(list, record.name),
+				cursor_be32(&c), &record);
+	}
+	scan_e = store_iter_end(it);
+	buf_fini(&from);
+	buf_fini(&to);
+	return e ? e : scan_e;
+}
+
+/* Byte order, but INBOX and what is below it come first. */
+static int compare_names(str a, str b)
+{
+	bool a_first = str_eq(a, STR("INBOX")) || str_starts(a, STR("INBOX/"));
+	bool b_first = str_eq(b, STR("INBOX")) || str_starts(b, STR("INBOX/"));
+
+	return a_first != b_first ? b_first - a_first : str_cmp(a, b);
+}
+
+static int compare_infos(const void *a, const void *b)
+{
+	const struct mailbox_info *x = a, *y = b;
+
+	return compare_names(x->name, y->name);
+}
+
+static void sort_listing(struct listing *list)
+{
+	if (list->count)
+		qsort(list->all, list->count, sizeof *list->all, compare_infos);
+}
+
+static struct mailbox_info *listing_find(
+	const struct listing *list, size_t count, str name)
+{
+	struct mailbox_info wanted = {.name = name};
+
+	if (count == 0)
+		return NULL;
+	return bsearch(&wanted, list->all, count, sizeof wanted, compare_infos);
+}
+
+/* After the mailboxes were sorted: marks them, and adds the names that are
+ * only subscribed. */
+static enum err scan_subscriptions(
+	struct store_txn *txn, account_num account, struct listing *list)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	size_t mailboxes = list->count;
+	struct store_iter *it;
+	str key, value;
+	enum err e;
+
+	key_account_prefix(&from, account, 's');
+	key_account_prefix(&to, account, 's' + 1);
+	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	while (store_iter_next(it, &key, &value)) {
+		str name = key_tail(key);
+		struct mailbox_info *info = listing_find(list, mailboxes, name);
+
+		if (!info)
+			info = listing_add(list, name);
+		info->subscribed = true;
+	}
+	e = store_iter_end(it);
+	buf_fini(&from);
+	buf_fini(&to);
+	return e;
+}
+
+enum err mailbox_list(struct mail *mail, const struct mail_user *user,
+	struct arena *arena, struct mailbox_info **list_r, size_t *count_r)
+{
+	struct listing list = {.arena = arena};
+	struct mailbox_ref inbox;
+	struct store_txn *txn;
+	enum err e = mailbox_open(mail, user, STR("INBOX"), 0, &inbox);
+
+	if (e && e != ERR_NOTFOUND)
+		return e;
+	txn = store_begin_read(mail->store);
+	e = scan_mailboxes(txn, user->account, &list);
+	sort_listing(&list);
+	if (!e)
+		e = scan_subscriptions(txn, user->account, &list);
+	sort_listing(&list);
+	store_end_read(txn);
+	*list_r = list.all;
+	*count_r = list.count;
+	return e;
+}
+
+enum err mailbox_status(struct mail *mail, const struct mailbox_ref *ref,
+	struct arena *arena, struct mailbox_info *info_r)
+{
+	struct store_txn *txn = store_begin_read(mail->store);
+	struct buf value = BUF_UNBOUNDED;
+	struct mailbox_record record;
+	enum err e =
+		read_mailbox(txn, ref->account, ref->id, &value, &record);
+
+	if (!e) {
+		*info_r = (struct mailbox_info){
+			.name = arena_str(arena, record.name)};
+		info_from_record(info_r, ref->id, &record);
+	}
+	store_end_read(txn);
+	buf_fini(&value);
+	return e;
+}
+
+/* Making. */
+
+static enum err check_special_use(struct change *ch, uint32_t special_use)
+{
+	struct listing list = {.arena = &ch->arena};
+	enum err e;
+
+	if (!special_use)
+		return OK;
+	e = scan_mailboxes(ch->txn, ch->account, &list);
+	for (size_t i = 0; !e && i < list.count; i++)
+		if (list.all[i].special_use & special_use)
+			e = ERR_CONFLICT;
+	return e;
+}
+
+/* Makes the parents that are missing, the topmost first. */
+static enum err create_parents(
+	struct change *ch, str name, uint32_t max_mailboxes)
+{
+	enum err e = OK;
+
+	for (size_t i = 0; !e && i < name.n; i++) {
+		mailbox_num id;
+
+		if (name.p[i] != MAILBOX_SEPARATOR)
+			continue;
+		e = change_find_name(ch, str_take(name, i), &id);
+		if (e != ERR_NOTFOUND)
+			continue;
+		e = change_create_mailbox(ch, str_take(name, i), 0, 0, &id);
+		if (!e && ch->record.mailboxes > max_mailboxes)
+			e = ERR_LIMIT;
+	}
+	return e;
+}
+
+static enum err create(struct store_txn *txn, void *arg)
+{
+	struct make_request *q = arg;
+	uint32_t max = q->mail->limits.mailboxes;
+	struct change ch;
+	mailbox_num id;
+	enum err e;
+
+	change_begin(&ch, txn, q->user->account);
+	e = change_find_name(&ch, q->name, &id);
+	e = e == ERR_NOTFOUND ? OK : e ? e : ERR_EXISTS;
+	if (!e)
+		e = check_special_use(&ch, q->special_use);
+	if (!e)
+		e = create_parents(&ch, q->name, max);
+	if (!e)
+		e = change_create_mailbox(&ch, q->name, q->special_use,
+			q->uidvalidity, &q->made);
+	if (!e && ch.record.mailboxes > max)
+		e = ERR_LIMIT;
+	return change_end(&ch, e);
+}
+
+enum err mailbox_create(struct mail *mail, const struct mail_user *user,
+	str name, uint32_t special_use, uint32_t uidvalidity,
+	struct mailbox_ref *ref_r)
+{
+	struct make_request q = {
+		.mail = mail,
+		.user = user,
+		.name = name,
+		.special_use = special_use,
+		.uidvalidity = uidvalidity,
+	};
+	enum err e;
+
+	if (!mailbox_name_is_canonical(name))
+		return ERR_INVALID;
+	if (!(user->rights & RIGHT_CREATE))
+		return ERR_DENIED;
+	if (mailbox_name_is_inbox(name)) {
+		e = mailbox_open(mail, user, name, 0, ref_r);
+		return e ? e : ERR_EXISTS;
+	}
+	e = account_write(mail, user->account, create, &q);
+	return e ? e : mailbox_open(mail, user, name, 0, ref_r);
+}
+
+/* Deleting. Blocks, links and bytes go later, by the janitor. */
+
+static enum err has_children(struct change *ch, str name, bool *yes_r)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+
+	key_name(&from, ch->account, 'n', name);
+	buf_add_byte(&from, MAILBOX_SEPARATOR);
+	buf_add(&to, buf_str(&from));
+	key_prefix_end(&to);
+	it = store_scan(ch->txn, buf_str(&from), buf_str(&to));
+	*yes_r = store_iter_next(it, &key, &value);
+	buf_fini(&from);
+	buf_fini(&to);
+	return store_iter_end(it);
+}
+
+static enum err delete_mailbox(struct change *ch, mailbox_num id)
+{
+	struct mailbox_record record;
+	enum err e = change_read_mailbox(ch, id, &record);
+
+	if (e)
+		return e;
+	ch->record.bytes -= record.bytes;
+	ch->record.messages -= record.exists;
+	ch->record.mailboxes--;
+	change_modseq(ch);
+	key_mailbox(&ch->key, ch->account, 'm', id);
+	store_delete(ch->txn, buf_str(&ch->key));
+	key_name(&ch->key, ch->account, 'n', record.name);
+	store_delete(ch->txn, buf_str(&ch->key));
+	change_pending(ch, 'z', id);
+	return OK;
+}
+
+static enum err delete(struct store_txn *txn, void *arg)
+{
+	struct make_request *q = arg;
+	struct change ch;
+	bool children;
+	enum err e;
+
+	change_begin(&ch, txn, q->user->account);
+	e = change_find_name(&ch, q->name, &q->made);
+	if (!e) {
+		e = delete_mailbox(&ch, q->made);
+	} else if (e == ERR_NOTFOUND) {
+		enum err scan_e = has_children(&ch, q->name, &children);
+
+		e = scan_e ? scan_e : children ? ERR_HASCHILDREN : e;
+	}
+	return change_end(&ch, e);
+}
+
+enum err mailbox_delete(
+	struct mail *mail, const struct mail_user *user, str name)
+{
+	struct make_request q = {.mail = mail, .user = user, .name = name};
+	enum err e;
+
+	if (mailbox_name_is_inbox(name) || !(user->rights & RIGHT_DELETE))
+		return ERR_DENIED;
+	e = account_write(mail, user->account, delete, &q);
+	if (e)
+		return e;
+	mail_notify(mail, user->account, q.made);
+	mail_wake_janitor(mail);
+	return OK;
+}
+
+/* Renaming. */
+
+struct rename_request {
+	struct mail *mail;
+	const struct mail_user *user;
+	str from, to;
+	mailbox_num inbox;
+};
+
+/* The names that a rename would make must all be free. */
+static enum err rename_tree(struct change *ch, str from, str to, uint32_t max)
+{
+	struct listing list = {.arena = &ch->arena};
+	size_t moved = 0;
+	enum err e = scan_mailboxes(ch->txn, ch->account, &list);
+
+	for (size_t i = 0; !e && i < list.count; i++) {
+		str name = list.all[i].name;
+		struct mailbox_record record;
+		mailbox_num taken;
+		str renamed;
+
+		if (!str_eq(name, from) && !mailbox_name_is_below(name, from))
+			continue;
+		e = mailbox_name_rebase(&ch->arena, name, from, to, &renamed);
+		if (e)
+			break;
+		if (change_find_name(ch, renamed, &taken) != ERR_NOTFOUND)
+			return ERR_EXISTS;
+		e = change_read_mailbox(ch, list.all[i].id, &record);
+		if (!e)
+			change_rename_mailbox(
+				ch, list.all[i].id, &record, renamed);
+		moved++;
+	}
+	if (e)
+		return e;
+	return moved ? create_parents(ch, to, max) : ERR_NOTFOUND;
+}
+
+static enum err rename_mailbox(struct store_txn *txn, void *arg)
+{
+	struct rename_request *q = arg;
+	struct change ch;
+	mailbox_num taken;
+	enum err e;
+
+	change_begin(&ch, txn, q->user->account);
+	e = change_find_name(&ch, q->to, &taken);
+	e = e == ERR_NOTFOUND ? OK : e ? e : ERR_EXISTS;
+	if (!e)
+		e = rename_tree(
+			&ch, q->from, q->to, q->mail->limits.mailboxes);
+	return change_end(&ch, e);
+}
+
+/* INBOX stays, and its messages go to a new mailbox (RFC 9051 section
+ * 6.3.6); what is below INBOX stays too. */
+static enum err rename_inbox(struct store_txn *txn, void *arg)
+{
+	struct rename_request *q = arg;
+	struct change ch;
+	mailbox_num made, taken;
+	enum err e;
+
+	change_begin(&ch, txn, q->user->account);
+	e = change_find_name(&ch, q->to, &taken);
+	e = e == ERR_NOTFOUND ? OK : e ? e : ERR_EXISTS;
+	if (!e)
+		e = create_parents(&ch, q->to, q->mail->limits.mailboxes);
+	if (!e)
+		e = change_create_mailbox(&ch, q->to, 0, 0, &made);
+	if (!e)
+		e = change_find_name(&ch, STR("INBOX"), &q->inbox);
+	if (!e)
+		e = change_move_all(&ch, q->inbox, made);
+	return change_end(&ch, e);
+}
+
+enum err mailbox_rename(
+	struct mail *mail, const struct mail_user *user, str from, str to)
+{
+	struct rename_request q = {mail, user, from, to, 0};
+	struct mailbox_ref ref;
+	enum err e;
+
+	if (!mailbox_name_is_canonical(to))
+		return ERR_INVALID;
+	if (!(user->rights & RIGHT_CREATE) || !(user->rights & RIGHT_DELETE))
+		return ERR_DENIED;
+	if (mailbox_name_is_below(to, from) && !mailbox_name_is_inbox(from))
+		return ERR_INVALID;
+	if (mailbox_name_is_inbox(to))
+		return ERR_EXISTS;
+	if (!mailbox_name_is_inbox(from))
+		return account_write(mail, user->account, rename_mailbox, &q);
+	e = mailbox_open(mail, user, from, 0, &ref);
+	if (!e)
+		e = account_write(mail, user->account, rename_inbox, &q);
+	if (e)
+		return e;
+	mail_notify(mail, user->account, q.inbox);
+	mail_wake_janitor(mail);
+	return OK;
+}
+
+/* Subscribing. */
+
+struct subscribe_request {
+	account_num account;
+	str name;
+	bool subscribed;
+};
+
+static enum err subscribe(struct store_txn *txn, void *arg)
+{
+	const struct subscribe_request *q = arg;
+	struct buf key = BUF_UNBOUNDED;
+
+	key_name(&key, q->account, 's', q->name);
+	if (q->subscribed)
+		store_put(txn, buf_str(&key), str_of("", 0));
+	else
+		store_delete(txn, buf_str(&key));
+	buf_fini(&key);
+	return OK;
+}
+
+enum err mailbox_subscribe(struct mail *mail, const struct mail_user *user,
+	str name, bool subscribed)
+{
+	struct subscribe_request q = {user->account, name, subscribed};
+
+	if (!mailbox_name_is_canonical(name))
+		return ERR_INVALID;
+	return account_write(mail, user->account, subscribe, &q);
+}
+
+/* Imports. */
+
+struct uids_request {
+	const struct mailbox_ref *ref;
+	uint32_t uidvalidity;
+	uid_num uidnext;
+};
+
+static enum err set_uids(struct store_txn *txn, void *arg)
+{
+	const struct uids_request *q = arg;
+	struct mailbox_record record;
+	struct change ch;
+	enum err e;
+
+	change_begin(&ch, txn, q->ref->account);
+	e = change_read_mailbox(&ch, q->ref->id, &record);
+	if (!e && record.uidnext > 1)
+		e = ERR_INUSE;
+	if (!e) {
+		record.uidvalidity = q->uidvalidity;
+		record.uidnext = record.recent_from = q->uidnext;
+		record.modseq = change_modseq(&ch);
+		if (q->uidvalidity >= ch.record.next_uidvalidity)
+			ch.record.next_uidvalidity = q->uidvalidity + 1;
+		change_write_mailbox(&ch, q->ref->id, &record);
+	}
+	return change_end(&ch, e);
+}
+
+enum err mailbox_set_uids(struct mail *mail, const struct mailbox_ref *ref,
+	uint32_t uidvalidity, uid_num uidnext)
+{
+	struct uids_request q = {ref, uidvalidity, uidnext};
+
+	if (uidvalidity == 0 || uidvalidity == UINT32_MAX || uidnext == 0)
+		return ERR_INVALID;
+	return account_write(mail, ref->account, set_uids, &q);
+}

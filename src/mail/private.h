@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of this folder only. */
+#ifndef MAIL_PRIVATE_H
+#define MAIL_PRIVATE_H
+
+#include "base/cursor.h"
+#include "mail/mail.h"
+#include "mail/view.h"
+#include "store/store.h"
+
+#include <pthread.h>
+
+#define WATCH_BUCKETS 1024
+#define VIEW_BUCKETS 1024
+
+struct view_entry; /* view.c */
+
+struct mail {
+	struct store *store;
+	struct mail_limits limits;
+
+	pthread_mutex_t watch_lock;
+	struct mail_watch *watches[WATCH_BUCKETS];
+
+	pthread_mutex_t view_lock;
+	struct view_entry *views[VIEW_BUCKETS];
+	struct view_entry *view_oldest, *view_newest;
+	size_t view_bytes;
+
+	pthread_mutex_t janitor_lock;
+	pthread_cond_t janitor_wake;
+	bool work_waits, stopping;
+};
+
+uint64_t mailbox_hash(account_num, mailbox_num);
+/* Tells all who watch the mailbox. */
+void mail_notify(struct mail *, account_num, mailbox_num);
+void mail_wake_janitor(struct mail *);
+/* The least floor of all who watch it; UINT64_MAX when nobody does. */
+modseq_num mail_watch_floor(struct mail *, account_num, mailbox_num);
+
+/* A write of one account; the writers of an account are one scope. */
+MUST enum err account_write(
+	struct mail *, account_num, store_write_fn *, void *arg);
+
+/*
+ * change: a write transaction's work on one account. Opened in the write
+ * function, closed at its end; records are read once, and written back by
+ * change_end. The arena holds names; it is the function's.
+ */
+struct change {
+	struct store_txn *txn;
+	account_num account;
+	struct arena arena;
+	struct buf key, value;
+	struct account_record record;
+	modseq_num modseq; /* of this change; 0 until change_modseq() */
+	int64_t now;	   /* unix seconds */
+};
+
+void change_begin(struct change *, struct store_txn *, account_num);
+/* `e` passed through; on OK the account record is written. Frees. */
+MUST enum err change_end(struct change *, enum err e);
+/* Reads the account record, once. */
+MUST enum err change_need_account(struct change *);
+/* After change_need_account. */
+modseq_num change_modseq(struct change *);
+void change_pending(struct change *, char kind, uint64_t number);
+/* The number of the mailbox of that name. */
+MUST enum err change_find_name(
+	struct change *, str name, mailbox_num *mailbox_r);
+/* Reads a mailbox record; its strs go into the change's arena. */
+MUST enum err change_read_mailbox(
+	struct change *, mailbox_num, struct mailbox_record *record_r);
+void change_write_mailbox(
+	struct change *, mailbox_num, const struct mailbox_record *);
+/* Gives it another name, which must be free; writes record. */
+void change_rename_mailbox(
+	struct change *, mailbox_num, struct mailbox_record *record, str to);
+/* Makes one; the name must be free. */
+MUST enum err change_create_mailbox(struct change *, str name,
+	uint32_t special_use, uint32_t uidvalidity, mailbox_num *mailbox_r);
+
+/*
+ * box_change: one mailbox within a change. Members are read and written
+ * through one block at a time, so ascending order is cheap; counters, journal
+ * and mod-sequence follow by themselves.
+ */
+struct box_change {
+	struct change *ch;
+	mailbox_num id;
+	struct mailbox_record record;
+	struct journal_record journal;
+	bool dirty;
+	uint32_t block;
+	bool block_loaded, block_dirty;
+	size_t count;
+	struct membership members[BLOCK_UIDS];
+};
+
+MUST enum err box_begin(struct box_change *, struct change *, mailbox_num);
+/* `e` passed through; on OK everything is written. */
+MUST enum err box_end(struct box_change *, enum err e);
+/* NULL in *member_r when it is not there. The pointer is valid until the next
+ * call; changes of flags go through box_set_flags. */
+MUST enum err box_find(
+	struct box_change *, uid_num, struct membership **member_r);
+/* Sets flags and mod-sequence of a member that box_find gave. */
+void box_set_flags(struct box_change *, struct membership *, uint64_t flags);
+/* Adds with the next UID (or m->uid when not 0, which must be >= UIDNEXT);
+ * links it; ERR_LIMIT when UIDs ran out, ERR_QUOTA. */
+MUST enum err box_add(
+	struct box_change *, const struct membership *, uid_num *uid_r);
+/* Expunges; the message's bytes wait for the janitor. */
+MUST enum err box_remove(struct box_change *, uid_num);
+/* All members of `uids` (NULL: every one), ascending, in the arena. */
+MUST enum err box_collect(struct box_change *, const struct uidset *uids,
+	struct membership **members_r, size_t *count_r);
+/* Bits of these keywords, making new ones when `make`. ERR_LIMIT. */
+MUST enum err box_keywords(struct box_change *, const str *names, size_t count,
+	bool make, uint64_t *bits_r);
+
+/* message.c: moves every message, as RENAME of INBOX does. */
+MUST enum err change_move_all(
+	struct change *, mailbox_num from, mailbox_num to);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mail/upload.h"
+#include "base/alloc.h"
+#include "mail/private.h"
+#include "message/mime.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+struct upload {
+	struct mail *mail;
+	account_num account;
+	enum err err;
+	uint64_t size;
+	struct buf chunk;     /* the bytes after `written` chunks */
+	uint32_t written;     /* full chunks in the store already */
+	message_num message;  /* 0 until a chunk was written */
+	EVP_MD_CTX *hashing;  /* NULL when sealed */
+	struct mime_parser *parser; /* NULL when sealed */
+	unsigned char hash[HASH_SIZE];
+	struct buf digest;
+	bool committed; /* its chunks belong to a message now */
+};
+
+struct upload *upload_new(struct mail *mail, account_num account)
+{
+	struct upload *u = xcalloc(1, sizeof *u);
+
+	u->mail = mail;
+	u->account = account;
+	buf_init(&u->chunk, CHUNK_SIZE);
+	u->digest = BUF_UNBOUNDED;
+	u->parser = mime_parser_new(NULL);
+	u->hashing = EVP_MD_CTX_new();
+	if (!u->hashing || !EVP_DigestInit_ex(u->hashing, EVP_sha256(), NULL))
+		abort();
+	return u;
+}
+
+uint64_t upload_size(const struct upload *u)
+{
+	return u->size;
+}
+
+static void put_chunk(struct change *ch, const struct upload *u,
+	message_num message)
+{
+	key_chunk(&ch->key, u->account, message, u->written);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&u->chunk));
+}
+
+/* Writes a full chunk; the first one takes the message's number, and notes
+ * that the upload is under way. */
+static enum err write_chunk(struct store_txn *txn, void *arg)
+{
+	struct upload *u = arg;
+	message_num message = u->message;
+	struct change ch;
+	enum err e = OK;
+
+	change_begin(&ch, txn, u->account);
+	if (u->written == 0) {
+		e = change_need_account(&ch);
+		message = ch.record.next_message++;
+		change_pending(&ch, 'u', message);
+	}
+	put_chunk(&ch, u, message);
+	e = change_end(&ch, e);
+	if (!e)
+		u->message = message;
+	return e;
+}
+
+static enum err flush_chunk(struct upload *u)
+{
+	struct buf scope = BUF_UNBOUNDED;
+	enum err e;
+
+	buf_add_be64(&scope, u->account);
+	e = store_write_lazy(u->mail->store, buf_str(&scope), write_chunk, u);
+	buf_fini(&scope);
+	if (e)
+		return e;
+	u->written++;
+	buf_reset(&u->chunk);
+	return OK;
+}
+
+static enum err feed(struct upload *u, str bytes)
+{
+	enum err e = OK;
+
+	if (bytes.n > u->mail->limits.literal - u->size)
+		return ERR_TOOBIG;
+	u->size += bytes.n;
+	mime_parser_feed(u->parser, bytes);
+	if (!EVP_DigestUpdate(u->hashing, bytes.p, bytes.n))
+		abort();
+	while (!e && bytes.n) {
+		str piece = str_take(bytes, CHUNK_SIZE - u->chunk.n);
+
+		buf_add(&u->chunk, piece);
+		bytes = str_skip(bytes, piece.n);
+		if (u->chunk.n == CHUNK_SIZE && bytes.n)
+			e = flush_chunk(u);
+	}
+	return e;
+}
+
+enum err upload_feed(struct upload *u, str bytes)
+{
+	assert(u->parser);
+	if (!u->err)
+		u->err = feed(u, bytes);
+	return u->err;
+}
+
+/* No more bytes will come. */
+static void seal(struct upload *u)
+{
+	if (!u->parser)
+		return;
+	mime_parser_finish(u->parser, &u->digest);
+	mime_parser_free(u->parser);
+	u->parser = NULL;
+	if (!EVP_DigestFinal_ex(u->hashing, u->hash, NULL))
+		abort();
+	EVP_MD_CTX_free(u->hashing);
+	u->hashing = NULL;
+}
+
+/* What was written of an upload that came to nothing. */
+static enum err drop_chunks(struct store_txn *txn, void *arg)
+{
+	const struct upload *u = arg;
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+
+	key_message(&from, u->account, 'c', u->message);
+	buf_add(&to, buf_str(&from));
+	key_prefix_end(&to);
+	store_delete_range(txn, buf_str(&from), buf_str(&to));
+	key_pending(&from, u->account, 'u', u->message);
+	store_delete(txn, buf_str(&from));
+	buf_fini(&from);
+	buf_fini(&to);
+	return OK;
+}
+
+void upload_free(struct upload *u)
+{
+	struct buf scope = BUF_UNBOUNDED;
+
+	if (!u)
+		return;
+	if (u->message && !u->committed) {
+		buf_add_be64(&scope, u->account);
+		/* When this fails, the janitor does it after a restart. */
+		if (store_write_lazy(u->mail->store, buf_str(&scope),
+			    drop_chunks, u))
+			u->err = ERR_IO;
+		buf_fini(&scope);
+	}
+	mime_parser_free(u->parser);
+	EVP_MD_CTX_free(u->hashing);
+	buf_fini(&u->chunk);
+	buf_fini(&u->digest);
+	free(u);
+}
+
+/* Committing. */
+
+static enum err find_same(
+	struct change *ch, const struct upload *u, message_num *message_r)
+{
+	struct cursor c;
+	enum err e;
+
+	key_hash(&ch->key, u->account, u->hash);
+	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
+	if (e)
+		return e;
+	c = cursor_of(buf_str(&ch->value));
+	*message_r = cursor_be64(&c);
+	return cursor_ok(&c) ? OK : ERR_CORRUPT;
+}
+
+static void put_message(
+	struct change *ch, const struct upload *u, message_num message)
+{
+	struct message_record record = {.size = u->size, .received = ch->now};
+
+	memcpy(record.hash, u->hash, HASH_SIZE);
+	put_chunk(ch, u, message);
+	key_message(&ch->key, u->account, 'd', message);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&u->digest));
+	key_message(&ch->key, u->account, 'i', message);
+	message_encode(&record, &ch->value);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+	key_hash(&ch->key, u->account, u->hash);
+	buf_reset(&ch->value);
+	buf_add_be64(&ch->value, message);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+}
+
+/* The number of the message that has these bytes: one that is there already,
+ * or this upload made one. */
+static enum err settle_message(
+	struct change *ch, const struct upload *u, message_num *message_r)
+{
+	enum err e = find_same(ch, u, message_r);
+
+	if (e != ERR_NOTFOUND)
+		return e;
+	*message_r = u->message ? u->message : ch->record.next_message++;
+	if (u->message) {
+		key_pending(&ch->key, u->account, 'u', u->message);
+		store_delete(ch->txn, buf_str(&ch->key));
+	}
+	put_message(ch, u, *message_r);
+	return OK;
+}
+
+struct append_request {
+	const struct mailbox_ref *ref;
+	const struct append_item *items;
+	size_t count;
+	struct append_result *result;
+	message_num *messages; /* that the items became */
+};
+
+static enum err append_one(
+	struct box_change *box, const struct append_item *item,
+	message_num *message_r, struct append_result *result)
+{
+	struct membership m = {
+		.uid = item->uid,
+		.size = item->upload->size,
+		.internal_date = item->internal_date,
+		.zone = item->zone,
+	};
+	uid_num uid;
+	enum err e = box_keywords(
+		box, item->keywords, item->keyword_count, true, &m.flags);
+
+	m.flags |= item->system_flags;
+	if (!e)
+		e = settle_message(box->ch, item->upload, message_r);
+	m.message = *message_r;
+	if (!e)
+		e = box_add(box, &m, &uid);
+	if (!e)
+		uidset_add(&result->uids, uid);
+	return e;
+}
+
+static enum err append(struct store_txn *txn, void *arg)
+{
+	struct append_request *q = arg;
+	struct change ch;
+	struct box_change box;
+	enum err e;
+
+	uidset_clear(&q->result->uids);
+	change_begin(&ch, txn, q->ref->account);
+	e = box_begin(&box, &ch, q->ref->id);
+	for (size_t i = 0; !e && i < q->count; i++)
+		e = append_one(
+			&box, &q->items[i], &q->messages[i], q->result);
+	q->result->uidvalidity = box.record.uidvalidity;
+	return change_end(&ch, box_end(&box, e));
+}
+
+enum err append_commit(struct mail *mail, const struct mail_user *user,
+	str mailbox, const struct append_item *items, size_t count,
+	struct append_result *result_r)
+{
+	struct mailbox_ref ref;
+	struct append_request q = {.ref = &ref,
+		.items = items,
+		.count = count,
+		.result = result_r};
+	enum err e = mailbox_open(mail, user, mailbox, RIGHT_INSERT, &ref);
+
+	*result_r = (struct append_result){0};
+	for (size_t i = 0; i < count; i++) {
+		seal(items[i].upload);
+		if (!e)
+			e = items[i].upload->err;
+	}
+	if (e)
+		return e;
+	q.messages = xcalloc(count, sizeof *q.messages);
+	e = account_write(mail, user->account, append, &q);
+	for (size_t i = 0; !e && i < count; i++)
+		if (items[i].upload->message == q.messages[i])
+			items[i].upload->committed = true;
+	free(q.messages);
+	if (!e)
+		mail_notify(mail, ref.account, ref.id);
+	return e;
+}
+
+/* Imports. */
+
+static enum err count_links(struct store_txn *txn,
+	const struct mailbox_ref *ref, message_num message, uint32_t *count_r)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+
+	key_message(&from, ref->account, 'l', message);
+	buf_add_be32(&from, ref->id);
+	buf_add(&to, buf_str(&from));
+	key_prefix_end(&to);
+	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	while (store_iter_next(it, &key, &value))
+		++*count_r;
+	buf_fini(&from);
+	buf_fini(&to);
+	return store_iter_end(it);
+}
+
+enum err upload_count_copies(
+	struct upload *u, const struct mailbox_ref *ref, uint32_t *count_r)
+{
+	struct store_txn *txn;
+	struct change ch;
+	message_num message;
+	enum err e;
+
+	seal(u);
+	*count_r = 0;
+	txn = store_begin_read(u->mail->store);
+	change_begin(&ch, txn, u->account);
+	e = find_same(&ch, u, &message);
+	if (!e)
+		e = count_links(txn, ref, message, count_r);
+	e = change_end(&ch, e == ERR_NOTFOUND ? OK : e);
+	store_end_read(txn);
+	return e;
+}

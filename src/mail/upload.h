@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upload: a message on its way in, from any protocol. Bytes are hashed,
+ * parsed and written to the store as they come, at most CHUNK_SIZE of them in
+ * memory; they become mail when append_commit() says so.
+ */
+#ifndef MAIL_UPLOAD_H
+#define MAIL_UPLOAD_H
+
+#include "mail/mail.h"
+
+struct upload;
+
+struct upload *upload_new(struct mail *, account_num);
+/* An error sticks, and append_commit returns it too: ERR_TOOBIG past
+ * limits.literal, ERR_NOSPACE, ERR_IO. */
+MUST enum err upload_feed(struct upload *, str bytes);
+uint64_t upload_size(const struct upload *);
+/* Forgets it and what was written; NULL is fine. After append_commit too. */
+void upload_free(struct upload *);
+
+struct append_item {
+	struct upload *upload;
+	uint64_t system_flags;
+	const str *keywords;
+	size_t keyword_count;
+	int64_t internal_date; /* unix seconds */
+	int32_t zone;	       /* minutes east */
+	uid_num uid; /* 0: the next one; else >= UIDNEXT (imports) */
+};
+
+struct append_result {
+	uint32_t uidvalidity;
+	struct uidset uids; /* the caller's to fini */
+};
+
+/* All of them or none (RFC 3502). ERR_NOTFOUND: no such mailbox (TRYCREATE);
+ * ERR_QUOTA; ERR_LIMIT: keywords, or no UIDs left. */
+MUST enum err append_commit(struct mail *, const struct mail_user *,
+	str mailbox, const struct append_item *, size_t count,
+	struct append_result *result_r);
+
+/* How often the mailbox holds exactly these bytes (for imports that are run
+ * again). */
+MUST enum err upload_count_copies(
+	struct upload *, const struct mailbox_ref *, uint32_t *count_r);
+
+#endif

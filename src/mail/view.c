@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mail/view.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "mail/private.h"
+#include "message/flags.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* A view older than this is read anew, not brought up to date: the journal
+ * may have been cut meanwhile. */
+#define VIEW_MAX_AGE_MS (3600u * 1000u)
+
+/* The cache: one entry per mailbox, with the newest view of it. Entries in use
+ * by somebody cost nothing extra; the oldest others go when it is over its
+ * budget. */
+struct view_entry {
+	struct view *view; /* one reference of its own */
+	struct view_entry *bucket_next;
+	struct view_entry *older, *newer;
+	size_t bytes;
+};
+
+/* Blocks. */
+
+static struct view_block *block_new(
+	uint32_t number, const struct membership *members, size_t count)
+{
+	struct view_block *b =
+		xmalloc(sizeof *b + count * sizeof b->members[0]);
+
+	b->refs = 1;
+	b->number = number;
+	b->count = (uint32_t)count;
+	b->modseq = 0;
+	for (size_t i = 0; i < count; i++) {
+		b->members[i] = members[i];
+		if (members[i].modseq > b->modseq)
+			b->modseq = members[i].modseq;
+	}
+	return b;
+}
+
+static void block_unref(struct view_block *b)
+{
+	if (atomic_fetch_sub(&b->refs, 1) == 1)
+		free(b);
+}
+
+static void view_unref(struct view *v)
+{
+	if (atomic_fetch_sub(&v->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < v->block_count; i++)
+		block_unref(v->blocks[i]);
+	for (uint32_t i = 0; i < v->keyword_count; i++)
+		free((char *)v->keywords[i].p);
+	free(v->blocks);
+	uidset_fini(&v->uids);
+	free(v);
+}
+
+static void append_block(struct view *v, struct view_block *b)
+{
+	/* Doubles at powers of two, so needs no capacity of its own. */
+	if ((v->block_count & (v->block_count - 1)) == 0)
+		v->blocks = xrealloc(v->blocks,
+			v->block_count ? v->block_count * 2 : 1,
+			sizeof *v->blocks);
+	v->blocks[v->block_count++] = b;
+}
+
+/* Loading. */
+
+static struct view *view_from_record(const struct mailbox_ref *ref,
+	const struct mailbox_record *record)
+{
+	struct view *v = xcalloc(1, sizeof *v);
+
+	v->refs = 1;
+	v->account = ref->account;
+	v->mailbox = ref->id;
+	v->uidvalidity = record->uidvalidity;
+	v->uidnext = record->uidnext;
+	v->modseq = record->modseq;
+	v->unseen = record->unseen;
+	v->keyword_count = record->keyword_count;
+	for (uint32_t i = 0; i < record->keyword_count; i++)
+		v->keywords[i] = str_of(xstrndup(record->keywords[i].p,
+						record->keywords[i].n),
+			record->keywords[i].n);
+	return v;
+}
+
+static void note_uids(struct uidset *uids, const struct view_block *b)
+{
+	for (uint32_t i = 0; i < b->count;) {
+		uint32_t from = i;
+
+		while (++i < b->count &&
+			b->members[i].uid == b->members[i - 1].uid + 1)
+			;
+		uidset_add_range(
+			uids, b->members[from].uid, b->members[i - 1].uid);
+	}
+}
+
+static enum err load_all(struct store_txn *txn, struct view *v)
+{
+	struct membership members[BLOCK_UIDS];
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+	enum err e = OK, scan_e;
+
+	key_mailbox(&from, v->account, 'b', v->mailbox);
+	buf_add(&to, buf_str(&from));
+	key_prefix_end(&to);
+	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	while (!e && store_iter_next(it, &key, &value)) {
+		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
+		uint32_t number = cursor_be32(&c);
+		size_t count;
+
+		e = block_decode(value, number, members, &count);
+		if (e || count == 0)
+			continue;
+		append_block(v, block_new(number, members, count));
+		note_uids(&v->uids, v->blocks[v->block_count - 1]);
+	}
+	scan_e = store_iter_end(it);
+	buf_fini(&from);
+	buf_fini(&to);
+	uidset_compact(&v->uids);
+	v->loaded = (int64_t)clock_monotonic_ms();
+	return e ? e : scan_e;
+}
+
+/* Block numbers that the journal names after `since`, as number + 1 since a
+ * uidset has no 0. */
+static enum err changed_blocks(struct store_txn *txn, const struct view *v,
+	modseq_num since, struct uidset *blocks_r)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+	enum err e = OK, scan_e;
+
+	key_journal(&from, v->account, v->mailbox, since + 1);
+	key_mailbox(&to, v->account, 'j', v->mailbox);
+	key_prefix_end(&to);
+	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	while (!e && store_iter_next(it, &key, &value)) {
+		struct journal_record j;
+		struct uidset_iter uids;
+		uint32_t uid;
+
+		e = journal_decode(value, &j);
+		uidset_or(&j.changed, &j.added);
+		uidset_or(&j.changed, &j.expunged);
+		uids = uidset_iter(&j.changed, 1);
+		while ((uid = uidset_iter_next(&uids))) {
+			uint32_t block = uid / BLOCK_UIDS;
+
+			uidset_add(blocks_r, block + 1);
+			if (block == UINT32_MAX / BLOCK_UIDS)
+				break;
+			uids = uidset_iter(
+				&j.changed, (block + 1) * BLOCK_UIDS);
+		}
+		journal_fini(&j);
+	}
+	scan_e = store_iter_end(it);
+	buf_fini(&from);
+	buf_fini(&to);
+	return e ? e : scan_e;
+}
+
+static enum err read_block(struct store_txn *txn, const struct view *v,
+	uint32_t number, struct view_block **block_r)
+{
+	struct membership members[BLOCK_UIDS];
+	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
+	size_t count = 0;
+	enum err e;
+
+	*block_r = NULL;
+	key_mailbox_u32(&key, v->account, 'b', v->mailbox, number);
+	e = store_get(txn, buf_str(&key), &value);
+	if (!e)
+		e = block_decode(buf_str(&value), number, members, &count);
+	if (e == ERR_NOTFOUND)
+		e = OK;
+	if (!e && count)
+		*block_r = block_new(number, members, count);
+	buf_fini(&key);
+	buf_fini(&value);
+	return e;
+}
+
+static void share_block(struct view *v, struct view_block *b)
+{
+	atomic_fetch_add(&b->refs, 1);
+	append_block(v, b);
+}
+
+static enum err replace_block(
+	struct store_txn *txn, struct view *v, uint32_t number)
+{
+	struct view_block *fresh;
+	enum err e = read_block(txn, v, number, &fresh);
+	uid_num first = number * BLOCK_UIDS;
+
+	if (e)
+		return e;
+	uidset_remove_range(&v->uids, first, first + BLOCK_UIDS - 1);
+	if (fresh) {
+		append_block(v, fresh);
+		note_uids(&v->uids, fresh);
+	}
+	return OK;
+}
+
+/* What did not change is shared with the older view. */
+static enum err load_changes(
+	struct store_txn *txn, struct view *v, const struct view *old)
+{
+	struct uidset changed = UIDSET_EMPTY;
+	struct uidset_iter it;
+	uint32_t next;
+	size_t i = 0;
+	enum err e = changed_blocks(txn, v, old->modseq, &changed);
+
+	uidset_copy(&v->uids, &old->uids);
+	it = uidset_iter(&changed, 1);
+	while (!e && (next = uidset_iter_next(&it))) {
+		uint32_t number = next - 1;
+
+		while (i < old->block_count && old->blocks[i]->number < number)
+			share_block(v, old->blocks[i++]);
+		if (i < old->block_count && old->blocks[i]->number == number)
+			i++;
+		e = replace_block(txn, v, number);
+	}
+	while (!e && i < old->block_count)
+		share_block(v, old->blocks[i++]);
+	uidset_fini(&changed);
+	uidset_compact(&v->uids);
+	v->loaded = old->loaded;
+	return e;
+}
+
+/* The cache. */
+
+static struct view_entry **entry_bucket(
+	struct mail *mail, account_num account, mailbox_num mailbox)
+{
+	return &mail->views[mailbox_hash(account, mailbox) % VIEW_BUCKETS];
+}
+
+static struct view_entry *entry_find(
+	struct mail *mail, account_num account, mailbox_num mailbox)
+{
+	struct view_entry *entry = *entry_bucket(mail, account, mailbox);
+
+	while (entry && (entry->view->account != account ||
+				entry->view->mailbox != mailbox))
+		entry = entry->bucket_next;
+	return entry;
+}
+
+static void lru_remove(struct mail *mail, struct view_entry *entry)
+{
+	if (entry->older)
+		entry->older->newer = entry->newer;
+	else
+		mail->view_oldest = entry->newer;
+	if (entry->newer)
+		entry->newer->older = entry->older;
+	else
+		mail->view_newest = entry->older;
+}
+
+static void lru_append(struct mail *mail, struct view_entry *entry)
+{
+	entry->newer = NULL;
+	entry->older = mail->view_newest;
+	if (entry->older)
+		entry->older->newer = entry;
+	else
+		mail->view_oldest = entry;
+	mail->view_newest = entry;
+}
+
+static void entry_free(struct mail *mail, struct view_entry *entry)
+{
+	struct view_entry **at = entry_bucket(
+		mail, entry->view->account, entry->view->mailbox);
+
+	while (*at != entry)
+		at = &(*at)->bucket_next;
+	*at = entry->bucket_next;
+	lru_remove(mail, entry);
+	mail->view_bytes -= entry->bytes;
+	view_unref(entry->view);
+	free(entry);
+}
+
+static size_t view_memory(const struct view *v)
+{
+	size_t n = sizeof *v + uidset_memory(&v->uids);
+
+	for (size_t i = 0; i < v->block_count; i++)
+		n += sizeof(void *) + sizeof *v->blocks[i] +
+		     v->blocks[i]->count * sizeof v->blocks[i]->members[0];
+	return n;
+}
+
+static void forget_oldest(struct mail *mail, const struct view_entry *keep)
+{
+	struct view_entry *entry = mail->view_oldest;
+
+	while (mail->view_bytes > mail->limits.view_cache && entry &&
+		entry != keep) {
+		struct view_entry *newer = entry->newer;
+
+		entry_free(mail, entry);
+		entry = newer;
+	}
+}
+
+static struct view *cache_get(struct mail *mail, const struct mailbox_ref *ref)
+{
+	struct view_entry *entry;
+	struct view *v = NULL;
+
+	pthread_mutex_lock(&mail->view_lock);
+	entry = entry_find(mail, ref->account, ref->id);
+	if (entry) {
+		v = entry->view;
+		atomic_fetch_add(&v->refs, 1);
+	}
+	pthread_mutex_unlock(&mail->view_lock);
+	return v;
+}
+
+/* Keeps v unless a newer one is there already. */
+static void cache_put(struct mail *mail, struct view *v)
+{
+	struct view_entry *entry;
+
+	pthread_mutex_lock(&mail->view_lock);
+	entry = entry_find(mail, v->account, v->mailbox);
+	if (!entry) {
+		struct view_entry **bucket =
+			entry_bucket(mail, v->account, v->mailbox);
+
+		entry = xcalloc(1, sizeof *entry);
+		entry->bucket_next = *bucket;
+		*bucket = entry;
+		atomic_fetch_add(&v->refs, 1);
+		entry->view = v;
+	} else {
+		lru_remove(mail, entry);
+		mail->view_bytes -= entry->bytes;
+		if (entry->view->modseq <= v->modseq) {
+			atomic_fetch_add(&v->refs, 1);
+			view_unref(entry->view);
+			entry->view = v;
+		}
+	}
+	entry->bytes = view_memory(entry->view);
+	mail->view_bytes += entry->bytes;
+	lru_append(mail, entry);
+	forget_oldest(mail, entry);
+	pthread_mutex_unlock(&mail->view_lock);
+}
+
+static void cache_drop(struct mail *mail, const struct mailbox_ref *ref)
+{
+	struct view_entry *entry;
+
+	pthread_mutex_lock(&mail->view_lock);
+	entry = entry_find(mail, ref->account, ref->id);
+	if (entry)
+		entry_free(mail, entry);
+	pthread_mutex_unlock(&mail->view_lock);
+}
+
+void view_cache_free(struct mail *mail)
+{
+	while (mail->view_oldest)
+		entry_free(mail, mail->view_oldest);
+}
+
+/* Is it worth more to read all than what changed? */
+static bool is_usable(const struct view *old)
+{
+	return old && (int64_t)clock_monotonic_ms() - old->loaded <
+			      (int64_t)VIEW_MAX_AGE_MS;
+}
+
+static enum err load_view(struct store_txn *txn, const struct mailbox_ref *ref,
+	const struct mailbox_record *record, struct view *old,
+	struct view **view_r)
+{
+	struct view *v;
+	enum err e;
+
+	if (is_usable(old) && old->modseq == record->modseq) {
+		atomic_fetch_add(&old->refs, 1);
+		*view_r = old;
+		return OK;
+	}
+	v = view_from_record(ref, record);
+	e = is_usable(old) ? load_changes(txn, v, old) : load_all(txn, v);
+	if (e)
+		view_unref(v);
+	else
+		*view_r = v;
+	return e;
+}
+
+enum err view_acquire(struct mail *mail, const struct mailbox_ref *ref,
+	struct view **view_r)
+{
+	struct view *old = cache_get(mail, ref);
+	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
+	struct mailbox_record record;
+	struct store_txn *txn = store_begin_read(mail->store);
+	enum err e;
+
+	*view_r = NULL;
+	key_mailbox(&key, ref->account, 'm', ref->id);
+	e = store_get(txn, buf_str(&key), &value);
+	if (!e)
+		e = mailbox_decode(buf_str(&value), &record);
+	if (!e)
+		e = load_view(txn, ref, &record, old, view_r);
+	store_end_read(txn);
+	if (e == ERR_NOTFOUND)
+		cache_drop(mail, ref);
+	else if (!e && *view_r != old)
+		cache_put(mail, *view_r);
+	if (old)
+		view_unref(old);
+	buf_fini(&key);
+	buf_fini(&value);
+	return e;
+}
+
+void view_release(struct mail *mail, struct view *v)
+{
+	(void)mail;
+	if (v)
+		view_unref(v);
+}
+
+/* Looking. */
+
+/* Index of the first block whose number is >= number. */
+static size_t find_block(const struct view *v, uint32_t number)
+{
+	size_t low = 0, high = v->block_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (v->blocks[middle]->number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Index of the first member whose UID is >= uid. */
+static size_t find_member(const struct view_block *b, uid_num uid)
+{
+	size_t low = 0, high = b->count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (b->members[middle].uid < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct membership *view_find(const struct view *v, uid_num uid)
+{
+	size_t i = find_block(v, uid / BLOCK_UIDS), at;
+
+	if (i == v->block_count || v->blocks[i]->number != uid / BLOCK_UIDS)
+		return NULL;
+	at = find_member(v->blocks[i], uid);
+	if (at == v->blocks[i]->count || v->blocks[i]->members[at].uid != uid)
+		return NULL;
+	return &v->blocks[i]->members[at];
+}
+
+int view_keyword(const struct view *v, str name)
+{
+	for (uint32_t i = 0; i < v->keyword_count; i++)
+		if (v->keywords[i].n && flags_keyword_eq(v->keywords[i], name))
+			return (int)i;
+	return -1;
+}
+
+struct view_iter view_iter(const struct view *v, uid_num from)
+{
+	struct view_iter it = {v, find_block(v, from / BLOCK_UIDS), 0};
+
+	if (it.block < v->block_count)
+		it.member = find_member(v->blocks[it.block], from);
+	return it;
+}
+
+const struct membership *view_iter_next(struct view_iter *it)
+{
+	const struct view *v = it->view;
+
+	while (it->block < v->block_count) {
+		const struct view_block *b = v->blocks[it->block];
+
+		if (it->member < b->count)
+			return &b->members[it->member++];
+		it->block++;
+		it->member = 0;
+	}
+	return NULL;
+}
+
+void view_changed_since(
+	const struct view *v, modseq_num since, struct uidset *changed_r)
+{
+	for (size_t i = 0; i < v->block_count; i++) {
+		const struct view_block *b = v->blocks[i];
+
+		if (b->modseq <= since)
+			continue;
+		for (uint32_t m = 0; m < b->count; m++)
+			if (b->members[m].modseq > since)
+				uidset_add(changed_r, b->members[m].uid);
+	}
+}
+
+enum err view_find_expunged(struct mail *mail, const struct mailbox_ref *ref,
+	uid_num uid, struct membership *member_r)
+{
+	struct store_txn *txn = store_begin_read(mail->store);
+	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
+	modseq_num expunged_at;
+	enum err e;
+
+	key_mailbox_u32(&key, ref->account, 'p', ref->id, uid);
+	e = store_get(txn, buf_str(&key), &value);
+	if (!e)
+		e = expunged_decode(
+			buf_str(&value), uid, member_r, &expunged_at);
+	store_end_read(txn);
+	buf_fini(&key);
+	buf_fini(&value);
+	return e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
+}
+
+/* Reading messages. */
+
+enum err message_get_digest(struct store_txn *txn, account_num account,
+	message_num message, struct buf *digest_r)
+{
+	struct buf key = BUF_UNBOUNDED;
+	enum err e;
+
+	key_message(&key, account, 'd', message);
+	e = store_get(txn, buf_str(&key), digest_r);
+	buf_fini(&key);
+	return e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
+}
+
+enum err message_get_bytes(struct store_txn *txn, account_num account,
+	message_num message, uint64_t offset, uint64_t n, struct buf *bytes)
+{
+	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
+	enum err e = OK;
+
+	while (n) {
+		uint32_t chunk = (uint32_t)(offset / CHUNK_SIZE);
+		str piece;
+
+		key_chunk(&key, account, message, chunk);
+		e = store_get(txn, buf_str(&key), &value);
+		if (e)
+			break;
+		piece = str_skip(
+			buf_str(&value), (size_t)(offset % CHUNK_SIZE));
+		piece = str_take(piece, (size_t)n);
+		buf_add(bytes, piece);
+		offset += piece.n;
+		n -= piece.n;
+		if (value.n < CHUNK_SIZE)
+			break;
+	}
+	buf_fini(&key);
+	buf_fini(&value);
+	if (e == ERR_NOTFOUND)
+		e = offset > 0 ? OK : ERR_EXPUNGED;
+	return e ? e : buf_err(bytes);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * view: a mailbox's messages at one moment, in memory, immutable and shared
+ * by all who look at it. Taking one costs one read when nothing changed, and
+ * otherwise reads the blocks that the journal names since the cached one.
+ *
+ * And reading what messages consist of.
+ */
+#ifndef MAIL_VIEW_H
+#define MAIL_VIEW_H
+
+#include "mail/mail.h"
+
+struct view_block {
+	_Atomic uint32_t refs;
+	uint32_t number;
+	uint32_t count;
+	modseq_num modseq; /* the greatest in it */
+	struct membership members[];
+};
+
+struct view {
+	_Atomic uint32_t refs;
+	account_num account;
+	mailbox_num mailbox;
+	uint32_t uidvalidity;
+	uid_num uidnext;
+	modseq_num modseq;
+	uint32_t unseen;
+	struct uidset uids;
+	str keywords[KEYWORDS_MAX]; /* by bit; n == 0: none */
+	uint32_t keyword_count;
+	size_t block_count;
+	struct view_block **blocks; /* ascending, none empty */
+	int64_t loaded; /* when all of it was read, monotonic ms */
+};
+
+/* The newest committed state. ERR_NOTFOUND: the mailbox is gone. */
+MUST enum err view_acquire(
+	struct mail *, const struct mailbox_ref *, struct view **view_r);
+void view_release(struct mail *, struct view *);
+
+/* NULL when the view does not have it. */
+const struct membership *view_find(const struct view *, uid_num);
+/* Index of a keyword's bit (message/flags.h), or -1. */
+int view_keyword(const struct view *, str name);
+
+/* Members in order of UID, from `from` on:
+ *	struct view_iter it = view_iter(view, 1);
+ *	for (const struct membership *m; (m = view_iter_next(&it));) */
+struct view_iter {
+	const struct view *view;
+	size_t block, member;
+};
+struct view_iter view_iter(const struct view *, uid_num from);
+const struct membership *view_iter_next(struct view_iter *);
+
+/* UIDs of messages whose mod-sequence is greater: reads only blocks in memory
+ * that have one. */
+void view_changed_since(
+	const struct view *, modseq_num, struct uidset *changed_r);
+
+/* A message that a session still knows though it is expunged: its membership
+ * as it last was. ERR_EXPUNGED when it is gone for good. */
+MUST enum err view_find_expunged(struct mail *, const struct mailbox_ref *,
+	uid_num, struct membership *member_r);
+
+/*
+ * Reading messages, within a read transaction of the caller's
+ * (store_begin_read(mail_store(mail))). A caller that reads many keeps one
+ * transaction for a bounded batch.
+ */
+struct store_txn;
+
+/* ERR_EXPUNGED when the message is gone. */
+MUST enum err message_get_digest(struct store_txn *, account_num, message_num,
+	struct buf *digest_r);
+/* Appends up to n bytes from `offset` on; fewer only at the message's end. */
+MUST enum err message_get_bytes(struct store_txn *, account_num, message_num,
+	uint64_t offset, uint64_t n, struct buf *bytes);
+
+/* For unit tests and status. */
+void view_cache_free(struct mail *);
+
+#endif
