@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/session.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "session/ticket.h"
+#include "store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* In session.word, beside the events. Whoever sets it submits the job. */
+#define RUNNING (1u << 31)
+#define IN_MIN 2048
+
+struct session_service {
+	struct loop *loop;
+	struct pool *pool;
+	struct mail *mail;
+	struct scoreboard *board;
+	void (*ended)(void *, const struct session *);
+	void *ended_arg;
+	pthread_mutex_t lock; /* of all that follows */
+	struct session_limits limits;
+	struct session *sessions;
+	unsigned count;
+	bool stopping;
+};
+
+struct session_service *session_service_new(struct loop *loop,
+	struct pool *pool, struct mail *mail, struct scoreboard *board)
+{
+	struct session_service *service = xcalloc(1, sizeof *service);
+
+	service->loop = loop;
+	service->pool = pool;
+	service->mail = mail;
+	service->board = board;
+	service->limits = (struct session_limits){
+		.per_account = 100,
+		.command_memory = 16 << 20,
+		.literal = 64 << 20,
+	};
+	pthread_mutex_init(&service->lock, NULL);
+	return service;
+}
+
+void session_service_set_limits(
+	struct session_service *service, const struct session_limits *limits)
+{
+	pthread_mutex_lock(&service->lock);
+	service->limits = *limits;
+	pthread_mutex_unlock(&service->lock);
+}
+
+struct session_limits session_service_limits(struct session_service *service)
+{
+	struct session_limits limits;
+
+	pthread_mutex_lock(&service->lock);
+	limits = service->limits;
+	pthread_mutex_unlock(&service->lock);
+	return limits;
+}
+
+struct mail *session_service_mail(struct session_service *service)
+{
+	return service->mail;
+}
+
+void session_service_on_end(struct session_service *service,
+	void (*fn)(void *, const struct session *), void *arg)
+{
+	service->ended = fn;
+	service->ended_arg = arg;
+}
+
+/* Scheduling. */
+
+/* Notes an event; the session's job is submitted unless it runs already. */
+static void schedule(struct session *s, uint32_t event)
+{
+	uint32_t was = atomic_fetch_or(&s->word, event | RUNNING);
+
+	if (!(was & RUNNING))
+		pool_submit(s->service->pool, &s->job);
+}
+
+void session_wake(struct session *s)
+{
+	schedule(s, SESSION_CHANGED);
+}
+
+static void on_io(struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	(void)loop;
+	(void)events;
+	schedule(LOOP_OWNER(watch, struct session, watch), SESSION_IO);
+}
+
+static uint64_t idle_ms(const struct session *s)
+{
+	uint64_t ms = session_service_limits(s->service).idle_ms;
+
+	return ms ? ms : s->protocol->idle_ms;
+}
+
+/* Activity does not move the timer; when it fires, it looks. */
+static void on_timer(struct loop *loop, struct loop_timer *timer)
+{
+	struct session *s = LOOP_OWNER(timer, struct session, timer);
+	uint64_t now = loop_now_ms(loop), ms = idle_ms(s);
+	uint64_t due = __atomic_load_n(&s->active_ms, __ATOMIC_RELAXED) + ms;
+
+	if (now >= due)
+		schedule(s, SESSION_EXPIRED);
+	loop_timer_set(loop, timer, now >= due ? ms : due - now, on_timer);
+}
+
+static void note_activity(struct session *s)
+{
+	__atomic_store_n(&s->active_ms, clock_monotonic_ms(), __ATOMIC_RELAXED);
+}
+
+/* Ending. */
+
+static void list_remove(struct session *s)
+{
+	struct session_service *service = s->service;
+
+	pthread_mutex_lock(&service->lock);
+	if (s->next)
+		s->next->prev = s->prev;
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		service->sessions = s->next;
+	service->count--;
+	pthread_mutex_unlock(&service->lock);
+}
+
+static void log_end(const struct session *s)
+{
+	log_info(s->protocol->name, "session ended",
+		LOG_C("session", s->id), LOG_C("account", s->account),
+		LOG_C("remote", s->remote), LOG_U64("in", s->bytes_in),
+		LOG_U64("out", s->bytes_out));
+}
+
+/* In the loop's thread, with the running bit still set: nobody else has it. */
+static void end_session(struct loop *loop, void *arg)
+{
+	struct session *s = arg;
+	struct session_service *service = s->service;
+
+	loop_remove(loop, &s->watch);
+	loop_timer_cancel(loop, &s->timer);
+	log_end(s);
+	close(s->watch.fd);
+	SCOREBOARD_SUB(service->board, sessions, 1);
+	if (service->ended)
+		service->ended(service->ended_arg, s);
+	buf_fini(&s->in);
+	buf_fini(&s->out);
+	arena_fini(&s->arena);
+	free(s->account);
+	free(s->remote);
+	free(s);
+}
+
+static void close_session(struct session *s)
+{
+	if (session_flush(s)) {
+		/* What the client did not take is dropped. */
+	}
+	s->protocol->close(s);
+	list_remove(s);
+	shutdown(s->watch.fd, SHUT_WR);
+	loop_post(s->service->loop, end_session, s);
+}
+
+/* Running. */
+
+/* What a session that waits must not hold. */
+static void assert_parkable(const struct session *s, enum session_want want)
+{
+	store_assert_idle();
+	if (want == SESSION_WANT_INPUT)
+		assert(s->out.n == s->out_at);
+}
+
+static void release_buffers(struct session *s)
+{
+	if (s->in.n == 0)
+		buf_fini(&s->in);
+	if (s->out.n == s->out_at) {
+		buf_fini(&s->out);
+		s->out_at = 0;
+	}
+}
+
+/* True when the session waits now, and may be somebody else's already. */
+static bool park(struct session *s, enum session_want want)
+{
+	uint32_t running = RUNNING;
+
+	assert_parkable(s, want);
+	release_buffers(s);
+	s->watch.interest =
+		EPOLLONESHOT |
+		(want == SESSION_WANT_OUTPUT ? EPOLLOUT : EPOLLIN | EPOLLRDHUP);
+	loop_rearm(s->service->loop, &s->watch);
+	return atomic_compare_exchange_strong(&s->word, &running, 0);
+}
+
+static void run_job(struct pool_job *job)
+{
+	struct session *s = LOOP_OWNER(job, struct session, job);
+
+	for (;;) {
+		uint32_t events = atomic_fetch_and(&s->word, RUNNING);
+		enum session_want want =
+			s->protocol->run(s, events & ~RUNNING);
+
+		if (want == SESSION_WANT_CLOSE || s->closed) {
+			close_session(s);
+			return;
+		}
+		if (want == SESSION_WANT_TURN) {
+			pool_submit(s->service->pool, &s->job);
+			return;
+		}
+		if (park(s, want))
+			return;
+	}
+}
+
+/* Input and output. */
+
+enum err session_flush(struct session *s)
+{
+	while (s->out_at < s->out.n) {
+		ssize_t n = send(s->watch.fd, s->out.p + s->out_at,
+			s->out.n - s->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return ERR_AGAIN;
+		if (n < 0) {
+			s->closed = true;
+			s->out_at = s->out.n;
+			return ERR_CLOSED;
+		}
+		s->out_at += (size_t)n;
+		s->bytes_out += (size_t)n;
+		note_activity(s);
+	}
+	SCOREBOARD_ADD(s->service->board, bytes_out, s->out.n);
+	s->out_at = 0;
+	buf_reset(&s->out);
+	return OK;
+}
+
+enum err session_read_into(
+	struct session *s, char *room, size_t size, size_t *n_r)
+{
+	ssize_t n;
+
+	do
+		n = recv(s->watch.fd, room, size, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	*n_r = 0;
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return ERR_AGAIN;
+	if (n <= 0) {
+		s->closed = true;
+		return ERR_CLOSED;
+	}
+	*n_r = (size_t)n;
+	s->bytes_in += (size_t)n;
+	SCOREBOARD_ADD(s->service->board, bytes_in, n);
+	note_activity(s);
+	return OK;
+}
+
+enum err session_read(struct session *s, size_t room)
+{
+	size_t size, n;
+	char *at;
+	enum err e;
+
+	if (s->in.n >= room)
+		return ERR_TOOBIG;
+	size = s->in.cap - s->in.n;
+	if (size < IN_MIN / 2)
+		size = s->in.n < IN_MIN ? IN_MIN : s->in.n;
+	if (size > room - s->in.n)
+		size = room - s->in.n;
+	at = buf_reserve(&s->in, size);
+	if (!at)
+		return ERR_TOOBIG;
+	e = session_read_into(s, at, size, &n);
+	buf_added(&s->in, n);
+	return e;
+}
+
+/* Beginning. */
+
+
+static bool admit(struct session_service *service, account_num account)
+{
+	unsigned n = 0;
+	bool admitted;
+
+	pthread_mutex_lock(&service->lock);
+	for (struct session *s = service->sessions; s; s = s->next)
+		n += s->user.account == account;
+	admitted = !service->stopping && (service->limits.per_account == 0 ||
+					 n < service->limits.per_account);
+	pthread_mutex_unlock(&service->lock);
+	return admitted;
+}
+
+static void list_add(struct session *s)
+{
+	struct session_service *service = s->service;
+
+	pthread_mutex_lock(&service->lock);
+	s->next = service->sessions;
+	if (s->next)
+		s->next->prev = s;
+	service->sessions = s;
+	service->count++;
+	pthread_mutex_unlock(&service->lock);
+}
+
+static void refuse(const struct session_protocol *protocol, int fd,
+	const struct handover *h, enum err e)
+{
+	struct buf out = BUF_UNBOUNDED;
+
+	protocol->refuse(h, e, &out);
+	if (send(fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_info(protocol->name, "a refused client went");
+	buf_fini(&out);
+	close(fd);
+}
+
+/* The ticket's rights in the mailboxes' terms (RFC 4314). */
+static uint32_t mail_rights(uint32_t rights)
+{
+	uint32_t r = RIGHT_LOOKUP;
+
+	if (rights & TICKET_MAY_READ)
+		r |= RIGHT_READ;
+	if (rights & TICKET_MAY_WRITE)
+		r |= RIGHT_ALL;
+	return r;
+}
+
+static struct session *new_session(struct session_service *service,
+	const struct session_protocol *protocol, const struct handover *h)
+{
+	struct session *s = xcalloc(1, protocol->size);
+	size_t n = h->session.n < sizeof s->id - 1 ? h->session.n
+						   : sizeof s->id - 1;
+
+	s->service = service;
+	s->protocol = protocol;
+	s->job.run = run_job;
+	s->remote = xstrndup(h->remote.p, h->remote.n);
+	s->peer_key = h->peer_key;
+	s->tls = h->tls_version.n > 0;
+	if (n)
+		memcpy(s->id, h->session.p, n);
+	buf_init(&s->in, SIZE_MAX);
+	buf_init(&s->out, SIZE_MAX);
+	arena_init(&s->arena,
+		session_service_limits(service).command_memory);
+	buf_add(&s->in, h->leftover);
+	s->active_ms = clock_monotonic_ms();
+	return s;
+}
+
+static void no_delay(int fd)
+{
+	int yes = 1;
+
+	/* Fails on a socket pair, where there is no delay to begin with. */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) < 0)
+		return;
+}
+
+void session_begin(struct session_service *service,
+	const struct session_protocol *protocol, int fd,
+	const struct handover *h, account_num account, str name,
+	uint32_t rights)
+{
+	struct session *s;
+
+	if (!admit(service, account)) {
+		log_warn(protocol->name, "too many sessions of one account",
+			LOG_STR("account", name), LOG_STR("remote", h->remote));
+		refuse(protocol, fd, h, ERR_LIMIT);
+		return;
+	}
+	no_delay(fd);
+	s = new_session(service, protocol, h);
+	s->account = xstrndup(name.p, name.n);
+	s->user = (struct mail_user){account, mail_rights(rights)};
+	s->word = RUNNING; /* until it is in the set: no event comes between */
+	protocol->open(s, h);
+	list_add(s);
+	SCOREBOARD_ADD(service->board, sessions, 1);
+	SCOREBOARD_ADD(service->board, sessions_total, 1);
+	loop_timer_set(service->loop, &s->timer, idle_ms(s), on_timer);
+	if (loop_add(service->loop, &s->watch, fd, EPOLLONESHOT, on_io)) {
+		s->watch.fd = fd;
+		s->closed = true;
+	}
+	pool_submit(service->pool, &s->job);
+}
+
+/* All of them. */
+
+void session_service_stop(struct session_service *service, account_num account)
+{
+	pthread_mutex_lock(&service->lock);
+	if (!account)
+		service->stopping = true;
+	/* Under the lock none of them can be freed. */
+	for (struct session *s = service->sessions; s; s = s->next)
+		if (!account || s->user.account == account)
+			schedule(s, SESSION_STOP);
+	pthread_mutex_unlock(&service->lock);
+}
+
+unsigned session_service_count(struct session_service *service)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&service->lock);
+	n = service->count;
+	pthread_mutex_unlock(&service->lock);
+	return n;
+}
+
+void session_service_each(struct session_service *service,
+	void (*fn)(const struct session *, void *), void *arg)
+{
+	pthread_mutex_lock(&service->lock);
+	for (struct session *s = service->sessions; s; s = s->next)
+		fn(s, arg);
+	pthread_mutex_unlock(&service->lock);
+}
+
+void session_service_free(struct session_service *service)
+{
+	pthread_mutex_destroy(&service->lock);
+	free(service);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session: what all protocols share after login. A session is a small struct
+ * in an epoll set; when bytes, room for bytes, news of its mailbox, its
+ * deadline or the end of the service come, a pool thread calls its protocol's
+ * `run`, which works in plain sequential code until it would have to wait, and
+ * returns. No thread ever waits for a socket.
+ *
+ * A session runs in one thread at a time; what comes meanwhile is noted and
+ * makes `run` be called again. While it waits (parked) it holds no buffer, no
+ * arena memory, no transaction and no lock: session_park asserts it.
+ */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "mail/mail.h"
+#include "net/loop.h"
+#include "net/pool.h"
+#include "net/scoreboard.h"
+#include "session/handover.h"
+
+#include <stdatomic.h>
+
+struct session;
+struct session_service;
+
+/* Why `run` was called: bits. */
+enum session_event {
+	SESSION_IO = 1 << 0,	  /* bytes came, or there is room for output */
+	SESSION_CHANGED = 1 << 1, /* session_wake: news */
+	SESSION_EXPIRED = 1 << 2, /* nothing came for the idle time */
+	SESSION_STOP = 1 << 3,	  /* the server stops, or the account ended */
+};
+
+/* What `run` wants next. */
+enum session_want {
+	SESSION_WANT_INPUT,  /* park until bytes or news come */
+	SESSION_WANT_OUTPUT, /* park until the client takes bytes */
+	SESSION_WANT_TURN,   /* be called again soon; others first */
+	SESSION_WANT_CLOSE,  /* write what is pending if it goes, then end */
+};
+
+/* A protocol: what differs between IMAP, POP3 and LMTP here. */
+struct session_protocol {
+	const char *name;	/* as in tickets and logs */
+	size_t size;		/* of its struct, which begins with session */
+	uint64_t idle_ms;	/* default for autologout */
+	/* The session begins; the handover's strs are gone after it. May
+	 * write to s->out. */
+	void (*open)(struct session *, const struct handover *);
+	enum session_want (*run)(struct session *, unsigned events);
+	/* Frees what open and run made. */
+	void (*close)(struct session *);
+	/* The answer to a login that cannot be served, into `out`. */
+	void (*refuse)(const struct handover *, enum err, struct buf *out);
+};
+
+struct session {
+	struct loop_watch watch;
+	struct loop_timer timer;
+	struct pool_job job;
+	_Atomic uint32_t word; /* running bit and waiting events */
+	bool told_stop;
+	struct session_service *service;
+	const struct session_protocol *protocol;
+	struct session *next, *prev; /* all sessions of the service */
+	uint64_t active_ms;	     /* when bytes last came or went */
+	struct mail_user user;
+	char *account; /* name */
+	char *remote;  /* address, for logs */
+	uint64_t peer_key;
+	bool tls;
+	char id[33]; /* for logs */
+	uint64_t bytes_in, bytes_out;
+	/* Not yet consumed, not yet sent. */
+	struct buf in, out;
+	size_t out_at; /* bytes of out that were sent */
+	bool closed;   /* the other side went, or an error */
+	struct arena arena; /* the command's; reset after each */
+};
+
+struct session_limits {
+	unsigned per_account;  /* sessions of one account; 0: no limit */
+	uint64_t idle_ms;      /* autologout; 0: the protocol's default */
+	size_t command_memory; /* arena budget */
+	uint64_t literal;      /* bytes of a message */
+	bool literal_minus;
+};
+
+struct session_service *session_service_new(
+	struct loop *, struct pool *, struct mail *, struct scoreboard *);
+/* After session_service_drain came to 0 sessions, or when the rest may go. */
+void session_service_free(struct session_service *);
+void session_service_set_limits(
+	struct session_service *, const struct session_limits *);
+struct session_limits session_service_limits(struct session_service *);
+struct mail *session_service_mail(struct session_service *);
+
+/* Loop's thread. Takes fd over. `rights`: of the ticket (session/ticket.h).
+ * The session begins, or is refused in the protocol's words and closed.
+ * ended: called in the loop's thread when the connection is closed, may be
+ * NULL. */
+void session_begin(struct session_service *, const struct session_protocol *,
+	int fd, const struct handover *, account_num account, str name,
+	uint32_t rights);
+/* Called in the loop's thread for each session that ends. */
+void session_service_on_end(struct session_service *,
+	void (*fn)(void *arg, const struct session *), void *arg);
+
+/* Asks all sessions (of one account, unless 0) to end. */
+void session_service_stop(struct session_service *, account_num account);
+unsigned session_service_count(struct session_service *);
+/* Calls fn for each, under the service's lock: only looks. */
+void session_service_each(struct session_service *,
+	void (*fn)(const struct session *, void *arg), void *arg);
+
+/* Any thread: `run` will be called with SESSION_CHANGED. */
+void session_wake(struct session *);
+
+/* For `run`. */
+
+/* Sends what it can of s->out. OK: all is sent. ERR_AGAIN: the client is slow.
+ * ERR_CLOSED. */
+MUST enum err session_flush(struct session *);
+/* Reads at least one byte into s->in, of which at most `room` bytes are then
+ * unread. OK, ERR_AGAIN, ERR_CLOSED, ERR_TOOBIG (the buffer is full). */
+MUST enum err session_read(struct session *, size_t room);
+/* Reads directly, at most n bytes. */
+MUST enum err session_read_into(
+	struct session *, char *room, size_t n, size_t *n_r);
+/* Output that waits: more than this, and a command with much to say pauses. */
+#define SESSION_OUT_HIGH (64 * 1024)
+
+#endif
