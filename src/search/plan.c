@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/plan.h"
+#include "message/date.h"
+#include "message/fold.h"
+
+struct making {
+	struct plan *plan;
+	const struct search_scope *scope;
+	struct arena *arena;
+	struct uidset all; /* messages that are known and there */
+	size_t leaves_made;
+	enum err err;
+};
+
+static size_t count_nodes(const struct search_node *node)
+{
+	size_t n = 1;
+
+	if (search_row(node->key)->arg == SEARCH_ARG_KEYS)
+		for (node = node->first; node; node = node->next)
+			n += count_nodes(node);
+	return n;
+}
+
+/* Leaves that the view answers. */
+
+static bool compares(int order, int64_t value, int64_t asked)
+{
+	switch (order) {
+	case -1:
+		return value < asked;
+	case 0:
+		return value == asked;
+	case 1:
+		return value > asked;
+	default:
+		return value >= asked;
+	}
+}
+
+static bool member_matches(const struct search_node *node,
+	const struct search_row *row, const struct membership *m, uint64_t bit)
+{
+	switch (row->on) {
+	case SEARCH_ON_FLAGS:
+		return (m->flags & row->set) == row->set &&
+		       !(m->flags & row->clear);
+	case SEARCH_ON_KEYWORD:
+		return (bool)(m->flags & bit) == (bool)row->set;
+	case SEARCH_ON_INTERNAL:
+		return compares(row->order,
+			date_day((struct date){m->internal_date, m->zone}),
+			node->day);
+	case SEARCH_ON_SIZE:
+		return row->order > 0 ? m->size > node->number
+				      : m->size < node->number;
+	default:
+		return true;
+	}
+}
+
+static void ask_members(struct making *mk, const struct search_node *node,
+	const struct search_row *row, struct uidset *found)
+{
+	const struct view *v = mk->scope->view;
+	struct view_iter it = view_iter(v, 1);
+	const struct membership *m;
+	uint64_t bit = 0;
+
+	if (row->on == SEARCH_ON_KEYWORD) {
+		int at = view_keyword(v, node->keyword);
+
+		bit = at < 0 ? 0 : KEYWORD_BIT(at);
+	}
+	while ((m = view_iter_next(&it)))
+		if (member_matches(node, row, m, bit))
+			uidset_add(found, m->uid);
+	uidset_and(found, &mk->all);
+	if (row->on == SEARCH_ON_FLAGS && row->recent && mk->scope->recent) {
+		if (row->recent > 0)
+			uidset_and(found, mk->scope->recent);
+		else
+			uidset_andnot(found, mk->scope->recent);
+	} else if (row->on == SEARCH_ON_FLAGS && row->recent > 0) {
+		uidset_clear(found);
+	}
+}
+
+static void ask_numbers(
+	struct making *mk, const struct seqset *set, struct uidset *found)
+{
+	const struct uidset *known = mk->scope->known;
+	struct uidset numbers = UIDSET_EMPTY;
+	struct uidset_iter it;
+	uint32_t from, to;
+
+	if (seqset_exceeds(set, uidset_count(known))) {
+		mk->err = ERR_INVALID;
+		return;
+	}
+	seqset_add_to(set, uidset_count(known), &numbers);
+	it = uidset_iter(&numbers, 1);
+	while (uidset_iter_next_range(&it, &from, &to))
+		uidset_add_range(found, uidset_select(known, from),
+			uidset_select(known, to));
+	uidset_fini(&numbers);
+}
+
+static void ask_set(struct making *mk, const struct search_node *node,
+	const struct search_row *row, struct uidset *found)
+{
+	if (node->set.saved) {
+		if (mk->scope->saved)
+			uidset_copy(found, mk->scope->saved);
+	} else if (row->on == SEARCH_ON_UID) {
+		seqset_add_to(
+			&node->set, uidset_max(mk->scope->known), found);
+	} else {
+		ask_numbers(mk, &node->set, found);
+	}
+	uidset_and(found, &mk->all);
+}
+
+/* Leaves that need the message. */
+
+static struct plan_leaf *make_leaf(struct making *mk,
+	const struct search_node *node, const struct search_row *row)
+{
+	struct plan_leaf *leaf = &mk->plan->leaves[mk->leaves_made++];
+	str text = row->arg == SEARCH_ARG_HEADER ? node->header.text
+		   : row->arg == SEARCH_ARG_TEXT ? node->text
+						 : str_of("", 0);
+
+	leaf->node = node;
+	leaf->row = row;
+	leaf->needle = fold_str(mk->arena, text);
+	leaf->field = row->arg == SEARCH_ARG_HEADER ? node->header.name
+						    : str_c(row->field);
+	leaf->kind = row->on == SEARCH_ON_SENT	  ? LEAF_SENT
+		     : row->on == SEARCH_ON_FIELD ? LEAF_FIELD
+		     : row->on == SEARCH_ON_BODY  ? LEAF_BODY
+						  : LEAF_TEXT;
+	if (leaf->kind == LEAF_BODY || leaf->kind == LEAF_TEXT)
+		mk->plan->wants_body = true;
+	return leaf;
+}
+
+/* The tree. */
+
+static struct plan_node *make_node(
+	struct making *, const struct search_node *);
+
+static void make_children(
+	struct making *mk, struct plan_node *p, const struct search_node *node)
+{
+	struct plan_node **at = &p->first;
+
+	for (node = node->first; node; node = node->next) {
+		*at = make_node(mk, node);
+		at = &(*at)->next;
+	}
+}
+
+static void combine(struct making *mk, struct plan_node *p)
+{
+	const struct plan_node *child;
+
+	if (p->on == SEARCH_ON_OR) {
+		for (child = p->first; child; child = child->next) {
+			uidset_or(&p->surely, &child->surely);
+			uidset_or(&p->maybe, &child->maybe);
+		}
+		return;
+	}
+	uidset_copy(&p->surely, &mk->all);
+	uidset_copy(&p->maybe, &mk->all);
+	for (child = p->first; child; child = child->next) {
+		if (p->on == SEARCH_ON_NOT) {
+			uidset_andnot(&p->surely, &child->maybe);
+			uidset_andnot(&p->maybe, &child->surely);
+		} else {
+			uidset_and(&p->surely, &child->surely);
+			uidset_and(&p->maybe, &child->maybe);
+		}
+	}
+}
+
+static struct plan_node *make_node(
+	struct making *mk, const struct search_node *node)
+{
+	const struct search_row *row = search_row(node->key);
+	struct plan_node *p = ARENA_NEW(mk->arena, struct plan_node);
+
+	p->on = row->on;
+	switch (row->on) {
+	case SEARCH_ON_AND:
+	case SEARCH_ON_OR:
+	case SEARCH_ON_NOT:
+		make_children(mk, p, node);
+		combine(mk, p);
+		return p;
+	case SEARCH_ON_SENT:
+	case SEARCH_ON_FIELD:
+	case SEARCH_ON_BODY:
+	case SEARCH_ON_TEXT:
+		p->leaf = make_leaf(mk, node, row);
+		uidset_copy(&p->maybe, &mk->all);
+		return p;
+	case SEARCH_ON_ALL:
+		uidset_copy(&p->surely, &mk->all);
+		break;
+	case SEARCH_ON_SEQUENCE:
+	case SEARCH_ON_UID:
+		ask_set(mk, node, row, &p->surely);
+		break;
+	default:
+		ask_members(mk, node, row, &p->surely);
+		break;
+	}
+	uidset_copy(&p->maybe, &p->surely);
+	return p;
+}
+
+enum err plan_make(struct plan *plan, const struct search_scope *scope,
+	const struct search_node *tree, struct arena *arena)
+{
+	struct making mk = {.plan = plan, .scope = scope, .arena = arena};
+
+	*plan = (struct plan){.leaf_count = 0};
+	plan->leaves =
+		ARENA_ARRAY(arena, struct plan_leaf, count_nodes(tree));
+	uidset_copy(&mk.all, scope->known);
+	uidset_and(&mk.all, &scope->view->uids);
+	plan->root = make_node(&mk, tree);
+	plan->leaf_count = mk.leaves_made;
+	uidset_fini(&mk.all);
+	return arena_spent(arena) ? ERR_LIMIT : mk.err;
+}
+
+static void node_fini(struct plan_node *p)
+{
+	uidset_fini(&p->surely);
+	uidset_fini(&p->maybe);
+	for (p = p->first; p; p = p->next)
+		node_fini(p);
+}
+
+void plan_fini(struct plan *plan)
+{
+	if (plan->root)
+		node_fini(plan->root);
+}
+
+void plan_forget(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->leaf_count; i++)
+		plan->leaves[i].verdict = VERDICT_OPEN;
+}
+
+static enum verdict decide_children(const struct plan_node *p, uid_num uid)
+{
+	/* AND ends with the first no, OR with the first yes. */
+	enum verdict ends =
+		p->on == SEARCH_ON_OR ? VERDICT_YES : VERDICT_NO;
+	enum verdict all = p->on == SEARCH_ON_OR ? VERDICT_NO : VERDICT_YES;
+
+	for (p = p->first; p; p = p->next) {
+		enum verdict v = plan_decide(p, uid);
+
+		if (v == ends)
+			return v;
+		if (v == VERDICT_OPEN)
+			all = v;
+	}
+	return all;
+}
+
+enum verdict plan_decide(const struct plan_node *p, uid_num uid)
+{
+	enum verdict v;
+
+	if (uidset_has(&p->surely, uid))
+		return VERDICT_YES;
+	if (!uidset_has(&p->maybe, uid))
+		return VERDICT_NO;
+	if (p->leaf)
+		return p->leaf->verdict;
+	if (p->on != SEARCH_ON_NOT)
+		return decide_children(p, uid);
+	v = plan_decide(p->first, uid);
+	return v == VERDICT_OPEN  ? v
+	       : v == VERDICT_YES ? VERDICT_NO
+				  : VERDICT_YES;
+}
