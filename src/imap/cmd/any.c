@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands of any state, and those that are about the session itself. */
+#include "base/log.h"
+#include "imap/private.h"
+#include "wire/imap/capability.h"
+
+static void view_of_capabilities(
+	const struct imap *s, struct imap_capability_view *view)
+{
+	*view = (struct imap_capability_view){
+		.authenticated = true,
+		.tls = s->session.tls,
+		.literal_minus = s->limits.nonsync == IMAP_LITERAL_MINUS,
+	};
+}
+
+enum err imap_capability(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	struct imap_capability_view view;
+
+	(void)c;
+	(void)reply;
+	view_of_capabilities(s, &view);
+	buf_add_c(imap_out(s), "* CAPABILITY ");
+	imap_put_capabilities(imap_out(s), &view);
+	buf_add_c(imap_out(s), "\r\n");
+	return OK;
+}
+
+/* The dispatcher tells what is new. */
+enum err imap_noop(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	(void)s;
+	(void)c;
+	(void)reply;
+	return OK;
+}
+
+enum err imap_check(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	/* Everything is on stable storage already. */
+	return imap_noop(s, c, reply);
+}
+
+enum err imap_logout(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	(void)c;
+	imap_unselect(s);
+	buf_add_c(imap_out(s), "* BYE Logging out\r\n");
+	s->logged_out = true;
+	reply->no_sync = true;
+	return OK;
+}
+
+/* RFC 2971: what the client is goes to the log, at debug level. */
+enum err imap_id(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	(void)reply;
+	for (const struct imap_id *id = c->id; id; id = id->next)
+		if (!str_is_none(id->value))
+			log_debug("imap", "client",
+				LOG_C("session", s->session.id),
+				LOG_STR("field", id->field),
+				LOG_STR("value", id->value));
+	buf_add_c(imap_out(s), "* ID (\"name\" \"Culver\" \"version\" \""
+			       CULVER_VERSION "\")\r\n");
+	return OK;
+}
+
+/* RFC 5161 and RFC 9051 section 6.3.1: unknown ones are ignored. */
+enum err imap_enable(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	(void)reply;
+	buf_add_c(imap_out(s), "* ENABLED");
+	for (const struct imap_atom *a = c->enable; a; a = a->next) {
+		if (!str_ieq_c(a->text, "IMAP4rev2") || s->rev2)
+			continue;
+		s->rev2 = true;
+		buf_add_c(imap_out(s), " IMAP4rev2");
+	}
+	buf_add_c(imap_out(s), "\r\n");
+	return OK;
+}
+
+/* RFC 2342. */
+enum err imap_namespace(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	(void)c;
+	(void)reply;
+	buf_add_c(imap_out(s), "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	return OK;
+}
+
+/* RFC 2177: news come as they happen, until DONE. */
+enum err imap_idle(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	(void)c;
+	(void)reply;
+	buf_add_c(imap_out(s), "+ idling\r\n");
+	imap_framer_set_line_mode(&s->framer, true);
+	s->doing = IMAP_DOING_IDLE;
+	/* First this, so that no change falls between. */
+	s->idling = true;
+	if (s->selected && imap_sync(s, true, s->rev2))
+		log_warn("imap", "cannot tell changes",
+			LOG_C("session", s->session.id));
+	return ERR_AGAIN;
+}
+
+enum err imap_idle_line(struct imap *s, str line)
+{
+	s->idling = false;
+	imap_framer_set_line_mode(&s->framer, false);
+	return str_ieq_c(line, "DONE") ? OK : ERR_INVALID;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * FETCH: RFC 9051 section 6.4.5, RFC 3516 (BINARY). The one command whose
+ * output has no bound: its state is a cursor (struct imap_fetch_run) between
+ * batches. A batch reads under one transaction until enough output waits; the
+ * driver sends it, and calls again when it went. Within a large section the
+ * cursor is a section_source (source.h).
+ */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "imap/private.h"
+#include "imap/source.h"
+#include "message/flags.h"
+#include "store/store.h"
+
+#include <stdlib.h>
+
+/* Messages that are marked \Seen in one write, before they are sent. */
+#define SEEN_AT_ONCE 32
+
+struct imap_fetch_run {
+	struct imap_command *command;
+	const struct imap_fetch *q;
+	struct uidset uids; /* still to do */
+	bool sets_seen;
+	bool needs_digest;
+	enum err err; /* the first message that could not be sent */
+
+	/* The next few messages. */
+	struct view *view;
+	struct uidset batch;
+	struct uidset seen_now; /* of the batch: became \Seen by this */
+
+	/* The message under way. */
+	bool in_message;
+	bool first_item;
+	struct membership member;
+	struct buf digest_bytes;
+	struct digest digest;
+	const struct imap_section *section; /* next to send */
+	struct section_source source;	    /* being sent, when open */
+};
+
+/* Beginning. */
+
+static bool sets_seen(const struct imap *s, const struct imap_fetch *q)
+{
+	if (s->selected->read_only || s->selected->gone ||
+		!(s->selected->ref.rights & RIGHT_SEEN))
+		return false;
+	for (const struct imap_section *x = q->sections; x; x = x->next)
+		if (!x->peek)
+			return true;
+	return false;
+}
+
+enum err imap_fetch(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	const unsigned digested = IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY |
+				  IMAP_FETCH_BODYSTRUCTURE;
+	struct uidset uids = UIDSET_EMPTY;
+	struct imap_fetch_run *run;
+	enum err e = imap_resolve_set(s, &c->fetch.set, c->uid, &uids);
+
+	if (e || uidset_is_empty(&uids)) {
+		reply->bad = e == ERR_INVALID;
+		reply->text = e ? "No such message number" : NULL;
+		uidset_fini(&uids);
+		return e;
+	}
+	run = xcalloc(1, sizeof *run);
+	run->command = c;
+	run->q = &c->fetch;
+	run->uids = uids;
+	run->sets_seen = sets_seen(s, run->q);
+	run->needs_digest = run->q->items & digested || run->q->sections;
+	run->digest_bytes = BUF_UNBOUNDED;
+	if (c->uid)
+		c->fetch.items |= IMAP_FETCH_UID;
+	s->fetch = run;
+	s->doing = IMAP_DOING_FETCH;
+	return ERR_AGAIN;
+}
+
+void imap_fetch_abort(struct imap *s)
+{
+	struct imap_fetch_run *run = s->fetch;
+
+	if (!run)
+		return;
+	source_close(&run->source);
+	view_release(imap_mail(s), run->view);
+	uidset_fini(&run->uids);
+	uidset_fini(&run->batch);
+	uidset_fini(&run->seen_now);
+	buf_fini(&run->digest_bytes);
+	free(run);
+	s->fetch = NULL;
+}
+
+/* The next few messages. */
+
+/* Marks them \Seen before they are sent; what changed is told with them. */
+static enum err mark_seen(struct imap *s, struct imap_fetch_run *run)
+{
+	struct flag_change change = {.op = FLAGS_ADD, .system = FLAG_SEEN};
+	struct uidset unseen = UIDSET_EMPTY;
+	struct uidset_iter it = uidset_iter(&run->batch, 1);
+	struct store_result result;
+	uint32_t uid;
+	enum err e;
+
+	while ((uid = uidset_iter_next(&it))) {
+		const struct membership *m = view_find(run->view, uid);
+
+		if (m && !(m->flags & FLAG_SEEN))
+			uidset_add(&unseen, uid);
+	}
+	if (uidset_is_empty(&unseen))
+		return OK;
+	e = message_store_flags(imap_mail(s), &s->selected->ref, &unseen,
+		&change, s->selected->told, UINT64_MAX, &result);
+	uidset_fini(&unseen);
+	if (!e) {
+		uidset_copy(&run->seen_now, &result.changed);
+		uidset_or(&s->own, &result.changed);
+		view_release(imap_mail(s), run->view);
+		run->view = NULL;
+		e = imap_view(s, &run->view);
+	}
+	store_result_fini(&result);
+	return e;
+}
+
+static enum err take_batch(struct imap *s, struct imap_fetch_run *run)
+{
+	uint32_t first = uidset_min(&run->uids);
+	uint32_t last = run->sets_seen
+				? uidset_select(&run->uids, SEEN_AT_ONCE)
+				: 0;
+	enum err e;
+
+	if (!last)
+		last = uidset_max(&run->uids);
+	uidset_clear(&run->batch);
+	uidset_clear(&run->seen_now);
+	uidset_copy(&run->batch, &run->uids);
+	if (last < UINT32_MAX)
+		uidset_remove_range(&run->batch, last + 1, UINT32_MAX);
+	uidset_remove_range(&run->uids, first, last);
+	view_release(imap_mail(s), run->view);
+	run->view = NULL;
+	e = imap_view(s, &run->view);
+	if (!e && run->sets_seen)
+		e = mark_seen(s, run);
+	return e;
+}
+
+/* One message. */
+
+static struct buf *item(struct imap *s, struct imap_fetch_run *run)
+{
+	if (!run->first_item)
+		buf_add_byte(imap_out(s), ' ');
+	run->first_item = false;
+	return imap_out(s);
+}
+
+static void put_flags(struct imap *s, struct imap_fetch_run *run)
+{
+	struct buf *out = item(s, run);
+	bool recent = !s->rev2 &&
+		      uidset_has(&s->selected->recent, run->member.uid);
+
+	buf_add_c(out, "FLAGS ");
+	imap_put_flags(out, run->member.flags, recent, run->view->keywords,
+		run->view->keyword_count);
+}
+
+static void put_text(
+	struct imap *s, struct imap_fetch_run *run, const char *name, str text)
+{
+	struct buf *out = item(s, run);
+
+	buf_add_c(out, name);
+	buf_add_byte(out, ' ');
+	buf_add(out, text);
+}
+
+/* All but the sections. */
+static void put_items(struct imap *s, struct imap_fetch_run *run)
+{
+	const struct membership *m = &run->member;
+	unsigned items = run->q->items;
+
+	if (items & IMAP_FETCH_UID)
+		buf_addf(item(s, run), "UID %u", m->uid);
+	if (items & IMAP_FETCH_FLAGS || uidset_has(&run->seen_now, m->uid))
+		put_flags(s, run);
+	if (items & IMAP_FETCH_INTERNALDATE) {
+		buf_add_c(item(s, run), "INTERNALDATE ");
+		imap_put_date_time(imap_out(s),
+			(struct date){m->internal_date, m->zone});
+	}
+	if (items & IMAP_FETCH_SIZE)
+		buf_addf(item(s, run), "RFC822.SIZE %llu",
+			(unsigned long long)m->size);
+	if (items & IMAP_FETCH_ENVELOPE)
+		put_text(s, run, "ENVELOPE", run->digest.envelope);
+	if (items & IMAP_FETCH_BODY)
+		put_text(s, run, "BODY", run->digest.body);
+	if (items & IMAP_FETCH_BODYSTRUCTURE)
+		put_text(s, run, "BODYSTRUCTURE", run->digest.bodystructure);
+}
+
+/* Can every section that is to be decoded be decoded? Asked before anything of
+ * the message is sent (RFC 3516 section 4.3). */
+static enum err check_sections(const struct imap_fetch_run *run)
+{
+	for (const struct imap_section *x = run->q->sections; x; x = x->next) {
+		enum err e = source_check(&run->digest, x);
+
+		if (e)
+			return e;
+	}
+	return OK;
+}
+
+static enum err find_member(struct imap *s, struct imap_fetch_run *run)
+{
+	uid_num uid = uidset_min(&run->batch);
+	const struct membership *m = view_find(run->view, uid);
+
+	uidset_remove(&run->batch, uid);
+	if (m) {
+		run->member = *m;
+		return OK;
+	}
+	return view_find_expunged(
+		imap_mail(s), &s->selected->ref, uid, &run->member);
+}
+
+static enum err begin_message(
+	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
+{
+	enum err e = find_member(s, run);
+
+	if (!e && run->needs_digest)
+		e = message_get_digest(txn, s->selected->ref.account,
+			run->member.message, &run->digest_bytes);
+	if (!e && run->needs_digest)
+		e = digest_decode(buf_str(&run->digest_bytes), &run->digest);
+	if (!e)
+		e = check_sections(run);
+	if (e)
+		return e;
+	run->in_message = true;
+	run->first_item = true;
+	run->section = run->q->sections;
+	buf_addf(imap_out(s), "* %u FETCH (",
+		imap_number(s, run->member.uid));
+	put_items(s, run);
+	return OK;
+}
+
+/* Sections. */
+
+static enum err begin_section(
+	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
+{
+	const struct imap_section *x = run->section;
+	struct buf *out = item(s, run);
+	uint64_t length;
+	enum err e = source_open(&run->source, txn, s->selected->ref.account,
+		run->member.message, &run->digest, x, &length);
+
+	imap_put_section(out, x, s->rev2);
+	buf_add_byte(out, ' ');
+	if (e == ERR_NOTFOUND) {
+		buf_add_c(out, x->name == IMAP_SECTION_BINARY_SIZE ? "0"
+								   : "NIL");
+		return OK;
+	}
+	if (e)
+		return e;
+	if (x->name == IMAP_SECTION_BINARY_SIZE) {
+		buf_add_u64(out, length);
+		source_close(&run->source);
+	} else if (x->name == IMAP_SECTION_BINARY) {
+		imap_put_literal8(out, length);
+	} else {
+		imap_put_literal(out, length);
+	}
+	return OK;
+}
+
+/* The message goes on until it is over or enough output waits. */
+static enum err continue_message(
+	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
+{
+	enum err e = OK;
+
+	while (!e && imap_out(s)->n < SESSION_OUT_HIGH) {
+		if (source_is_open(&run->source)) {
+			e = source_read(&run->source, txn, imap_out(s),
+				SESSION_OUT_HIGH);
+			if (!e && source_is_done(&run->source))
+				source_close(&run->source);
+			if (source_is_open(&run->source))
+				continue;
+			run->section = run->section->next;
+		} else if (run->section) {
+			e = begin_section(s, run, txn);
+			if (!e && !source_is_open(&run->source))
+				run->section = run->section->next;
+		} else {
+			buf_add_c(imap_out(s), ")\r\n");
+			run->in_message = false;
+			return OK;
+		}
+	}
+	return e;
+}
+
+/* A message that cannot be read once its line was begun: the client could
+ * not find the end of it any more. */
+static enum err cut_off(struct imap *s, enum err e)
+{
+	log_error("imap", "message cannot be read", LOG_ERR(e),
+		LOG_C("account", s->session.account),
+		LOG_U64("mailbox", s->selected->ref.id),
+		LOG_U64("uid", s->fetch->member.uid));
+	s->session.closed = true;
+	return e;
+}
+
+static enum err fetch_batch(
+	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
+{
+	while (imap_out(s)->n < SESSION_OUT_HIGH) {
+		enum err e;
+
+		if (!run->in_message && uidset_is_empty(&run->batch))
+			return OK;
+		if (!run->in_message) {
+			e = begin_message(s, run, txn);
+			if (e && !run->err)
+				run->err = e;
+			if (e)
+				continue;
+		}
+		e = continue_message(s, run, txn);
+		if (e)
+			return cut_off(s, e);
+	}
+	return ERR_AGAIN;
+}
+
+enum err imap_fetch_more(struct imap *s)
+{
+	struct imap_fetch_run *run = s->fetch;
+	struct store_txn *txn;
+	enum err e = OK;
+
+	if (!run->in_message && uidset_is_empty(&run->batch)) {
+		if (uidset_is_empty(&run->uids)) {
+			e = run->err;
+			imap_fetch_abort(s);
+			return e;
+		}
+		e = take_batch(s, run);
+	}
+	if (e) {
+		imap_fetch_abort(s);
+		return e;
+	}
+	txn = store_begin_read(mail_store(imap_mail(s)));
+	e = fetch_batch(s, run, txn);
+	store_end_read(txn);
+	if (e && e != ERR_AGAIN) {
+		imap_fetch_abort(s);
+		return e;
+	}
+	return ERR_AGAIN;
+}

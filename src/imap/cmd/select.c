@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SELECT, EXAMINE, CLOSE, UNSELECT: RFC 9051 sections 6.3.2, 6.3.3, 6.4.1,
+ * 6.4.2. */
+#include "base/alloc.h"
+#include "imap/private.h"
+#include "message/flags.h"
+
+#include <stdlib.h>
+
+static void changed(struct mail_watch *watch)
+{
+	struct imap_selected *box = (struct imap_selected *)(void *)watch;
+
+	if (box->imap->idling)
+		session_wake(&box->imap->session);
+}
+
+void imap_unselect(struct imap *s)
+{
+	struct imap_selected *box = s->selected;
+
+	if (!box)
+		return;
+	mail_watch_remove(imap_mail(s), &box->watch);
+	uidset_fini(&box->known);
+	uidset_fini(&box->recent);
+	uidset_fini(&s->saved);
+	free(box);
+	s->selected = NULL;
+}
+
+static uid_num first_unseen(const struct view *v)
+{
+	struct view_iter it = view_iter(v, 1);
+	const struct membership *m;
+
+	while (v->unseen && (m = view_iter_next(&it)))
+		if (!(m->flags & FLAG_SEEN))
+			return m->uid;
+	return 0;
+}
+
+static struct imap_selected *new_selected(
+	struct imap *s, const struct mailbox_ref *ref, bool read_only)
+{
+	struct imap_selected *box = xcalloc(1, sizeof *box);
+
+	box->imap = s;
+	box->ref = *ref;
+	box->read_only = read_only;
+	box->watch.account = ref->account;
+	box->watch.mailbox = ref->id;
+	box->watch.changed = changed;
+	mail_watch_add(imap_mail(s), &box->watch);
+	return box;
+}
+
+static enum err claim_recent(struct imap *s, struct imap_selected *box,
+	const struct view *v)
+{
+	uid_num from, to;
+	enum err e;
+
+	if (s->rev2)
+		return OK;
+	if (box->read_only) {
+		struct mailbox_info info;
+
+		e = mailbox_status(
+			imap_mail(s), &box->ref, imap_arena(s), &info);
+		from = info.recent_from;
+		to = info.uidnext - 1;
+	} else {
+		e = message_claim_recent(imap_mail(s), &box->ref, &from, &to);
+		box->recent_seen = to + 1;
+	}
+	if (!e && from <= to)
+		uidset_add_range(&box->recent, from, to);
+	(void)v;
+	return e;
+}
+
+static void put_state(struct imap *s, const struct view *v,
+	const struct imap_command *c)
+{
+	struct imap_selected *box = s->selected;
+	struct buf *out = imap_out(s);
+	struct uidset recent = UIDSET_EMPTY;
+	uid_num unseen = first_unseen(v);
+
+	imap_put_flag_lists(s, v);
+	buf_addf(out, "* %u EXISTS\r\n", uidset_count(&box->known));
+	uidset_copy(&recent, &box->recent);
+	uidset_and(&recent, &box->known);
+	if (!s->rev2)
+		buf_addf(out, "* %u RECENT\r\n", uidset_count(&recent));
+	uidset_fini(&recent);
+	if (!s->rev2 && unseen)
+		buf_addf(out, "* OK [UNSEEN %u] First unseen\r\n",
+			imap_number(s, unseen));
+	buf_addf(out, "* OK [UIDVALIDITY %u] UIDs valid\r\n", v->uidvalidity);
+	buf_addf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", v->uidnext);
+	/* RFC 9051 section 6.3.2: SELECT says under which name LIST has it. */
+	if (s->rev2) {
+		buf_add_c(out, "* LIST () \"/\" ");
+		imap_put_mailbox(out, c->select.mailbox.name, true);
+		buf_add_c(out, "\r\n");
+	}
+}
+
+static enum err enter(struct imap *s, const struct imap_command *c,
+	const struct mailbox_ref *ref, bool read_only)
+{
+	struct imap_selected *box = new_selected(s, ref, read_only);
+	struct view *v;
+	enum err e;
+
+	s->selected = box;
+	e = view_acquire(imap_mail(s), ref, &v);
+	if (e)
+		return e;
+	uidset_copy(&box->known, &v->uids);
+	uidset_compact(&box->known);
+	box->told = v->modseq;
+	box->watch.floor = v->modseq;
+	box->keywords_told = imap_hash_keywords(v);
+	e = claim_recent(s, box, v);
+	if (!e)
+		put_state(s, v, c);
+	view_release(imap_mail(s), v);
+	return e;
+}
+
+enum err imap_select(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	const struct imap_mailbox *name = &c->select.mailbox;
+	bool read_only = c->verb == IMAP_EXAMINE;
+	struct mailbox_ref ref;
+	enum err e;
+
+	reply->no_sync = true;
+	/* The old mailbox is left even if the new one cannot be selected. */
+	if (s->selected && s->rev2)
+		buf_add_c(imap_out(s),
+			"* OK [CLOSED] Previous mailbox is closed\r\n");
+	imap_unselect(s);
+	if (name->err)
+		return ERR_NOTFOUND;
+	e = mailbox_open(imap_mail(s), &s->session.user, name->name, RIGHT_READ,
+		&ref);
+	if (!e)
+		e = enter(s, c, &ref,
+			read_only || !(ref.rights & ~(uint32_t)(RIGHT_LOOKUP |
+						       RIGHT_READ)));
+	if (e) {
+		imap_unselect(s);
+		return e;
+	}
+	buf_add_c(&reply->code,
+		s->selected->read_only ? "[READ-ONLY] " : "[READ-WRITE] ");
+	return OK;
+}
+
+/* Expunges without a word, if the mailbox was selected for writing. */
+enum err imap_close(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	struct imap_selected *box = s->selected;
+	struct uidset expunged = UIDSET_EMPTY;
+	modseq_num modseq;
+	enum err e = OK;
+
+	(void)c;
+	if (!box->read_only && !box->gone)
+		e = message_expunge(
+			imap_mail(s), &box->ref, NULL, &expunged, &modseq);
+	uidset_fini(&expunged);
+	if (e && e != ERR_DENIED && e != ERR_NOTFOUND)
+		return e;
+	reply->no_sync = true;
+	imap_unselect(s);
+	return OK;
+}
+
+enum err imap_unselect_command(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	(void)c;
+	reply->no_sync = true;
+	imap_unselect(s);
+	return OK;
+}

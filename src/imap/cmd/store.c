@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* STORE, COPY, MOVE, EXPUNGE: RFC 9051 sections 6.4.3, 6.4.6 to 6.4.9. */
+#include "imap/private.h"
+
+static struct flag_change flag_change_of(const struct imap_store *q)
+{
+	struct flag_change change = {
+		.system = q->flags.system,
+		.keywords = q->flags.keywords,
+		.keyword_count = q->flags.count,
+	};
+
+	change.op = q->op == IMAP_STORE_ADD	 ? FLAGS_ADD
+		    : q->op == IMAP_STORE_REMOVE ? FLAGS_REMOVE
+						 : FLAGS_REPLACE;
+	return change;
+}
+
+/* The client knows what it set, unless somebody else's change that it was not
+ * told of is under it. */
+static void note_own(struct imap *s, const struct imap_store *q,
+	const struct uidset *uids, struct store_result *result)
+{
+	if (q->silent) {
+		uidset_andnot(&result->changed, &result->stale);
+		uidset_or(&s->own, &result->changed);
+	} else {
+		uidset_or(&s->to_tell, uids);
+	}
+}
+
+static enum err store(struct imap *s, struct imap_command *c,
+	const struct uidset *uids, struct imap_reply *reply)
+{
+	struct imap_selected *box = s->selected;
+	struct flag_change change = flag_change_of(&c->store);
+	struct store_result result;
+	enum err e;
+
+	if (uidset_is_empty(uids))
+		return OK;
+	if (box->gone)
+		return ERR_EXPUNGED;
+	e = message_store_flags(imap_mail(s), &box->ref, uids, &change,
+		box->told, UINT64_MAX, &result);
+	if (!e) {
+		note_own(s, &c->store, uids, &result);
+		if (!uidset_is_empty(&result.missing))
+			e = ERR_EXPUNGED;
+	}
+	store_result_fini(&result);
+	(void)reply;
+	return e;
+}
+
+enum err imap_store(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	struct uidset uids = UIDSET_EMPTY;
+	enum err e;
+
+	if (s->selected->read_only)
+		return ERR_READONLY;
+	e = imap_resolve_set(s, &c->store.set, c->uid, &uids);
+	if (e == ERR_INVALID) {
+		reply->bad = true;
+		reply->text = "No such message number";
+	}
+	if (!e)
+		e = store(s, c, &uids, reply);
+	uidset_fini(&uids);
+	return e;
+}
+
+static enum err copy(struct imap *s, struct imap_command *c,
+	const struct uidset *uids, struct imap_reply *reply)
+{
+	bool move = c->verb == IMAP_MOVE;
+	struct copy_result result = {0};
+	enum err e;
+
+	if (c->copy.mailbox.err)
+		return ERR_NOTFOUND;
+	if (s->selected->gone && !uidset_is_empty(uids))
+		return ERR_EXPUNGED;
+	e = message_copy(imap_mail(s), &s->session.user, &s->selected->ref,
+		uids, c->copy.mailbox.name, move, &result);
+	if (!e && uidset_count(&result.source) < uidset_count(uids))
+		reply->text = "Done; some messages were expunged before";
+	if (!e && !uidset_is_empty(&result.source)) {
+		/* RFC 6851 section 4.3: MOVE says it before the EXPUNGEs. */
+		struct buf *out = move ? imap_out(s) : &reply->code;
+
+		if (move)
+			buf_add_c(out, "* OK ");
+		imap_put_copyuid(out, result.uidvalidity, &result.source,
+			&result.target);
+		if (move)
+			buf_add_c(out, "Moved UIDs\r\n");
+	}
+	copy_result_fini(&result);
+	return e;
+}
+
+enum err imap_copy(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	struct uidset uids = UIDSET_EMPTY;
+	enum err e;
+
+	if (c->verb == IMAP_MOVE && s->selected->read_only)
+		return ERR_READONLY;
+	e = imap_resolve_set(s, &c->copy.set, c->uid, &uids);
+	if (e == ERR_INVALID) {
+		reply->bad = true;
+		reply->text = "No such message number";
+	}
+	if (!e)
+		e = copy(s, c, &uids, reply);
+	uidset_fini(&uids);
+	return e;
+}
+
+enum err imap_expunge(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	struct imap_selected *box = s->selected;
+	struct uidset uids = UIDSET_EMPTY, expunged = UIDSET_EMPTY;
+	modseq_num modseq;
+	enum err e = OK;
+
+	(void)reply;
+	if (box->read_only)
+		return ERR_READONLY;
+	if (c->uid)
+		e = imap_resolve_set(s, &c->expunge, true, &uids);
+	if (!e && !box->gone)
+		e = message_expunge(imap_mail(s), &box->ref,
+			c->uid ? &uids : NULL, &expunged, &modseq);
+	uidset_fini(&uids);
+	uidset_fini(&expunged);
+	return e;
+}

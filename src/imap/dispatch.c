@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+#include "imap/private.h"
+
+static imap_executor *const executors[IMAP_VERB_COUNT] = {
+	[IMAP_CAPABILITY] = imap_capability,
+	[IMAP_NOOP] = imap_noop,
+	[IMAP_LOGOUT] = imap_logout,
+	[IMAP_ID] = imap_id,
+	[IMAP_ENABLE] = imap_enable,
+	[IMAP_SELECT] = imap_select,
+	[IMAP_EXAMINE] = imap_select,
+	[IMAP_CREATE] = imap_create,
+	[IMAP_DELETE] = imap_delete,
+	[IMAP_RENAME] = imap_rename,
+	[IMAP_SUBSCRIBE] = imap_subscribe,
+	[IMAP_UNSUBSCRIBE] = imap_subscribe,
+	[IMAP_LIST] = imap_list,
+	[IMAP_LSUB] = imap_lsub,
+	[IMAP_NAMESPACE] = imap_namespace,
+	[IMAP_STATUS] = imap_status,
+	[IMAP_APPEND] = imap_append,
+	[IMAP_IDLE] = imap_idle,
+	[IMAP_CHECK] = imap_check,
+	[IMAP_CLOSE] = imap_close,
+	[IMAP_UNSELECT] = imap_unselect_command,
+	[IMAP_EXPUNGE] = imap_expunge,
+	[IMAP_SEARCH] = imap_search,
+	[IMAP_FETCH] = imap_fetch,
+	[IMAP_STORE] = imap_store,
+	[IMAP_COPY] = imap_copy,
+	[IMAP_MOVE] = imap_copy,
+};
+
+static unsigned state_of(const struct imap *s)
+{
+	return s->selected ? IMAP_SELECTED : IMAP_AUTHENTICATED;
+}
+
+static const char *why_not_now(unsigned states)
+{
+	if (states == IMAP_SELECTED)
+		return "Select a mailbox first";
+	if (states == IMAP_NOT_AUTHENTICATED)
+		return "Already logged in";
+	return "Not valid in this state";
+}
+
+/* "tag OK [code] text" */
+static void put_ok(struct imap *s, const struct imap_command *c,
+	const struct imap_reply *reply)
+{
+	struct buf *out = imap_out(s);
+	const struct imap_command_row *row = imap_command_row(c->verb);
+
+	buf_add(out, c->tag);
+	buf_add_c(out, " OK ");
+	buf_add(out, buf_str(&reply->code));
+	if (reply->text) {
+		buf_add_c(out, reply->text);
+	} else {
+		buf_add_c(out, c->uid ? "UID " : "");
+		buf_add(out, row->name);
+		buf_add_c(out, " completed");
+	}
+	buf_add_c(out, "\r\n");
+}
+
+/* Changes of the mailbox are told before the tagged answer, also of a command
+ * that failed. */
+static enum err tell_changes(struct imap *s, const struct imap_command *c,
+	const struct imap_reply *reply)
+{
+	if (!s->selected || reply->no_sync)
+		return OK;
+	return imap_sync(s, imap_may_expunge(c), c->uid || s->rev2);
+}
+
+void imap_complete(struct imap *s, struct imap_command *c, enum err e,
+	struct imap_reply *reply)
+{
+	enum err told = tell_changes(s, c, reply);
+
+	if (told)
+		log_warn("imap", "cannot tell changes", LOG_ERR(told),
+			LOG_C("session", s->session.id));
+	if (reply->bad)
+		imap_put_bad(imap_out(s), c->tag, reply->text);
+	else if (e)
+		imap_put_error(imap_out(s), c->tag, c->verb, e);
+	else
+		put_ok(s, c, reply);
+	buf_fini(&reply->code);
+	s->doing = IMAP_DOING_NOTHING;
+}
+
+void imap_execute(struct imap *s, struct imap_command *c)
+{
+	const struct imap_command_row *row = imap_command_row(c->verb);
+	struct imap_reply reply = {.code = BUF_UNBOUNDED};
+	enum err e;
+
+	if (!(row->states & state_of(s)) || !executors[c->verb]) {
+		imap_put_bad(imap_out(s), c->tag, why_not_now(row->states));
+		return;
+	}
+	log_debug("imap", "command", LOG_C("session", s->session.id),
+		LOG_STR("verb", row->name));
+	e = executors[c->verb](s, c, &reply);
+	if (e == ERR_AGAIN && s->doing != IMAP_DOING_NOTHING) {
+		buf_fini(&reply.code);
+		return;
+	}
+	imap_complete(s, c, e, &reply);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The session's loop: bytes through the framer, a command at a time through
+ * the parser to its executor, answers out. Whenever it would have to wait it
+ * says for what, and returns (session/session.h).
+ */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "imap/private.h"
+#include "wire/imap/capability.h"
+#include "wire/imap/parse.h"
+
+#include <stdlib.h>
+
+/* Commands of a pipelining client before others get their turn. */
+#define TURN_COMMANDS 32
+#define BAD_MAX 20
+#define BODY_PIECE (64 * 1024)
+
+/* What one step of the loop came to. */
+enum step {
+	STEP_ON,     /* go on at once */
+	STEP_INPUT,  /* the framer needs more */
+	STEP_OUTPUT, /* much output waits */
+	STEP_CLOSE,
+};
+
+static struct imap *imap_of(struct session *session)
+{
+	return (struct imap *)(void *)session;
+}
+
+static void put_capability_code(struct imap *s)
+{
+	struct imap_capability_view view = {
+		.authenticated = true,
+		.tls = s->session.tls,
+		.literal_minus = s->limits.nonsync == IMAP_LITERAL_MINUS,
+	};
+
+	buf_add_c(imap_out(s), "[CAPABILITY ");
+	imap_put_capabilities(imap_out(s), &view);
+	buf_add_c(imap_out(s), "] ");
+}
+
+static void set_limits(struct imap *s)
+{
+	struct session_limits limits =
+		session_service_limits(s->session.service);
+
+	s->limits = (struct imap_framer_limits)IMAP_FRAMER_LIMITS_SESSION;
+	s->limits.body = limits.literal;
+	s->limits.skip = limits.literal * 2 + (16 << 20);
+	if (limits.literal_minus)
+		s->limits.nonsync = IMAP_LITERAL_MINUS;
+}
+
+static void open_session(struct session *session, const struct handover *h)
+{
+	struct imap *s = imap_of(session);
+
+	set_limits(s);
+	imap_framer_init(&s->framer, &s->limits);
+	buf_add(imap_out(s), h->tag);
+	buf_add_c(imap_out(s), " OK ");
+	put_capability_code(s);
+	buf_add_c(imap_out(s), "Logged in\r\n");
+}
+
+static void refuse(const struct handover *h, enum err e, struct buf *out)
+{
+	buf_addf(out, "%.*s NO [%s] %s\r\n* BYE Try again later\r\n",
+		STR_ARG(h->tag), e == ERR_LIMIT ? "LIMIT" : "UNAVAILABLE",
+		e == ERR_LIMIT ? "Too many connections of this account"
+			       : "Cannot be served now");
+}
+
+static void close_imap(struct session *session)
+{
+	struct imap *s = imap_of(session);
+
+	imap_fetch_abort(s);
+	imap_append_abort(s);
+	imap_unselect(s);
+	uidset_fini(&s->own);
+	uidset_fini(&s->to_tell);
+}
+
+/* A command is over, or nothing came of it. */
+static void forget_command(struct imap *s)
+{
+	if (s->doing == IMAP_DOING_NOTHING) {
+		s->command = NULL;
+		arena_reset(imap_arena(s));
+	}
+}
+
+static enum step execute(struct imap *s, str text)
+{
+	struct arena *arena = imap_arena(s);
+	struct imap_command *c = ARENA_NEW(arena, struct imap_command);
+	enum err e;
+
+	/* Its own copy: a command that goes on outlives the input buffer. */
+	e = imap_parse(arena, arena_str(arena, text), s->rev2, c);
+	s->command = c;
+	if (e) {
+		imap_put_parse_error(imap_out(s), c, e);
+		s->bad++;
+	} else {
+		s->bad = 0;
+		imap_execute(s, c);
+	}
+	forget_command(s);
+	if (s->bad > BAD_MAX) {
+		buf_add_c(imap_out(s), "* BYE Too many bad commands\r\n");
+		return STEP_CLOSE;
+	}
+	return s->logged_out ? STEP_CLOSE : STEP_ON;
+}
+
+/* APPEND up to its message. */
+static enum step begin_body(struct imap *s, const struct imap_frame *frame)
+{
+	struct arena *arena = imap_arena(s);
+	struct imap_command *c = ARENA_NEW(arena, struct imap_command);
+	enum err e = imap_parse(
+		arena, arena_str(arena, frame->text), s->rev2, c);
+
+	s->command = c;
+	if (e) {
+		imap_put_parse_error(imap_out(s), c, e);
+	} else {
+		e = imap_append_begin(s, c);
+		if (e)
+			imap_put_error(imap_out(s), c->tag, c->verb, e);
+	}
+	if (e) {
+		imap_framer_refuse(&s->framer);
+		forget_command(s);
+		return STEP_ON;
+	}
+	s->doing = IMAP_DOING_BODY;
+	s->body_left = frame->body;
+	if (frame->sync)
+		buf_add_c(imap_out(s), "+ OK\r\n");
+	return STEP_ON;
+}
+
+/* The line after the message ends the command. */
+static enum step end_body(struct imap *s, str text)
+{
+	struct imap_reply reply = {.code = BUF_UNBOUNDED};
+	struct imap_command *c = s->command;
+	enum err e = ERR_INVALID;
+
+	if (text.n == 0) {
+		e = imap_append_end(s, c, &reply);
+	} else {
+		reply.bad = true;
+		reply.text = "Expected the end of the command";
+	}
+	imap_append_abort(s);
+	imap_complete(s, c, e, &reply);
+	forget_command(s);
+	return STEP_ON;
+}
+
+static enum step handle_line(struct imap *s, str text)
+{
+	struct imap_reply reply = {.code = BUF_UNBOUNDED};
+	enum err e;
+
+	switch (s->doing) {
+	case IMAP_DOING_AFTER_BODY:
+		return end_body(s, text);
+	case IMAP_DOING_IDLE:
+		e = imap_idle_line(s, text);
+		reply.bad = e != OK;
+		reply.text = e ? "Expected DONE" : "IDLE terminated";
+		imap_complete(s, s->command, e, &reply);
+		forget_command(s);
+		return STEP_ON;
+	default:
+		return execute(s, text);
+	}
+}
+
+static enum step handle_error(struct imap *s, const struct imap_frame *frame)
+{
+	if (s->doing == IMAP_DOING_AFTER_BODY) {
+		imap_append_abort(s);
+		s->doing = IMAP_DOING_NOTHING;
+		forget_command(s);
+	}
+	buf_add(imap_out(s), frame->fatal ? STR("*") : frame->tag);
+	buf_addf(imap_out(s), " %s\r\n", frame->reply);
+	return frame->fatal || ++s->bad > BAD_MAX ? STEP_CLOSE : STEP_ON;
+}
+
+static enum step next_frame(struct imap *s)
+{
+	struct buf *in = &s->session.in;
+	struct imap_frame frame = imap_framer_step(&s->framer, buf_str(in));
+	enum step step = STEP_ON;
+
+	switch (frame.kind) {
+	case IMAP_FRAME_MORE:
+		return STEP_INPUT;
+	case IMAP_FRAME_CONTINUE:
+		buf_add_c(imap_out(s), "+ OK\r\n");
+		return STEP_INPUT;
+	case IMAP_FRAME_COMMAND:
+		step = handle_line(s, frame.text);
+		break;
+	case IMAP_FRAME_BODY:
+		step = begin_body(s, &frame);
+		break;
+	case IMAP_FRAME_SKIP:
+		break;
+	case IMAP_FRAME_ERROR:
+		step = handle_error(s, &frame);
+		break;
+	}
+	buf_consume(in, frame.n);
+	return step;
+}
+
+/* The message of an APPEND: what is in the buffer, then straight from the
+ * socket. A store that refuses it is told at the end; its bytes are read. */
+static enum step take_body(struct imap *s)
+{
+	struct buf *in = &s->session.in;
+	char piece[BODY_PIECE];
+	size_t n = in->n;
+	const char *from = in->p;
+	enum err e;
+
+	if (s->body_left == 0) {
+		s->doing = IMAP_DOING_AFTER_BODY;
+		return STEP_ON;
+	}
+	if (n == 0) {
+		if (session_flush(&s->session) == ERR_AGAIN)
+			return STEP_OUTPUT;
+		n = s->body_left < sizeof piece ? (size_t)s->body_left
+						: sizeof piece;
+		e = session_read_into(&s->session, piece, n, &n);
+		if (e)
+			return e == ERR_AGAIN ? STEP_INPUT : STEP_CLOSE;
+		from = piece;
+	}
+	if (n > s->body_left)
+		n = (size_t)s->body_left;
+	if (imap_append_bytes(s, str_of(from, n))) {
+		/* Remembered by the upload. */
+	}
+	if (from != piece)
+		buf_consume(in, n);
+	s->body_left -= n;
+	return STEP_ON;
+}
+
+static enum step fetch_step(struct imap *s)
+{
+	struct imap_reply reply = {.code = BUF_UNBOUNDED};
+	enum err e = imap_fetch_more(s);
+
+	if (e == ERR_AGAIN)
+		return STEP_OUTPUT;
+	imap_complete(s, s->command, e, &reply);
+	forget_command(s);
+	return STEP_ON;
+}
+
+static enum step step_on(struct imap *s)
+{
+	switch (s->doing) {
+	case IMAP_DOING_FETCH:
+		return fetch_step(s);
+	case IMAP_DOING_BODY:
+		return take_body(s);
+	default:
+		return next_frame(s);
+	}
+}
+
+static size_t input_room(const struct imap *s)
+{
+	return s->limits.line + s->limits.literals + 2;
+}
+
+static enum session_want bye(struct imap *s, const char *text)
+{
+	buf_addf(imap_out(s), "* BYE %s\r\n", text);
+	return SESSION_WANT_CLOSE;
+}
+
+/* What comes from outside the command stream. */
+static enum session_want handle_events(struct imap *s, unsigned events)
+{
+	if (events & SESSION_STOP)
+		s->session.told_stop = true;
+	if (s->session.told_stop && s->doing != IMAP_DOING_FETCH &&
+		s->doing != IMAP_DOING_BODY)
+		return bye(s, "[UNAVAILABLE] The server ends this session");
+	if (events & SESSION_EXPIRED)
+		return bye(s, "[UNAVAILABLE] Idle for too long");
+	if (s->doing == IMAP_DOING_IDLE && s->selected &&
+		imap_sync(s, true, s->rev2))
+		log_warn("imap", "cannot tell changes",
+			LOG_C("session", s->session.id));
+	return SESSION_WANT_TURN;
+}
+
+static enum session_want wait_for_input(struct imap *s)
+{
+	enum err e = session_flush(&s->session);
+
+	if (e)
+		return e == ERR_AGAIN ? SESSION_WANT_OUTPUT
+				      : SESSION_WANT_CLOSE;
+	if (s->doing == IMAP_DOING_BODY)
+		return SESSION_WANT_INPUT;
+	e = session_read(&s->session, input_room(s));
+	if (e == OK)
+		return SESSION_WANT_TURN;
+	return e == ERR_AGAIN ? SESSION_WANT_INPUT : SESSION_WANT_CLOSE;
+}
+
+static enum session_want run(struct session *session, unsigned events)
+{
+	struct imap *s = imap_of(session);
+	enum session_want want = handle_events(s, events);
+	enum err e;
+
+	for (int turn = 0; want == SESSION_WANT_TURN; turn++) {
+		enum step step;
+
+		if (imap_out(s)->n - session->out_at >= SESSION_OUT_HIGH) {
+			e = session_flush(session);
+			if (e)
+				return e == ERR_AGAIN ? SESSION_WANT_OUTPUT
+						      : SESSION_WANT_CLOSE;
+		}
+		step = step_on(s);
+		if (step == STEP_CLOSE)
+			return SESSION_WANT_CLOSE;
+		if (step == STEP_INPUT)
+			want = wait_for_input(s);
+		else if (step == STEP_OUTPUT &&
+			 session_flush(session) == ERR_AGAIN)
+			return SESSION_WANT_OUTPUT;
+		else if (turn >= TURN_COMMANDS && s->doing != IMAP_DOING_BODY)
+			return SESSION_WANT_TURN;
+	}
+	return want;
+}
+
+const struct session_protocol imap_protocol = {
+	.name = "imap",
+	.size = sizeof(struct imap),
+	.idle_ms = 30 * 60 * 1000,
+	.open = open_session,
+	.run = run,
+	.close = close_imap,
+	.refuse = refuse,
+};

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of this folder only. */
+#ifndef IMAP_PRIVATE_H
+#define IMAP_PRIVATE_H
+
+#include "imap/imap.h"
+#include "mail/message.h"
+#include "mail/upload.h"
+#include "mail/view.h"
+#include "wire/imap/command.h"
+#include "wire/imap/framer.h"
+#include "wire/imap/respond.h"
+
+struct imap_fetch_run; /* cmd/fetch.c */
+struct imap;
+
+/* The mailbox that is selected. What the client was told: the messages it
+ * knows by number (`known`), and up to which mod-sequence it has their flags
+ * (`told`). */
+struct imap_selected {
+	struct mail_watch watch;
+	struct imap *imap;
+	struct mailbox_ref ref;
+	bool read_only;
+	bool gone; /* deleted meanwhile: it looks empty */
+	struct uidset known;
+	struct uidset recent; /* this session's */
+	modseq_num told;
+	uid_num recent_seen;	/* arrivals below were looked at for \Recent */
+	uint64_t keywords_told; /* hash of the keywords' names */
+};
+
+/* What a command that goes on is doing. */
+enum imap_doing {
+	IMAP_DOING_NOTHING,
+	IMAP_DOING_IDLE,  /* until DONE */
+	IMAP_DOING_FETCH, /* between batches */
+	IMAP_DOING_BODY,  /* APPEND: the message is coming */
+	IMAP_DOING_AFTER_BODY, /* APPEND: the rest of its command */
+};
+
+struct imap {
+	struct session session; /* first */
+	struct imap_framer framer;
+	struct imap_framer_limits limits;
+	enum imap_doing doing;
+	bool rev2; /* ENABLE IMAP4rev2 */
+	bool logged_out;
+	_Atomic bool idling;
+	struct imap_selected *selected; /* NULL: authenticated state */
+	struct uidset saved;		/* SEARCHRES: "$" */
+	/* For the next sync: UIDs whose flags this command changed, so that
+	 * the client knows them; UIDs whose flags it wants to be told. */
+	struct uidset own, to_tell;
+	unsigned bad; /* commands in a row that were no commands */
+	/* The command that goes on; text and tree are in the arena. */
+	struct imap_command *command;
+	struct imap_fetch_run *fetch;
+	struct upload *upload;
+	uint64_t body_left;
+};
+
+/* Of session.out. */
+static inline struct buf *imap_out(struct imap *s)
+{
+	return &s->session.out;
+}
+
+static inline struct arena *imap_arena(struct imap *s)
+{
+	return &s->session.arena;
+}
+
+static inline struct mail *imap_mail(struct imap *s)
+{
+	return session_service_mail(s->session.service);
+}
+
+/*
+ * An executor reads the command, writes untagged answers to imap_out, and
+ * returns what its tagged answer says:
+ *	OK		"tag OK [code] text", from the reply
+ *	ERR_AGAIN	it goes on: s->doing says how
+ *	any other	"tag NO [...] ...", in the words of imap_put_error
+ * The dispatcher tells the mailbox's changes before the tagged answer.
+ */
+struct imap_reply {
+	struct buf code;  /* "[COPYUID …] " with its space, or empty */
+	const char *text; /* NULL: "<name> completed" */
+	bool no_sync;	  /* nothing of a mailbox is to be told now */
+	bool bad;	  /* "tag BAD text", whatever is returned but AGAIN */
+};
+
+typedef enum err imap_executor(
+	struct imap *, struct imap_command *, struct imap_reply *);
+
+/* dispatch.c */
+/* Executes one command; answers, unless it goes on. */
+void imap_execute(struct imap *, struct imap_command *);
+/* The tagged answer of a command that went on; ends it. */
+void imap_complete(struct imap *, struct imap_command *, enum err,
+	struct imap_reply *);
+
+/* sync.c */
+/* Tells what changed: EXPUNGE (if allowed), EXISTS, RECENT, FLAGS, FETCH. */
+MUST enum err imap_sync(struct imap *, bool may_expunge, bool with_uid);
+void imap_put_fetch_flags(struct imap *, const struct view *,
+	const struct membership *, bool with_uid);
+/* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]". */
+void imap_put_flag_lists(struct imap *, const struct view *);
+uint64_t imap_hash_keywords(const struct view *);
+/* The newest view; an empty one when the mailbox was deleted. */
+MUST enum err imap_view(struct imap *, struct view **view_r);
+
+/* select.c: leaves the selected state, if any. */
+void imap_unselect(struct imap *);
+
+/* sets.c: the UIDs that a command's set names, among those known to the
+ * client. `uid`: the set is of UIDs. ERR_INVALID: a message number that does
+ * not exist. */
+MUST enum err imap_resolve_set(struct imap *, const struct seqset *, bool uid,
+	struct uidset *uids_r);
+/* Message number of a UID that is known. */
+uint32_t imap_number(const struct imap *, uid_num);
+
+/* idle.c, append.c, fetch.c: commands that go on. */
+enum err imap_idle_line(struct imap *, str line);
+/* Begins APPEND: the frame's text was parsed; the message follows. OK, or what
+ * to answer. */
+MUST enum err imap_append_begin(struct imap *, struct imap_command *);
+MUST enum err imap_append_bytes(struct imap *, str);
+/* The message is whole, and its command over. */
+MUST enum err imap_append_end(
+	struct imap *, struct imap_command *, struct imap_reply *);
+void imap_append_abort(struct imap *);
+/* The next batch into imap_out; ERR_AGAIN when there is more. */
+MUST enum err imap_fetch_more(struct imap *);
+void imap_fetch_abort(struct imap *);
+
+/* The executors, a row each in dispatch.c. */
+imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,
+	imap_select, imap_create, imap_delete, imap_rename, imap_subscribe,
+	imap_list, imap_lsub, imap_namespace, imap_status, imap_append,
+	imap_idle, imap_check, imap_close, imap_unselect_command, imap_expunge,
+	imap_search, imap_fetch, imap_store, imap_copy;
+
+#endif

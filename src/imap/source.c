@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "imap/source.h"
+
+#define PIECE (32 * 1024)
+
+static const enum section_kind kinds[] = {
+	[IMAP_TEXT_ALL] = SECTION_WHOLE,
+	[IMAP_TEXT_HEADER] = SECTION_HEADER,
+	[IMAP_TEXT_FIELDS] = SECTION_HEADER_FIELDS,
+	[IMAP_TEXT_FIELDS_NOT] = SECTION_HEADER_FIELDS_NOT,
+	[IMAP_TEXT_TEXT] = SECTION_TEXT,
+	[IMAP_TEXT_MIME] = SECTION_MIME,
+};
+
+static bool is_binary(const struct imap_section *x)
+{
+	return x->name == IMAP_SECTION_BINARY ||
+	       x->name == IMAP_SECTION_BINARY_SIZE;
+}
+
+static struct section section_of(const struct imap_section *x)
+{
+	struct section section = {
+		.numbers = x->part,
+		.number_count = x->part_n,
+		.kind = kinds[x->text],
+		.fields = x->fields,
+		.field_count = x->fields_n,
+	};
+
+	if (x->name == IMAP_SECTION_RFC822_HEADER)
+		section.kind = SECTION_HEADER;
+	else if (x->name == IMAP_SECTION_RFC822_TEXT)
+		section.kind = SECTION_TEXT;
+	return section;
+}
+
+/* How a part's content is decoded. */
+static enum err decoding(const struct digest *digest,
+	const struct imap_section *x, uint32_t index, enum transfer *transfer_r)
+{
+	struct digest_part part;
+	enum err e;
+
+	*transfer_r = TRANSFER_IDENTITY;
+	if (x->part_n == 0)
+		return OK; /* the message itself, as it is */
+	e = digest_part(digest, index, &part);
+	if (e || part.kind != DIGEST_LEAF)
+		return e;
+	switch (part.encoding) {
+	case ENCODING_BASE64:
+		*transfer_r = TRANSFER_BASE64;
+		return OK;
+	case ENCODING_QP:
+		*transfer_r = TRANSFER_QP;
+		return OK;
+	case ENCODING_UUENCODE:
+		*transfer_r = TRANSFER_UUENCODE;
+		return OK;
+	case ENCODING_UNKNOWN:
+		return ERR_CTE;
+	default:
+		return OK;
+	}
+}
+
+enum err source_check(const struct digest *digest, const struct imap_section *x)
+{
+	struct section section = section_of(x);
+	struct section_range range;
+	enum transfer transfer;
+	enum err e;
+
+	if (!is_binary(x))
+		return OK;
+	e = section_resolve(digest, &section, &range);
+	if (e)
+		return e == ERR_NOTFOUND ? OK : e;
+	return decoding(digest, x, range.part, &transfer);
+}
+
+static void start(struct section_source *src, const struct section_range *range,
+	enum transfer transfer)
+{
+	const struct imap_section *x = src->section;
+
+	src->at = range->at;
+	src->end = range->at + range->n;
+	if (src->kind == SOURCE_FILTER)
+		header_filter_init(&src->filter, x->fields, x->fields_n,
+			x->text == IMAP_TEXT_FIELDS_NOT);
+	else if (src->kind == SOURCE_DECODE)
+		transfer_decoder_init(&src->decoder, transfer);
+}
+
+/* Reads a piece of the message and appends what becomes of it; *end_r when it
+ * was the last. */
+static enum err pull(struct section_source *src, struct store_txn *txn,
+	struct buf *out, bool *end_r)
+{
+	uint64_t n = src->end - src->at < PIECE ? src->end - src->at : PIECE;
+	struct buf piece = BUF_UNBOUNDED;
+	enum err e = n ? message_get_bytes(txn, src->account, src->message,
+				 src->at, n, &piece)
+		       : OK;
+
+	if (!e && piece.n != n)
+		e = ERR_CORRUPT;
+	if (e) {
+		buf_fini(&piece);
+		return e;
+	}
+	src->at += n;
+	*end_r = src->at == src->end;
+	if (src->kind == SOURCE_FILTER) {
+		header_filter_feed(&src->filter, buf_str(&piece), out);
+		if (*end_r)
+			header_filter_finish(&src->filter, out);
+	} else {
+		transfer_decoder_feed(&src->decoder, buf_str(&piece), out);
+		if (*end_r)
+			transfer_decoder_finish(&src->decoder, out);
+	}
+	buf_fini(&piece);
+	return OK;
+}
+
+/* How many bytes come out in all. */
+static enum err measure(
+	struct section_source *src, struct store_txn *txn, uint64_t *length_r)
+{
+	struct buf out = BUF_UNBOUNDED;
+	bool end = false;
+	enum err e = OK;
+
+	*length_r = 0;
+	while (!e && !end) {
+		e = pull(src, txn, &out, &end);
+		*length_r += out.n;
+		buf_reset(&out);
+	}
+	buf_fini(&out);
+	if (src->kind == SOURCE_FILTER)
+		header_filter_fini(&src->filter);
+	return e;
+}
+
+/* The partial's window into `length` bytes. */
+static void set_window(struct section_source *src, uint64_t length)
+{
+	const struct imap_section *x = src->section;
+
+	src->skip = x->partial ? x->from : 0;
+	if (src->skip > length)
+		src->skip = length;
+	src->left = length - src->skip;
+	if (x->partial && src->left > x->length)
+		src->left = x->length;
+}
+
+enum err source_open(struct section_source *src, struct store_txn *txn,
+	account_num account, message_num message, const struct digest *digest,
+	const struct imap_section *x, uint64_t *length_r)
+{
+	struct section section = section_of(x);
+	struct section_range range;
+	enum transfer transfer = TRANSFER_IDENTITY;
+	uint64_t length;
+	enum err e = section_resolve(digest, &section, &range);
+
+	if (!e && is_binary(x))
+		e = decoding(digest, x, range.part, &transfer);
+	if (e)
+		return e;
+	*src = (struct section_source){
+		.account = account, .message = message, .section = x};
+	src->kind = range.filter			? SOURCE_FILTER
+		    : transfer != TRANSFER_IDENTITY ? SOURCE_DECODE
+						    : SOURCE_RAW;
+	length = range.n;
+	start(src, &range, transfer);
+	if (src->kind != SOURCE_RAW) {
+		e = measure(src, txn, &length);
+		if (e)
+			return e;
+		start(src, &range, transfer);
+	}
+	set_window(src, length);
+	if (src->kind == SOURCE_RAW)
+		src->at += src->skip;
+	*length_r = src->left;
+	src->open = true;
+	return OK;
+}
+
+static enum err read_raw(struct section_source *src, struct store_txn *txn,
+	struct buf *out, uint64_t n)
+{
+	size_t before = out->n;
+	enum err e;
+
+	if (n > src->left)
+		n = src->left;
+	e = message_get_bytes(
+		txn, src->account, src->message, src->at, n, out);
+	if (!e && out->n - before != n)
+		e = ERR_CORRUPT;
+	src->at += n;
+	src->left -= n;
+	return e;
+}
+
+enum err source_read(struct section_source *src, struct store_txn *txn,
+	struct buf *out, size_t max)
+{
+	struct buf made = BUF_UNBOUNDED;
+	bool end;
+	str bytes;
+	enum err e;
+
+	if (src->left == 0)
+		return OK;
+	if (src->kind == SOURCE_RAW)
+		return read_raw(
+			src, txn, out, out->n < max ? max - out->n : 1);
+	e = pull(src, txn, &made, &end);
+	bytes = str_skip(buf_str(&made), (size_t)(src->skip < made.n
+							  ? src->skip
+							  : made.n));
+	src->skip -= made.n - bytes.n;
+	if (bytes.n > src->left)
+		bytes.n = (size_t)src->left;
+	buf_add(out, bytes);
+	src->left -= bytes.n;
+	buf_fini(&made);
+	return e;
+}
+
+void source_close(struct section_source *src)
+{
+	if (src->open && src->kind == SOURCE_FILTER)
+		header_filter_fini(&src->filter);
+	src->open = false;
+}

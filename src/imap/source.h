@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source: the bytes of one section of a message, as they are sent: a range as
+ * it is, header fields picked out of it, or the decoded content of a part
+ * (BINARY). Read piecewise within any number of transactions; memory is one
+ * piece, whatever the size. Filtered and decoded sections are gone through
+ * twice, since IMAP wants their length first.
+ */
+#ifndef IMAP_SOURCE_H
+#define IMAP_SOURCE_H
+
+#include "mail/view.h"
+#include "message/section.h"
+#include "message/transfer.h"
+#include "wire/imap/command.h"
+
+struct store_txn;
+
+struct section_source {
+	bool open;
+	account_num account;
+	message_num message;
+	enum { SOURCE_RAW, SOURCE_FILTER, SOURCE_DECODE } kind;
+	uint64_t at, end; /* of the message's bytes, not yet read */
+	uint64_t skip;	  /* bytes of the output before the partial */
+	uint64_t left;	  /* bytes of the output still to be given */
+	struct header_filter filter;
+	struct transfer_decoder decoder;
+	const struct imap_section *section;
+};
+
+/* ERR_CTE when the section is to be decoded and cannot be. */
+MUST enum err source_check(const struct digest *, const struct imap_section *);
+
+/* length_r: bytes that source_read will give in all. ERR_NOTFOUND: the message
+ * has no such section. The section must outlive the source. */
+MUST enum err source_open(struct section_source *, struct store_txn *,
+	account_num, message_num, const struct digest *,
+	const struct imap_section *, uint64_t *length_r);
+/* Appends some bytes, about max - out->n at most. ERR_CORRUPT when the message
+ * is shorter than its digest says. */
+MUST enum err source_read(
+	struct section_source *, struct store_txn *, struct buf *out, size_t max);
+void source_close(struct section_source *);
+
+static inline bool source_is_open(const struct section_source *src)
+{
+	return src->open;
+}
+
+static inline bool source_is_done(const struct section_source *src)
+{
+	return src->left == 0;
+}
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a session is told of its mailbox's changes (RFC 9051 section 7.4.1 and
+ * 7.5): its sequence numbers change only here, and only when the command lets
+ * them.
+ */
+#include "base/hash.h"
+#include "imap/private.h"
+#include "message/flags.h"
+
+static const struct view empty_view = {.refs = 1u << 30};
+
+enum err imap_view(struct imap *s, struct view **view_r)
+{
+	struct imap_selected *box = s->selected;
+	enum err e = box->gone ? ERR_NOTFOUND
+			       : view_acquire(imap_mail(s), &box->ref, view_r);
+
+	if (e != ERR_NOTFOUND)
+		return e;
+	box->gone = true;
+	*view_r = (struct view *)&empty_view;
+	atomic_fetch_add(&(*view_r)->refs, 1);
+	return OK;
+}
+
+uint32_t imap_number(const struct imap *s, uid_num uid)
+{
+	return uidset_rank(&s->selected->known, uid);
+}
+
+uint64_t imap_hash_keywords(const struct view *v)
+{
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < v->keyword_count; i++)
+		hash = hash_u64(hash ^ hash_str(v->keywords[i]));
+	return hash;
+}
+
+void imap_put_flag_lists(struct imap *s, const struct view *v)
+{
+	struct buf *out = imap_out(s);
+	struct buf flags = BUF_UNBOUNDED;
+
+	/* Every flag, as if one message had them all. */
+	flags_print(&flags, ~(uint64_t)0, false, v->keywords, v->keyword_count);
+	buf_addf(out, "* FLAGS (%.*s)\r\n", STR_ARG(buf_str(&flags)));
+	buf_add_c(out, "* OK [PERMANENTFLAGS (");
+	if (!s->selected->read_only) {
+		buf_add(out, buf_str(&flags));
+		if (v->keyword_count < KEYWORDS_MAX)
+			buf_add_c(out, " \\*");
+	}
+	buf_addf(out, ")] %s\r\n",
+		s->selected->read_only ? "Read-only" : "Limited only by number");
+	buf_fini(&flags);
+}
+
+void imap_put_fetch_flags(struct imap *s, const struct view *v,
+	const struct membership *m, bool with_uid)
+{
+	struct buf *out = imap_out(s);
+	bool recent = !s->rev2 && uidset_has(&s->selected->recent, m->uid);
+
+	buf_addf(out, "* %u FETCH (", imap_number(s, m->uid));
+	if (with_uid)
+		buf_addf(out, "UID %u ", m->uid);
+	buf_add_c(out, "FLAGS ");
+	imap_put_flags(out, m->flags, recent, v->keywords, v->keyword_count);
+	buf_add_c(out, ")\r\n");
+}
+
+/* "* n EXPUNGE" for each, in ascending order: every one shifts those behind
+ * it. Then their bytes may go, as far as this session is concerned. */
+static void tell_expunged(struct imap *s, const struct view *v)
+{
+	struct imap_selected *box = s->selected;
+	struct uidset expunged = UIDSET_EMPTY;
+	struct uidset_iter it;
+	uint32_t uid, told = 0;
+
+	uidset_copy(&expunged, &box->known);
+	uidset_andnot(&expunged, &v->uids);
+	it = uidset_iter(&expunged, 1);
+	while ((uid = uidset_iter_next(&it)))
+		buf_addf(imap_out(s), "* %u EXPUNGE\r\n",
+			uidset_rank(&box->known, uid) - told++);
+	uidset_andnot(&box->known, &expunged);
+	uidset_andnot(&box->recent, &expunged);
+	uidset_andnot(&s->saved, &expunged);
+	box->watch.floor = v->modseq;
+	if (told)
+		mail_watch_told(imap_mail(s), &box->watch);
+	uidset_fini(&expunged);
+}
+
+/* Only one session is told that a message is \Recent: the first of a client
+ * that can ask for it. */
+static enum err claim_recent(struct imap *s, const struct view *v)
+{
+	struct imap_selected *box = s->selected;
+	uid_num from, to;
+	enum err e;
+
+	if (s->rev2 || box->read_only || v->uidnext <= box->recent_seen)
+		return OK;
+	e = message_claim_recent(imap_mail(s), &box->ref, &from, &to);
+	if (e)
+		return e;
+	/* What came after this view is not told yet, but is claimed. */
+	if (from <= to)
+		uidset_add_range(&box->recent, from, to);
+	box->recent_seen = to + 1;
+	return OK;
+}
+
+static enum err tell_arrivals(struct imap *s, const struct view *v)
+{
+	struct imap_selected *box = s->selected;
+	uint32_t before = uidset_count(&box->known), after;
+	enum err e;
+
+	uidset_or(&box->known, &v->uids);
+	after = uidset_count(&box->known);
+	if (after == before)
+		return OK;
+	e = claim_recent(s, v);
+	buf_addf(imap_out(s), "* %u EXISTS\r\n", after);
+	if (!s->rev2) {
+		struct uidset recent = UIDSET_EMPTY;
+
+		uidset_copy(&recent, &box->recent);
+		uidset_and(&recent, &box->known);
+		buf_addf(imap_out(s), "* %u RECENT\r\n",
+			uidset_count(&recent));
+		uidset_fini(&recent);
+	}
+	return e;
+}
+
+/* Of what others changed, and what this command asked to be told. */
+static void tell_flags(struct imap *s, const struct view *v,
+	const struct uidset *known_before, bool with_uid)
+{
+	struct uidset changed = UIDSET_EMPTY;
+	struct uidset_iter it;
+	uint32_t uid;
+
+	view_changed_since(v, s->selected->told, &changed);
+	uidset_andnot(&changed, &s->own);
+	uidset_and(&changed, known_before);
+	uidset_or(&changed, &s->to_tell);
+	uidset_and(&changed, &v->uids);
+	it = uidset_iter(&changed, 1);
+	while ((uid = uidset_iter_next(&it)))
+		imap_put_fetch_flags(s, v, view_find(v, uid), with_uid);
+	uidset_fini(&changed);
+}
+
+static void tell_keywords(struct imap *s, const struct view *v)
+{
+	uint64_t hash = imap_hash_keywords(v);
+
+	if (hash == s->selected->keywords_told || s->selected->gone)
+		return;
+	imap_put_flag_lists(s, v);
+	s->selected->keywords_told = hash;
+}
+
+enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
+{
+	struct imap_selected *box = s->selected;
+	struct uidset known_before = UIDSET_EMPTY;
+	struct view *v;
+	enum err e = imap_view(s, &v);
+
+	if (e)
+		return e;
+	if (may_expunge && (box->gone || box->watch.floor != v->modseq))
+		tell_expunged(s, v);
+	if (box->told != v->modseq || !uidset_is_empty(&s->to_tell)) {
+		tell_keywords(s, v);
+		uidset_copy(&known_before, &box->known);
+		e = tell_arrivals(s, v);
+		tell_flags(s, v, &known_before, with_uid);
+		uidset_fini(&known_before);
+		box->told = v->modseq;
+		uidset_compact(&box->known);
+	}
+	uidset_clear(&s->own);
+	uidset_clear(&s->to_tell);
+	view_release(imap_mail(s), v);
+	return e;
+}
