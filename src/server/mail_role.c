@@ -1,39 +1,391 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mail: opens the store; refuses hand-overs, since nothing executes a session
- * yet. */
+/*
+ * mail: the store and the sessions. Connections come from the fronts with a
+ * ticket (session/handover.h); nothing else is believed about who somebody is.
+ * One thread waits for sockets, a pool executes, one cleans up.
+ */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/cursor.h"
+#include "base/ipc.h"
 #include "base/log.h"
+#include "imap/imap.h"
+#include "mail/mail.h"
+#include "net/limits.h"
+#include "server/config.h"
+#include "server/control.h"
+#include "server/mail_role.h"
 #include "server/role.h"
 #include "server/roles.h"
+#include "session/session.h"
+#include "session/ticket.h"
 #include "store/store.h"
 
-#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-static enum err open_store(const struct config *config, struct store **store_r)
+/* RocksDB works on our stacks too, and a sanitizer takes its part. */
+#define THREAD_STACK (1024 * 1024)
+#define DRAIN_CHECK_MS 50
+
+static const struct session_protocol *const protocols[] = {&imap_protocol};
+
+/* A channel to a front or to auth. */
+struct peer {
+	struct loop_watch watch;
+	struct mail_role *mail_role;
+	char *name;
+	struct peer *next;
+};
+
+struct mail_role {
+	struct role role;
+	struct mail_service service;
+	struct loop *loop;
+	struct pool *pool;
+	struct limits *limits;
+	struct ticket_table *tickets;
+	struct peer *peers;
+	struct loop_watch master;
+	struct loop_timer drain;
+	struct control *control;
+	pthread_t janitor;
+	struct buf room; /* of the message being read */
+};
+
+/* Hand-overs. */
+
+static const struct session_protocol *find_protocol(str name)
 {
-	if (config->store_engine == STORE_ENGINE_ROCKSDB)
-		return store_open_rocksdb(".", store_r);
-	*store_r = store_open_memory();
+	for (size_t i = 0; i < COUNT_OF(protocols); i++)
+		if (str_eq_c(name, protocols[i]->name))
+			return protocols[i];
+	return NULL;
+}
+
+static enum err begin_session(
+	struct mail_role *m, int fd, const struct handover *h)
+{
+	const struct session_protocol *protocol = find_protocol(h->protocol);
+	struct ticket ticket;
+	enum err e;
+
+	if (!protocol)
+		return ERR_UNSUPPORTED;
+	e = ticket_redeem(m->tickets, role_secret(&m->role, "ticket-key"),
+		h->ticket, h->protocol, clock_monotonic_ms(), &ticket);
+	if (e)
+		return e;
+	if (!h->tls_version.n && m->limits)
+		limits_adopt(m->limits, h->peer_key);
+	session_begin(m->service.sessions, protocol, fd, h, ticket.account,
+		ticket.name, ticket.rights);
 	return OK;
+}
+
+static void take_handover(struct mail_role *m, const struct ipc_msg *msg)
+{
+	struct handover *h;
+	enum err e;
+
+	if (msg->fd < 0) {
+		log_error("server", "a hand-over without a descriptor");
+		return;
+	}
+	h = xcalloc(1, sizeof *h);
+	e = handover_decode(msg->payload, h);
+	if (!e)
+		e = begin_session(m, msg->fd, h);
+	if (e) {
+		log_error("server", "hand-over refused", LOG_ERR(e));
+		close(msg->fd);
+	}
+	free(h);
+}
+
+/* Plain connections were counted by a front until they came here. */
+static void session_ended(void *arg, const struct session *s)
+{
+	struct mail_role *m = arg;
+
+	if (!s->tls && m->limits)
+		limits_leave(m->limits, s->peer_key);
+}
+
+/* News of accounts. */
+
+static void account_removed(struct mail_role *m, str payload)
+{
+	struct cursor c = cursor_of(payload);
+	account_num account = cursor_varint(&c);
+	enum err e;
+
+	if (!cursor_ok(&c) || !account)
+		return;
+	session_service_stop(m->service.sessions, account);
+	e = mail_account_purge(m->service.mail, account);
+	if (e)
+		log_error("store", "an account's mail cannot be removed",
+			LOG_U64("account", account), LOG_ERR(e));
+}
+
+static void account_changed(struct mail_role *m, str payload)
+{
+	struct cursor c = cursor_of(payload);
+	account_num account = cursor_varint(&c);
+	uint64_t quota;
+	enum err e;
+
+	(void)cursor_sized(&c);
+	quota = cursor_varint(&c);
+	if (!cursor_ok(&c) || !account)
+		return;
+	e = mail_account_set_quota(m->service.mail, account, quota);
+	if (e)
+		log_error("store", "a quota cannot be set",
+			LOG_U64("account", account), LOG_ERR(e));
+}
+
+/* Channels. */
+
+static void peer_free(struct mail_role *m, struct peer *p)
+{
+	struct peer **at = &m->peers;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	loop_remove(m->loop, &p->watch);
+	close(p->watch.fd);
+	free(p->name);
+	free(p);
+}
+
+static void handle_message(
+	struct mail_role *m, const struct peer *p, const struct ipc_msg *msg)
+{
+	bool from_auth = strcmp(p->name, "auth") == 0;
+
+	if (msg->type == IPC_HANDOVER && !from_auth) {
+		take_handover(m, msg);
+		return;
+	}
+	if (msg->type == IPC_ACCOUNT_REMOVED && from_auth)
+		account_removed(m, msg->payload);
+	else if (msg->type == IPC_ACCOUNT_CHANGED && from_auth)
+		account_changed(m, msg->payload);
+	else
+		log_error("server", "unexpected message",
+			LOG_C("from", p->name), LOG_U64("type", msg->type));
+	if (msg->fd >= 0)
+		close(msg->fd);
+}
+
+static void on_peer(struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct peer *p = LOOP_OWNER(watch, struct peer, watch);
+	struct mail_role *m = p->mail_role;
+	struct ipc_msg msg;
+	enum err e;
+
+	(void)loop;
+	(void)events;
+	while ((e = ipc_recv(watch->fd, &m->room, &msg)) == OK)
+		handle_message(m, p, &msg);
+	if (e == ERR_CLOSED)
+		peer_free(m, p);
+}
+
+static void take_channel(struct mail_role *m, const char *name)
+{
+	int fd = role_take_channel(&m->role, name);
+	struct peer *p;
+
+	if (fd < 0)
+		return;
+	p = xcalloc(1, sizeof *p);
+	p->mail_role = m;
+	p->name = xstrdup(name);
+	p->next = m->peers;
+	m->peers = p;
+	if (loop_add(m->loop, &p->watch, fd, EPOLLIN, on_peer)) {
+		p->watch.fd = fd;
+		peer_free(m, p);
+	}
+}
+
+static void take_channels(struct mail_role *m)
+{
+	const char *name;
+
+	while ((name = role_channel_name(&m->role, 0))) {
+		char *copy = xstrdup(name);
+
+		take_channel(m, copy);
+		free(copy);
+	}
+}
+
+/* The master. */
+
+static void apply_config(struct mail_role *m)
+{
+	const struct config *config = m->role.config;
+	struct session_limits limits = {
+		.per_account =
+			(unsigned)config->limits_connections_per_account,
+		.idle_ms = (uint64_t)config->limits_autologout,
+		.command_memory = (size_t)config->limits_command_memory,
+		.literal = (uint64_t)config->limits_literal,
+		.literal_minus = config->imap_literal_minus,
+	};
+
+	session_service_set_limits(m->service.sessions, &limits);
+	pool_set_max(m->pool, (unsigned)config->workers_mail_threads);
+}
+
+static void check_drained(struct loop *loop, struct loop_timer *timer)
+{
+	struct mail_role *m = LOOP_OWNER(timer, struct mail_role, drain);
+
+	if (session_service_count(m->service.sessions) == 0)
+		loop_stop(loop);
+	else
+		loop_timer_set_exact(
+			loop, timer, DRAIN_CHECK_MS, check_drained);
+}
+
+static void drain(struct mail_role *m)
+{
+	session_service_stop(m->service.sessions, 0);
+	check_drained(m->loop, &m->drain);
+}
+
+static void on_master(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct mail_role *m = LOOP_OWNER(watch, struct mail_role, master);
+	enum role_event event;
+	str name;
+
+	(void)events;
+	while ((event = role_next(&m->role, &name)) != ROLE_NOTHING) {
+		switch (event) {
+		case ROLE_CONFIG:
+			apply_config(m);
+			break;
+		case ROLE_CHANNEL:
+			take_channels(m);
+			break;
+		case ROLE_STOP:
+			drain(m);
+			break;
+		case ROLE_GONE:
+			loop_stop(loop);
+			return;
+		default:
+			break;
+		}
+	}
+}
+
+/* Beginning and end. */
+
+static void *run_janitor(void *arg)
+{
+	mail_run_janitor(arg);
+	return NULL;
+}
+
+static enum err open_store(struct mail_role *m)
+{
+	const struct config *config = m->role.config;
+	struct mail_limits limits = {
+		.mailboxes = (uint32_t)config->limits_mailboxes_per_account,
+		.literal = (uint64_t)config->limits_literal,
+		.view_cache = (size_t)config->store_cache / 2,
+		.history = 180 * 86400,
+	};
+	struct mail_service *service = &m->service;
+	enum err e = OK;
+
+	if (config->store_engine == STORE_ENGINE_ROCKSDB)
+		e = store_open_rocksdb(".", &service->store);
+	else
+		service->store = store_open_memory();
+	if (e)
+		return e;
+	service->mail = mail_new(service->store, &limits);
+	e = mail_purge(service->mail, true);
+	if (e)
+		log_error("store", "cleaning up failed", LOG_ERR(e));
+	return e;
+}
+
+static enum err start(struct mail_role *m)
+{
+	struct role *role = &m->role;
+	enum err e = open_store(m);
+
+	if (!e)
+		e = loop_new(&m->loop);
+	if (e)
+		return e;
+	m->pool = pool_new((unsigned)role->config->workers_mail_threads,
+		THREAD_STACK);
+	m->tickets = ticket_table_new();
+	if (scoreboard_attach(role_memory(role, "scoreboard"), role->index,
+		    &m->service.board) ||
+		limits_attach(
+			role_memory(role, "limits"), role->index, &m->limits))
+		log_warn("server", "no shared counters");
+	m->service.sessions = session_service_new(
+		m->loop, m->pool, m->service.mail, m->service.board);
+	session_service_on_end(m->service.sessions, session_ended, m);
+	apply_config(m);
+	take_channels(m);
+	if (pthread_create(&m->janitor, NULL, run_janitor, m->service.mail))
+		return ERR_UNAVAILABLE;
+	e = loop_add(m->loop, &m->master, role->master, EPOLLIN, on_master);
+	for (size_t i = 0; !e && i < role->listener_count; i++)
+		if (strcmp(role->listeners[i].protocol, "control") == 0)
+			m->control = control_start(role->listeners[i].fd,
+				mail_commands, mail_commands_count,
+				&m->service);
+	return e ? e : role_ready(role);
+}
+
+static void finish(struct mail_role *m)
+{
+	if (m->control)
+		control_stop(m->control);
+	pool_free(m->pool);
+	mail_stop(m->service.mail);
+	pthread_join(m->janitor, NULL);
+	/* Sessions that did not end in time go with the process. */
+	if (session_service_count(m->service.sessions) == 0) {
+		session_service_free(m->service.sessions);
+		mail_free(m->service.mail);
+	}
+	store_close(m->service.store);
 }
 
 int mail_main(int master_fd)
 {
-	struct role role;
-	struct store *store;
-	enum role_event event = ROLE_NOTHING;
-	str name;
+	struct mail_role *m = xcalloc(1, sizeof *m);
 
-	if (role_begin(&role, ROLE_MAIL, master_fd) ||
-		open_store(role.config, &store) || role_ready(&role))
+	m->room = BUF_UNBOUNDED;
+	if (role_begin(&m->role, ROLE_MAIL, master_fd) || start(m))
 		return 1;
-	while (!role.stopping && event != ROLE_GONE) {
-		struct pollfd p = {.fd = role.master, .events = POLLIN};
-
-		(void)poll(&p, 1, -1);
-		event = role_next(&role, &name);
-	}
-	store_close(store);
-	role_fini(&role);
+	loop_run(m->loop);
+	finish(m);
+	while (m->peers)
+		peer_free(m, m->peers);
+	loop_free(m->loop);
+	ticket_table_free(m->tickets);
+	buf_fini(&m->room);
+	role_fini(&m->role);
+	free(m);
 	return 0;
 }
