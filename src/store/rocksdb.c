@@ -16,7 +16,9 @@
  * again between two transactions. Reads go on meanwhile.
  *
  * After any other error of the log, what the kernel kept of it is not known:
- * the store stays read-only until the process is started again.
+ * the store stays read-only until the process is started again. If it was the
+ * sync that failed, not the write before it, that start may find the refused
+ * batch in the log after all, whole: no log can promise more.
  */
 #include "store/engine.h"
 #include "base/alloc.h"
@@ -42,7 +44,7 @@
 #define OPEN_FILES 512
 #define BACKGROUND_JOBS 2
 /* From here on values are kept apart from keys: compaction does not rewrite
- * them. */
+ * them. docs/decisions/0002-rocksdb-options.md has the measurements. */
 #define BLOB_MIN (4 * KIB)
 #define BLOB_FILE (128 * MIB)
 #define INFO_LOG MIB
@@ -535,7 +537,7 @@ static void set_blobs(rocksdb_options_t *o)
 	rocksdb_options_set_blob_file_size(o, BLOB_FILE);
 	rocksdb_options_set_blob_compression_type(o, rocksdb_lz4_compression);
 	rocksdb_options_set_enable_blob_gc(o, 1);
-	rocksdb_options_set_blob_gc_age_cutoff(o, 0.5);
+	rocksdb_options_set_blob_gc_age_cutoff(o, 0.25);
 	rocksdb_options_set_blob_gc_force_threshold(o, 0.5);
 }
 

@@ -91,7 +91,7 @@ void store_delete_range(struct store_txn *, str from, str to);
 struct store_stats {
 	uint64_t commits; /* batches written */
 	uint64_t writes;  /* store_write calls that returned OK */
-	uint64_t syncs;
+	uint64_t syncs;	  /* asked for; RocksDB joins those of many scopes */
 	uint64_t gets;
 	uint64_t scans;		/* iterators opened */
 	uint64_t scanned;	/* entries that iterators returned */
