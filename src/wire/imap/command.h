@@ -6,7 +6,7 @@
  * A command is a row in the one command table (command_table.c): its name, the
  * function that reads its arguments, where it is valid, what it may do. Adding
  * a command is a verb here, a row there, an argument function in parse_*.c,
- * a function in print.c, and its executor.
+ * a row in print.c, and its executor.
  *
  * All memory is the arena's or the parsed text's: the tree lives as long as
  * both. Strings are bytes as the client meant them: without quotes, escapes and

@@ -33,7 +33,6 @@ bool imap_framer_idle(const struct imap_framer *f, str input)
 static void enter(struct imap_framer *f, enum imap_framer_state state)
 {
 	f->state = state;
-	f->append = f->owes = false;
 	f->at = f->line = f->inlined = 0;
 }
 

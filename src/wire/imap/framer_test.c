@@ -200,6 +200,15 @@ static const struct {
 		"a synchronising one is not sent after BAD", 0},
 	{"a X {3+}\r\nabc" EIGHTY "\r\nb NOOP\r\n", "!a BAD [LIMIT]![b NOOP]",
 		"lines of one command count together", 0},
+	{"a X {3}\r\nabc" EIGHTY "\r\nb NOOP\r\n", "+!a BAD [LIMIT]![b NOOP]",
+		"skipped from the line that was too long", 0},
+	{"a " EIGHTY " {00000000000000000003+}\r\nx y\r\nb NOOP\r\n",
+		"!a BAD [LIMIT]![b NOOP]",
+		"the longest announcement at the end of what is skipped", 0},
+	{"a X {390+}\r\n" EIGHTY EIGHTY EIGHTY EIGHTY FORTY
+	 "012345678901234567890123456789 {30+}\r\n",
+		"!a " TOO_LARGE "!!* BYE [TOOBIG]!",
+		"what is skipped for one command counts together", 0},
 	{"a X {18+}\r\n"
 	 "012345678901234567"
 	 " {18}\r\nb NOOP\r\n",

@@ -396,6 +396,35 @@ static void test_rejected(void **unused)
 	}
 }
 
+static void test_nul(void **unused)
+{
+	static const struct {
+		str text;
+		size_t at;
+	} rows[] = {
+		{STR_LIT("a LOGIN {1}\r\n\0 y"), 14},
+		{STR_LIT("a LOGIN \"\0\" y"), 9},
+		{STR_LIT("a LOGIN \0 y"), 8},
+		{STR_LIT("a LOGIN \"\\\0\" y"), 10},
+		{STR_LIT("a NOOP\0"), 6},
+		{STR_LIT("a\0 NOOP"), 1},
+		/* In UTF-16 every letter of ASCII has one. */
+		{STR_LIT("a SEARCH CHARSET UTF-16BE TEXT {2}\r\n\x00\x41"), 38},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct arena arena;
+		struct imap_command cmd;
+
+		arena_init(&arena, 65536);
+		assert_int_equal(imap_parse(&arena, rows[i].text, false, &cmd),
+			ERR_INVALID);
+		assert_int_equal(cmd.at, rows[i].at);
+		arena_fini(&arena);
+	}
+}
+
 static void test_tags(void **unused)
 {
 	static const struct {
@@ -654,6 +683,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_rejected),
+		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_mailbox_names),
 		cmocka_unit_test(test_patterns),

@@ -90,8 +90,10 @@ static void params(const struct printer *p, const struct imap_param *first)
 }
 
 static void print_authenticate(
-	const struct printer *p, const struct imap_authenticate *a)
+	const struct printer *p, const struct imap_command *c)
 {
+	const struct imap_authenticate *a = &c->authenticate;
+
 	sp(p);
 	buf_add(p->out, a->mechanism);
 	if (!str_is_none(a->initial)) {
@@ -100,16 +102,18 @@ static void print_authenticate(
 	}
 }
 
-static void print_login(const struct printer *p, const struct imap_login *l)
+static void print_login(const struct printer *p, const struct imap_command *c)
 {
 	sp(p);
-	astring(p, l->user);
+	astring(p, c->login.user);
 	sp(p);
-	astring(p, l->password);
+	astring(p, c->login.password);
 }
 
-static void print_id(const struct printer *p, const struct imap_id *id)
+static void print_id(const struct printer *p, const struct imap_command *c)
 {
+	const struct imap_id *id = c->id;
+
 	if (!id) {
 		word(p, " NIL");
 		return;
@@ -123,9 +127,9 @@ static void print_id(const struct printer *p, const struct imap_id *id)
 	word(p, ")");
 }
 
-static void print_enable(const struct printer *p, const struct imap_atom *a)
+static void print_enable(const struct printer *p, const struct imap_command *c)
 {
-	for (; a; a = a->next) {
+	for (const struct imap_atom *a = c->enable; a; a = a->next) {
 		sp(p);
 		buf_add(p->out, a->text);
 	}
@@ -137,16 +141,29 @@ static void mailbox(const struct printer *p, const struct imap_mailbox *m)
 	astring(p, m->raw);
 }
 
-static void print_create(const struct printer *p, const struct imap_create *c)
+static void print_select(const struct printer *p, const struct imap_command *c)
 {
-	mailbox(p, &c->mailbox);
-	if (!c->use)
+	mailbox(p, &c->select.mailbox);
+	params(p, c->select.params);
+}
+
+static void print_rename(const struct printer *p, const struct imap_command *c)
+{
+	mailbox(p, &c->rename.from);
+	mailbox(p, &c->rename.to);
+}
+
+static void print_create(const struct printer *p, const struct imap_command *c)
+{
+	unsigned use = c->create.use;
+
+	mailbox(p, &c->create.mailbox);
+	if (!use)
 		return;
 	word(p, " (USE (");
-	bits(p, imap_special_use_names, c->use & ~(unsigned)IMAP_USE_UNKNOWN);
-	if (c->use & IMAP_USE_UNKNOWN)
-		word(p, c->use == IMAP_USE_UNKNOWN ? "\\Unknown"
-						   : " \\Unknown");
+	bits(p, imap_special_use_names, use & ~(unsigned)IMAP_USE_UNKNOWN);
+	if (use & IMAP_USE_UNKNOWN)
+		word(p, use == IMAP_USE_UNKNOWN ? "\\Unknown" : " \\Unknown");
 	word(p, "))");
 }
 
@@ -163,8 +180,10 @@ static void print_patterns(const struct printer *p, const struct imap_list *l)
 		word(p, ")");
 }
 
-static void print_list(const struct printer *p, const struct imap_list *l)
+static void print_list(const struct printer *p, const struct imap_command *c)
 {
+	const struct imap_list *l = &c->list;
+
 	if (l->select) {
 		sp(p);
 		bit_list(p, imap_list_select_names, l->select);
@@ -185,6 +204,13 @@ static void print_list(const struct printer *p, const struct imap_list *l)
 	word(p, ")");
 }
 
+static void print_status(const struct printer *p, const struct imap_command *c)
+{
+	mailbox(p, &c->status.mailbox);
+	sp(p);
+	bit_list(p, imap_status_names, c->status.items);
+}
+
 static void flag_list(const struct printer *p, const struct flag_list *flags)
 {
 	word(p, " (");
@@ -192,8 +218,10 @@ static void flag_list(const struct printer *p, const struct flag_list *flags)
 	word(p, ")");
 }
 
-static void print_append(const struct printer *p, const struct imap_append *a)
+static void print_append(const struct printer *p, const struct imap_command *c)
 {
+	const struct imap_append *a = &c->append;
+
 	mailbox(p, &a->mailbox);
 	flag_list(p, &a->flags);
 	if (a->has_date) {
@@ -205,8 +233,10 @@ static void print_append(const struct printer *p, const struct imap_append *a)
 	word(p, a->sync ? "}" : "+}");
 }
 
-static void print_search(const struct printer *p, const struct imap_search *s)
+static void print_search(const struct printer *p, const struct imap_command *c)
 {
+	const struct imap_search *s = &c->search;
+
 	if (s->extended) {
 		word(p, " RETURN ");
 		bit_list(p, imap_search_return_names, s->returns);
@@ -251,8 +281,10 @@ static void set(const struct printer *p, const struct seqset *s)
 	seqset_print(p->out, s);
 }
 
-static void print_fetch(const struct printer *p, const struct imap_fetch *f)
+static void print_fetch(const struct printer *p, const struct imap_command *c)
 {
+	const struct imap_fetch *f = &c->fetch;
+
 	set(p, &f->set);
 	word(p, " (");
 	bits(p, imap_fetch_names, f->items);
@@ -265,8 +297,9 @@ static void print_fetch(const struct printer *p, const struct imap_fetch *f)
 	params(p, f->modifiers);
 }
 
-static void print_store(const struct printer *p, const struct imap_store *s)
+static void print_store(const struct printer *p, const struct imap_command *c)
 {
+	const struct imap_store *s = &c->store;
 	static const char *const ops[] = {
 		[IMAP_STORE_SET] = " FLAGS",
 		[IMAP_STORE_ADD] = " +FLAGS",
@@ -281,91 +314,53 @@ static void print_store(const struct printer *p, const struct imap_store *s)
 	flag_list(p, &s->flags);
 }
 
-static void print_arguments(
-	const struct printer *p, const struct imap_command *c)
+static void print_expunge(const struct printer *p, const struct imap_command *c)
 {
-	switch (c->verb) {
-	case IMAP_UNKNOWN:
-	case IMAP_VERB_COUNT:
-		assert(false);
-		break;
-	case IMAP_CAPABILITY:
-	case IMAP_NOOP:
-	case IMAP_LOGOUT:
-	case IMAP_STARTTLS:
-	case IMAP_NAMESPACE:
-	case IMAP_IDLE:
-	case IMAP_CHECK:
-	case IMAP_CLOSE:
-	case IMAP_UNSELECT:
-		break;
-	case IMAP_ID:
-		print_id(p, c->id);
-		break;
-	case IMAP_AUTHENTICATE:
-		print_authenticate(p, &c->authenticate);
-		break;
-	case IMAP_LOGIN:
-		print_login(p, &c->login);
-		break;
-	case IMAP_ENABLE:
-		print_enable(p, c->enable);
-		break;
-	case IMAP_SELECT:
-	case IMAP_EXAMINE:
-	case IMAP_DELETE:
-	case IMAP_SUBSCRIBE:
-	case IMAP_UNSUBSCRIBE:
-		mailbox(p, &c->select.mailbox);
-		params(p, c->select.params);
-		break;
-	case IMAP_CREATE:
-		print_create(p, &c->create);
-		break;
-	case IMAP_RENAME:
-		mailbox(p, &c->rename.from);
-		mailbox(p, &c->rename.to);
-		break;
-	case IMAP_LIST:
-	case IMAP_LSUB:
-		print_list(p, &c->list);
-		break;
-	case IMAP_STATUS:
-		mailbox(p, &c->status.mailbox);
-		sp(p);
-		bit_list(p, imap_status_names, c->status.items);
-		break;
-	case IMAP_APPEND:
-		print_append(p, &c->append);
-		break;
-	case IMAP_EXPUNGE:
-		if (c->uid)
-			set(p, &c->expunge);
-		break;
-	case IMAP_SEARCH:
-		print_search(p, &c->search);
-		break;
-	case IMAP_FETCH:
-		print_fetch(p, &c->fetch);
-		break;
-	case IMAP_STORE:
-		print_store(p, &c->store);
-		break;
-	case IMAP_COPY:
-	case IMAP_MOVE:
-		set(p, &c->copy.set);
-		mailbox(p, &c->copy.mailbox);
-		break;
-	}
+	if (c->uid)
+		set(p, &c->expunge);
 }
+
+static void print_copy(const struct printer *p, const struct imap_command *c)
+{
+	set(p, &c->copy.set);
+	mailbox(p, &c->copy.mailbox);
+}
+
+/* The others have no arguments. */
+static void (*const argument_printers[IMAP_VERB_COUNT])(
+	const struct printer *, const struct imap_command *) = {
+	[IMAP_ID] = print_id,
+	[IMAP_AUTHENTICATE] = print_authenticate,
+	[IMAP_LOGIN] = print_login,
+	[IMAP_ENABLE] = print_enable,
+	[IMAP_SELECT] = print_select,
+	[IMAP_EXAMINE] = print_select,
+	[IMAP_CREATE] = print_create,
+	[IMAP_DELETE] = print_select,
+	[IMAP_RENAME] = print_rename,
+	[IMAP_SUBSCRIBE] = print_select,
+	[IMAP_UNSUBSCRIBE] = print_select,
+	[IMAP_LIST] = print_list,
+	[IMAP_LSUB] = print_list,
+	[IMAP_STATUS] = print_status,
+	[IMAP_APPEND] = print_append,
+	[IMAP_EXPUNGE] = print_expunge,
+	[IMAP_SEARCH] = print_search,
+	[IMAP_FETCH] = print_fetch,
+	[IMAP_STORE] = print_store,
+	[IMAP_COPY] = print_copy,
+	[IMAP_MOVE] = print_copy,
+};
 
 void imap_print_command(
 	struct buf *out, const struct imap_command *c, bool utf8)
 {
 	struct printer p = {out, utf8};
 
+	assert(c->verb != IMAP_UNKNOWN);
 	buf_add(out, c->tag);
 	word(&p, c->uid ? " UID " : " ");
 	buf_add(out, imap_command_row(c->verb)->name);
-	print_arguments(&p, c);
+	if (argument_printers[c->verb])
+		argument_printers[c->verb](&p, c);
 }
