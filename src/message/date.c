@@ -240,14 +240,24 @@ static void set_year(struct reading *r, str digits_of_year)
 	r->has_year = true;
 }
 
-/* The hour was read, and ":" is next. A fraction of a second is dropped. */
+/* Takes ":" and what may stand around it in obs-time. */
+static bool accept_colon(struct reading *r)
+{
+	size_t at = lex_skip_cfws(r->in, r->at);
+
+	if (at >= r->in.n || r->in.p[at] != ':')
+		return false;
+	r->at = lex_skip_cfws(r->in, at + 1);
+	return true;
+}
+
+/* The hour and ":" were read. A fraction of a second is dropped. */
 static void read_time(struct reading *r, int hour)
 {
 	r->has_time = true;
 	r->f.hour = hour;
-	accept(r, ':');
 	r->f.minute = read_number(r);
-	if (accept(r, ':'))
+	if (accept_colon(r))
 		r->f.second = read_number(r);
 	if (accept(r, '.') || accept(r, ','))
 		read_run(r, ascii_is_digit);
@@ -273,7 +283,7 @@ static void read_digits(struct reading *r)
 {
 	str run = read_run(r, ascii_is_digit);
 
-	if (digit_after(r, ':') && !r->has_time)
+	if (!r->has_time && accept_colon(r))
 		read_time(r, number_of(run));
 	else if (run.n == 4 && !r->has_year && digit_after(r, '-'))
 		read_iso_date(r, run);

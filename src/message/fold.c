@@ -54,24 +54,29 @@ static void fold_one(const UNormalizer2 *n, uint32_t c, struct folded *f)
 	f->n = (size_t)size;
 }
 
+static void add_ascii(struct buf *out, str s)
+{
+	char *room = s.n ? buf_reserve(out, s.n) : NULL;
+
+	if (!room)
+		return;
+	for (size_t i = 0; i < s.n; i++)
+		room[i] = ascii_upper(s.p[i]);
+	buf_added(out, s.n);
+}
+
 void fold_add(struct buf *out, str s)
 {
 	const UNormalizer2 *n = nfkd();
+	size_t at = 0;
 
-	for (size_t at = 0; at < s.n;) {
+	while (at < s.n && !buf_err(out)) {
 		struct folded f;
 		size_t from = at;
-		char *room;
 
 		while (at < s.n && (unsigned char)s.p[at] < 0x80)
 			at++;
-		/* NULL also for nothing in an empty buffer. */
-		room = buf_reserve(out, at - from);
-		if (!room && buf_err(out))
-			return;
-		for (size_t i = from; i < at; i++)
-			room[i - from] = ascii_upper(s.p[i]);
-		buf_added(out, at - from);
+		add_ascii(out, str_of(s.p + from, at - from));
 		if (at == s.n)
 			break;
 		fold_one(n, utf8_next(s, &at), &f);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is RocksDB's alone: opening what is not right, torn logs, damaged
+ * files, a disk that fails. */
+#include "engines.h"
+#include "store/engine.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <rocksdb/c.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int setup(void **state)
+{
+	*state = dir_make();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	dir_remove(*state);
+	return 0;
+}
+
+/* Behind the store's back. */
+static void put_raw(const char *dir, str key, str value)
+{
+	rocksdb_options_t *o = rocksdb_options_create();
+	rocksdb_writeoptions_t *w = rocksdb_writeoptions_create();
+	char *status = NULL;
+	rocksdb_t *db;
+
+	rocksdb_options_set_create_if_missing(o, 1);
+	db = rocksdb_open(o, dir, &status);
+	assert_null(status);
+	rocksdb_put(db, w, key.p, key.n, value.p, value.n, &status);
+	assert_null(status);
+	rocksdb_close(db);
+	rocksdb_options_destroy(o);
+	rocksdb_writeoptions_destroy(w);
+}
+
+static void test_format_record(void **state)
+{
+	const char *dir = *state;
+	static const struct {
+		const char *record;
+		enum err err;
+		const char *why;
+	} rows[] = {
+		{"culver 2", ERR_VERSION, "the next version"},
+		{"culver 99999999999999999999", ERR_CORRUPT, "not a number"},
+		{"culver", ERR_CORRUPT, "no number"},
+		{"", ERR_CORRUPT, "empty"},
+		{"dove 1", ERR_CORRUPT, "somebody else's"},
+		{"culver 1", OK, "ours"},
+	};
+	struct store *s;
+
+	assert_int_equal(STORE_FORMAT, 1);
+	assert_ok(store_open_rocksdb(dir, &s));
+	put1(s, "a", "1");
+	store_close(s);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		print_message("# %s\n", rows[i].why);
+		put_raw(dir, STR("\0format"), str_c(rows[i].record));
+		assert_int_equal(store_open_rocksdb(dir, &s), rows[i].err);
+	}
+	assert_value(s, "a", "1");
+	store_close(s);
+}
+
+static void test_open_what_cannot_be(void **state)
+{
+	const char *dir = *state;
+	char *missing = xasprintf("%s/not/there", dir);
+	struct store *s, *second;
+
+	assert_int_equal(store_open_rocksdb(missing, &s), ERR_IO);
+	free(missing);
+	put_raw(dir, STR("stranger"), STR("1"));
+	assert_int_equal(store_open_rocksdb(dir, &s), ERR_CORRUPT);
+	put_raw(dir, STR("\0format"), STR("culver 1"));
+	assert_ok(store_open_rocksdb(dir, &s));
+	assert_int_equal(store_open_rocksdb(dir, &second), ERR_INUSE);
+	store_close(s);
+}
+
+/* The names in the directory that end so; the last one in order. */
+static char *newest(const char *dir, const char *ending)
+{
+	DIR *d = opendir(dir);
+	char *best = NULL;
+	struct dirent *e;
+
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		if (str_ends(str_c(e->d_name), str_c(ending)) &&
+			(!best || strcmp(e->d_name, best) > 0)) {
+			free(best);
+			best = xstrdup(e->d_name);
+		}
+	closedir(d);
+	if (best) {
+		char *path = xasprintf("%s/%s", dir, best);
+
+		free(best);
+		best = path;
+	}
+	return best;
+}
+
+static enum err put_three(struct store_txn *t, void *arg)
+{
+	char key[32], value[2000];
+
+	memset(value, 'v', sizeof value);
+	for (char part = 'a'; part <= 'c'; part++) {
+		snprintf(key, sizeof key, "%03d%c", *(int *)arg, part);
+		store_put(t, str_c(key), str_of(value, sizeof value));
+	}
+	return OK;
+}
+
+/* How many of the writes are there; whole, and none after the first that is
+ * missing. */
+static int count_whole(struct store *s)
+{
+	struct store_txn *t = store_begin_read(s);
+	struct store_iter *it = store_scan(t, STR(""), STR(""));
+	char expected[32];
+	int n = 0;
+	str k, v;
+
+	while (store_iter_next(it, &k, &v)) {
+		snprintf(expected, sizeof expected, "%03d%c", n / 3,
+			'a' + n % 3);
+		assert_str(k, expected);
+		n++;
+	}
+	assert_ok(store_iter_end(it));
+	store_end_read(t);
+	assert_int_equal(n % 3, 0);
+	return n / 3;
+}
+
+/* Writes are 6,000 bytes and a little each in the log. */
+static void check_cut(const char *dir, int cut)
+{
+	enum { WRITES = 20 };
+	struct store *s;
+	struct stat st;
+	char *log;
+
+	assert_ok(store_open_rocksdb(dir, &s));
+	for (int i = 0; i < WRITES; i++)
+		assert_ok(store_write(s, STR("s"), put_three, &i));
+	store_close(s);
+	log = newest(dir, ".log");
+	assert_non_null(log);
+	assert_int_equal(stat(log, &st), 0);
+	assert_int_equal(truncate(log, st.st_size - cut), 0);
+	free(log);
+	assert_ok(store_open_rocksdb(dir, &s));
+	assert_in_range(count_whole(s), WRITES - 1 - cut / 6000,
+		WRITES - (cut + 6099) / 6100);
+	store_close(s);
+}
+
+static void test_torn_log(void **state)
+{
+	static const int cuts[] = {0, 1, 3000, 6050, 12001, 50000, 100000};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cuts); i++) {
+		char *dir = dir_make();
+
+		check_cut(dir, cuts[i]);
+		dir_remove(dir);
+	}
+}
+
+static void damage(const char *path, off_t at)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "damaged!", 8, at), 8);
+	close(fd);
+}
+
+static void test_damaged_file(void **state)
+{
+	struct store *s;
+	struct store_txn *t;
+	struct store_iter *it;
+	char *file;
+	str k, v;
+
+	assert_ok(store_open_rocksdb(*state, &s));
+	for (int i = 0; i < 20; i++)
+		assert_ok(store_write(s, STR("s"), put_three, &i));
+	store_close(s);
+	/* Opening moves what is in the log into a table. */
+	assert_ok(store_open_rocksdb(*state, &s));
+	store_close(s);
+	file = newest(*state, ".sst");
+	assert_non_null(file);
+	damage(file, 500);
+	free(file);
+	assert_ok(store_open_rocksdb(*state, &s));
+	t = store_begin_read(s);
+	it = store_scan(t, STR(""), STR(""));
+	while (store_iter_next(it, &k, &v))
+		assert_int_equal(v.n, 2000);
+	assert_int_equal(store_iter_end(it), ERR_CORRUPT);
+	assert_ok(store_has(t, STR("000a")));
+	store_end_read(t);
+	store_close(s);
+}
+
+/* A limit on the size of files stands for a disk that fails: writes are
+ * refused from then on, reads go on, and a new start has all that was
+ * acknowledged. */
+static void test_failing_disk(void **state)
+{
+	struct rlimit was, small = {.rlim_cur = 100000};
+	struct store *s;
+	int i = 0;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	small.rlim_max = was.rlim_max;
+	assert_ok(store_open_rocksdb(*state, &s));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	while (i < 100 && store_write(s, STR("s"), put_three, &i) == OK)
+		i++;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_in_range(i, 5, 40);
+	assert_int_equal(store_write(s, STR("s"), put_three, &i), ERR_IO);
+	assert_int_equal(count_whole(s), i);
+	store_close(s);
+	assert_ok(store_open_rocksdb(*state, &s));
+	assert_int_equal(count_whole(s), i);
+	assert_ok(store_write(s, STR("s"), put_three, &i));
+	store_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+		TEST(test_format_record),
+		TEST(test_open_what_cannot_be),
+		TEST(test_torn_log),
+		TEST(test_damaged_file),
+		TEST(test_failing_disk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
