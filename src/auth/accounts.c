@@ -560,10 +560,16 @@ enum err accounts_noted(struct accounts *a, uint64_t account, uint64_t serial)
 	enum err e;
 
 	pthread_mutex_lock(&a->lock);
+	e = execute(a, "PRAGMA synchronous = NORMAL");
 	q = query(a, "DELETE FROM news WHERE serial = ? AND account = ?");
 	bind_number(&q, serial);
 	bind_number(&q, account);
-	e = run(&q);
+	if (!e)
+		e = run(&q);
+	else
+		(void)!query_end(&q);
+	if (execute(a, "PRAGMA synchronous = FULL"))
+		abort(); /* no change may be acknowledged without it */
 	pthread_mutex_unlock(&a->lock);
 	return e;
 }

@@ -97,13 +97,14 @@ struct account_news {
 	uint64_t quota;
 };
 
-/* What is not noted yet and has a serial above `after`, ascending. fn must not
- * use the accounts. */
+/* What is not noted yet and has a serial above `after`, ascending, at most
+ * ACCOUNTS_NEWS_MAX at a time. fn must not use the accounts. */
+#define ACCOUNTS_NEWS_MAX 256
 typedef void account_news_fn(const struct account_news *, void *arg);
 MUST enum err accounts_news(
 	struct accounts *, uint64_t after, account_news_fn *, void *arg);
 /* Mail has it on stable storage; nothing happens when newer news of that
- * account came meanwhile. */
+ * account came meanwhile. Not synced: what is forgotten is told again. */
 MUST enum err accounts_noted(
 	struct accounts *, uint64_t account, uint64_t serial);
 

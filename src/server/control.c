@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/lines.h"
 #include "base/log.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -343,6 +344,7 @@ static void *connection_thread(void *arg)
 	lines_init(&lines, slot->fd, CONTROL_LINE_MAX);
 	while (serve_call(slot, &lines))
 		;
+	secret_wipe(lines.room, lines.max); /* passwords came this way */
 	lines_fini(&lines);
 	pthread_mutex_lock(&c->lock);
 	close(slot->fd);

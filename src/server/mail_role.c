@@ -115,10 +115,25 @@ static void session_ended(void *arg, const struct session *s)
 
 /* News of accounts. */
 
-static void account_removed(struct mail_role *m, str payload)
+/* It is on stable storage: auth need not say it again. */
+static void note(const struct peer *auth, account_num account, uint64_t serial)
+{
+	struct buf payload = BUF_UNBOUNDED;
+
+	buf_add_varint(&payload, account);
+	buf_add_varint(&payload, serial);
+	/* Not said is said again. */
+	(void)!ipc_send(auth->watch.fd, IPC_ACCOUNT_NOTED, 0,
+		buf_str(&payload), -1);
+	buf_fini(&payload);
+}
+
+static void account_removed(
+	struct mail_role *m, const struct peer *auth, str payload)
 {
 	struct cursor c = cursor_of(payload);
 	account_num account = cursor_varint(&c);
+	uint64_t serial = cursor_varint(&c);
 	enum err e;
 
 	if (!cursor_ok(&c) || !account)
@@ -128,13 +143,16 @@ static void account_removed(struct mail_role *m, str payload)
 	if (e)
 		log_error("store", "an account's mail cannot be removed",
 			LOG_U64("account", account), LOG_ERR(e));
+	else
+		note(auth, account, serial);
 }
 
-static void account_changed(struct mail_role *m, str payload)
+static void account_changed(
+	struct mail_role *m, const struct peer *auth, str payload)
 {
 	struct cursor c = cursor_of(payload);
 	account_num account = cursor_varint(&c);
-	uint64_t quota;
+	uint64_t serial = cursor_varint(&c), quota;
 	enum err e;
 
 	(void)cursor_sized(&c);
@@ -145,6 +163,8 @@ static void account_changed(struct mail_role *m, str payload)
 	if (e)
 		log_error("store", "a quota cannot be set",
 			LOG_U64("account", account), LOG_ERR(e));
+	else
+		note(auth, account, serial);
 }
 
 /* Channels. */
@@ -172,9 +192,9 @@ static void handle_message(
 		return;
 	}
 	if (msg->type == IPC_ACCOUNT_REMOVED && from_auth)
-		account_removed(m, msg->payload);
+		account_removed(m, p, msg->payload);
 	else if (msg->type == IPC_ACCOUNT_CHANGED && from_auth)
-		account_changed(m, msg->payload);
+		account_changed(m, p, msg->payload);
 	else
 		log_error("server", "unexpected message",
 			LOG_C("from", p->name), LOG_U64("type", msg->type));
