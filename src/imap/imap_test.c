@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions in this process, over socket pairs, on the memory engine: what the
+ * transcripts in tests/transcripts ask for in full, here in the small. */
+#include "base/test.h"
+#include "base/buf.h"
+#include "imap/imap.h"
+#include "session/ticket.h"
+#include "store/store.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STACK (1024 * 1024)
+#define PATIENCE_MS 20000
+
+struct world {
+	struct store *store;
+	struct mail *mail;
+	struct loop *loop;
+	struct pool *pool;
+	struct session_service *service;
+	pthread_t thread;
+};
+
+struct client {
+	int fd;
+	struct buf in;
+};
+
+static void *run_loop(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+static void world_begin(struct world *w)
+{
+	w->store = store_open_memory();
+	w->mail = mail_new(w->store, NULL);
+	assert_ok(loop_new(&w->loop));
+	w->pool = pool_new(4, STACK);
+	w->service = session_service_new(w->loop, w->pool, w->mail, NULL);
+	assert_int_equal(
+		pthread_create(&w->thread, NULL, run_loop, w->loop), 0);
+}
+
+static void world_end(struct world *w)
+{
+	session_service_stop(w->service, 0);
+	while (session_service_count(w->service))
+		usleep(1000);
+	pool_drain(w->pool);
+	loop_stop(w->loop);
+	pthread_join(w->thread, NULL);
+	pool_free(w->pool);
+	loop_free(w->loop);
+	session_service_free(w->service);
+	mail_free(w->mail);
+	store_close(w->store);
+}
+
+struct beginning {
+	struct world *w;
+	int fd;
+};
+
+static void begin_session(struct loop *loop, void *arg)
+{
+	struct beginning *b = arg;
+	struct handover h = {
+		.protocol = STR("imap"),
+		.tag = STR("L"),
+		.session = STR("test"),
+		.remote = STR("127.0.0.1:1"),
+	};
+
+	(void)loop;
+	session_begin(b->w->service, &imap_protocol, b->fd, &h, 1, STR("ann"),
+		TICKET_MAY_ALL);
+	free(b);
+}
+
+static void say(struct client *c, const char *text)
+{
+	size_t n = strlen(text);
+
+	assert_int_equal(send(c->fd, text, n, MSG_NOSIGNAL), n);
+}
+
+/* Reads until `needle` came; everything up to the end of its line. */
+static str hear(struct client *c, const char *needle)
+{
+	buf_reset(&c->in);
+	for (;;) {
+		struct pollfd p = {.fd = c->fd, .events = POLLIN};
+		str all = buf_str(&c->in);
+		size_t at = str_find(all, str_c(needle));
+		char piece[4096];
+		ssize_t n;
+
+		if (at < all.n && str_ends(all, STR("\r\n")))
+			return all;
+		if (poll(&p, 1, PATIENCE_MS) <= 0)
+			break;
+		n = recv(c->fd, piece, sizeof piece, 0);
+		if (n <= 0)
+			break;
+		buf_add(&c->in, str_of(piece, (size_t)n));
+	}
+	print_error("no \"%s\" in \"%.*s\"\n", needle,
+		STR_ARG(buf_str(&c->in)));
+	fail();
+	return str_none();
+}
+
+static void expect(struct client *c, const char *command, const char *until,
+	const char *answer)
+{
+	say(c, command);
+	assert_str(hear(c, until), answer);
+}
+
+static void client_begin(struct world *w, struct client *c)
+{
+	int fds[2];
+	struct beginning *b = xmalloc(sizeof *b);
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	c->fd = fds[0];
+	c->in = BUF_UNBOUNDED;
+	*b = (struct beginning){w, fds[1]};
+	loop_post(w->loop, begin_session, b);
+	hear(c, "L OK");
+}
+
+static void client_end(struct client *c)
+{
+	say(c, "Z LOGOUT\r\n");
+	hear(c, "Z OK");
+	close(c->fd);
+	buf_fini(&c->in);
+}
+
+static void test_fetch_store_expunge(void **unused)
+{
+	struct world w;
+	struct client c;
+
+	(void)unused;
+	world_begin(&w);
+	client_begin(&w, &c);
+	say(&c, "a SELECT INBOX\r\n");
+	hear(&c, "a OK");
+	say(&c, "b APPEND INBOX (\\Seen) \"17-Jul-1996 02:44:25 -0700\" {33}\r\n");
+	hear(&c, "+ OK");
+	say(&c, "Subject: Hello\r\n\r\nHow are you?\r\n\r\n");
+	hear(&c, "b OK [APPENDUID");
+	expect(&c, "c FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE BODY[TEXT]<4.3>)\r\n",
+		"c OK",
+		"* 1 FETCH (FLAGS (\\Seen \\Recent) INTERNALDATE "
+		"\"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 33 "
+		"BODY[TEXT]<4> {3}\r\nare)\r\n"
+		"c OK FETCH completed\r\n");
+	expect(&c, "d STORE 1 -FLAGS (\\Seen)\r\n", "d OK",
+		"* 1 FETCH (FLAGS (\\Recent))\r\nd OK STORE completed\r\n");
+	expect(&c, "e FETCH 1 BODY[HEADER.FIELDS (SUBJECT)]\r\n", "e OK",
+		"* 1 FETCH (FLAGS (\\Seen \\Recent) BODY[HEADER.FIELDS "
+		"(SUBJECT)] {18}\r\nSubject: Hello\r\n\r\n)\r\n"
+		"e OK FETCH completed\r\n");
+	expect(&c, "f SEARCH BODY \"ARE you\"\r\n", "f OK",
+		"* SEARCH 1\r\nf OK SEARCH completed\r\n");
+	expect(&c, "g STORE 1 +FLAGS.SILENT (\\Deleted)\r\n", "g OK",
+		"g OK STORE completed\r\n");
+	expect(&c, "h EXPUNGE\r\n", "h OK",
+		"* 1 EXPUNGE\r\nh OK EXPUNGE completed\r\n");
+	client_end(&c);
+	world_end(&w);
+}
+
+static void test_two_sessions_and_idle(void **unused)
+{
+	struct world w;
+	struct client a, b;
+
+	(void)unused;
+	world_begin(&w);
+	client_begin(&w, &a);
+	client_begin(&w, &b);
+	say(&a, "a SELECT INBOX\r\n");
+	hear(&a, "a OK");
+	say(&b, "b SELECT INBOX\r\n");
+	hear(&b, "b OK");
+	say(&a, "c IDLE\r\n");
+	hear(&a, "+ idling");
+	say(&b, "d APPEND INBOX {3+}\r\nabc\r\n");
+	hear(&b, "d OK");
+	assert_str(hear(&a, "RECENT"), "* 1 EXISTS\r\n* 0 RECENT\r\n");
+	say(&b, "e STORE 1 FLAGS \\Deleted\r\n");
+	hear(&b, "e OK");
+	assert_str(hear(&a, "FETCH"), "* 1 FETCH (FLAGS (\\Deleted))\r\n");
+	say(&b, "f EXPUNGE\r\n");
+	hear(&b, "f OK");
+	assert_str(hear(&a, "EXPUNGE"), "* 1 EXPUNGE\r\n");
+	expect(&a, "DONE\r\n", "c OK", "c OK IDLE terminated\r\n");
+	client_end(&a);
+	client_end(&b);
+	world_end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fetch_store_expunge),
+		cmocka_unit_test(test_two_sessions_and_idle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
