@@ -4,6 +4,7 @@
 #include "mail/mail.h"
 #include "mail/message.h"
 #include "mail/upload.h"
+#include "mail/verify.h"
 #include "mail/view.h"
 #include "message/flags.h"
 #include "store/store.h"
@@ -24,8 +25,20 @@ static void begin(struct world *w)
 		w->mail, &ann, STR("INBOX"), RIGHT_READ, &w->inbox));
 }
 
+static void on_problem(void *arg, str words)
+{
+	(void)arg;
+	print_error("verify: %.*s\n", STR_ARG(words));
+}
+
+/* Every test leaves a store that agrees with itself. */
 static void end(struct world *w)
 {
+	struct verify v = {.problem = on_problem};
+
+	assert_ok(verify_mail(w->mail, 0, &v));
+	assert_int_equal(v.problems, 0);
+	assert_true(v.accounts > 0);
 	mail_free(w->mail);
 	store_close(w->store);
 }

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mail/verify.h"
+#include "mail/private.h"
+#include "message/digest.h"
+#include "message/flags.h"
+#include "message/mailbox_name.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+struct verifying {
+	struct verify *v;
+	struct store_txn *txn;
+	account_num account;
+	struct account_record record;
+	uint64_t bytes, messages; /* of all memberships */
+	uint32_t mailboxes;
+	struct buf key, value;
+};
+
+static void problem(struct verifying *vs, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void problem(struct verifying *vs, const char *format, ...)
+{
+	struct buf words = BUF_UNBOUNDED;
+	va_list ap;
+
+	buf_addf(&words, "account %llu: ", (unsigned long long)vs->account);
+	va_start(ap, format);
+	buf_vaddf(&words, format, ap);
+	va_end(ap);
+	vs->v->problems++;
+	vs->v->problem(vs->v->arg, buf_str(&words));
+	buf_fini(&words);
+}
+
+static bool has(struct verifying *vs)
+{
+	return store_has(vs->txn, buf_str(&vs->key)) == OK;
+}
+
+/* Keys of a letter: calls fn for each until it fails. */
+typedef enum err scan_fn(struct verifying *, str key, str value, void *arg);
+
+static enum err scan_range(
+	struct verifying *vs, str from, str to, scan_fn *fn, void *arg)
+{
+	struct store_iter *it = store_scan(vs->txn, from, to);
+	str key, value;
+	enum err e = OK, scan_e;
+
+	while (!e && store_iter_next(it, &key, &value))
+		e = fn(vs, key, value, arg);
+	scan_e = store_iter_end(it);
+	return e ? e : scan_e;
+}
+
+static enum err scan_letter(struct verifying *vs, char letter, scan_fn *fn)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	enum err e;
+
+	key_account_prefix(&from, vs->account, letter);
+	key_account_prefix(&to, vs->account, (char)(letter + 1));
+	e = scan_range(vs, buf_str(&from), buf_str(&to), fn, NULL);
+	buf_fini(&from);
+	buf_fini(&to);
+	return e;
+}
+
+/* Mailboxes and memberships. */
+
+struct box_count {
+	mailbox_num id;
+	struct mailbox_record record;
+	struct mailbox_record counted;
+};
+
+static void verify_member(struct verifying *vs, struct box_count *box,
+	const struct membership *m)
+{
+	struct mailbox_record *c = &box->counted;
+
+	vs->v->memberships++;
+	c->exists++;
+	c->bytes += m->size;
+	c->unseen += !(m->flags & FLAG_SEEN);
+	c->deleted += (m->flags & FLAG_DELETED) != 0;
+	if (m->uid == 0 || m->uid >= box->record.uidnext)
+		problem(vs, "%.*s: UID %u is not below UIDNEXT %u",
+			STR_ARG(box->record.name), m->uid,
+			box->record.uidnext);
+	if (m->modseq > box->record.modseq)
+		problem(vs, "%.*s UID %u: its mod-sequence is in the future",
+			STR_ARG(box->record.name), m->uid);
+	key_message(&vs->key, vs->account, 'i', m->message);
+	if (!has(vs))
+		problem(vs, "%.*s UID %u: its message is missing",
+			STR_ARG(box->record.name), m->uid);
+	key_link(&vs->key, vs->account, m->message, box->id, m->uid);
+	if (!has(vs))
+		problem(vs, "%.*s UID %u: its link is missing",
+			STR_ARG(box->record.name), m->uid);
+}
+
+static enum err verify_block(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	struct box_count *box = arg;
+	struct membership members[BLOCK_UIDS];
+	struct cursor c = cursor_of(str_skip(key_tail(key), 4));
+	uint32_t block = cursor_be32(&c);
+	size_t count;
+
+	if (!cursor_ok(&c) || block_decode(value, block, members, &count)) {
+		problem(vs, "%.*s: UIDs %u to %u are damaged",
+			STR_ARG(box->record.name), block * BLOCK_UIDS,
+			block * BLOCK_UIDS + BLOCK_UIDS - 1);
+		return OK;
+	}
+	for (size_t i = 0; i < count; i++)
+		verify_member(vs, box, &members[i]);
+	return OK;
+}
+
+static void compare_count(struct verifying *vs, const struct box_count *box,
+	const char *what, uint64_t said, uint64_t counted)
+{
+	if (said != counted)
+		problem(vs, "%.*s: says %llu %s and has %llu",
+			STR_ARG(box->record.name), (unsigned long long)said,
+			what, (unsigned long long)counted);
+}
+
+static void verify_name(struct verifying *vs, const struct box_count *box)
+{
+	struct cursor c;
+
+	key_name(&vs->key, vs->account, 'n', box->record.name);
+	if (store_get(vs->txn, buf_str(&vs->key), &vs->value)) {
+		problem(vs, "%.*s: its name leads nowhere",
+			STR_ARG(box->record.name));
+		return;
+	}
+	c = cursor_of(buf_str(&vs->value));
+	if (cursor_be32(&c) != box->id)
+		problem(vs, "%.*s: its name leads to another mailbox",
+			STR_ARG(box->record.name));
+	if (!mailbox_name_is_canonical(box->record.name))
+		problem(vs, "%.*s: its name is not canonical",
+			STR_ARG(box->record.name));
+}
+
+static enum err verify_mailbox(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	struct cursor c = cursor_of(key_tail(key));
+	struct box_count box = {.id = cursor_be32(&c)};
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	enum err e;
+
+	(void)arg;
+	vs->v->mailboxes++;
+	vs->mailboxes++;
+	if (mailbox_decode(value, &box.record)) {
+		problem(vs, "mailbox %u: its record is damaged", box.id);
+		return OK;
+	}
+	verify_name(vs, &box);
+	if (box.record.modseq > vs->record.modseq)
+		problem(vs, "%.*s: its mod-sequence is in the future",
+			STR_ARG(box.record.name));
+	key_mailbox(&from, vs->account, 'b', box.id);
+	buf_add(&to, buf_str(&from));
+	key_prefix_end(&to);
+	e = scan_range(vs, buf_str(&from), buf_str(&to), verify_block, &box);
+	compare_count(vs, &box, "messages", box.record.exists,
+		box.counted.exists);
+	compare_count(vs, &box, "unseen messages", box.record.unseen,
+		box.counted.unseen);
+	compare_count(vs, &box, "deleted messages", box.record.deleted,
+		box.counted.deleted);
+	compare_count(
+		vs, &box, "bytes", box.record.bytes, box.counted.bytes);
+	vs->bytes += box.counted.bytes;
+	vs->messages += box.counted.exists;
+	buf_fini(&from);
+	buf_fini(&to);
+	return e;
+}
+
+static enum err verify_name_entry(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	struct cursor c = cursor_of(value);
+
+	(void)arg;
+	key_mailbox(&vs->key, vs->account, 'm', cursor_be32(&c));
+	if (!cursor_ok(&c) || !has(vs))
+		problem(vs, "%.*s: the name of no mailbox",
+			STR_ARG(key_tail(key)));
+	return OK;
+}
+
+/* Messages. */
+
+static enum err hash_chunk(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	(void)vs;
+	(void)key;
+	return EVP_DigestUpdate(arg, value.p, value.n) ? OK : ERR_IO;
+}
+
+static enum err add_size(struct verifying *vs, str key, str value, void *arg)
+{
+	(void)vs;
+	(void)key;
+	*(uint64_t *)arg += value.n;
+	return OK;
+}
+
+static enum err verify_bytes(struct verifying *vs, message_num message,
+	const struct message_record *record)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *hashing = EVP_MD_CTX_new();
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	uint64_t size = 0;
+	enum err e;
+
+	if (!hashing || !EVP_DigestInit_ex(hashing, EVP_sha256(), NULL))
+		abort();
+	key_message(&from, vs->account, 'c', message);
+	buf_add(&to, buf_str(&from));
+	key_prefix_end(&to);
+	e = scan_range(vs, buf_str(&from), buf_str(&to), hash_chunk, hashing);
+	if (!e)
+		e = scan_range(
+			vs, buf_str(&from), buf_str(&to), add_size, &size);
+	EVP_DigestFinal_ex(hashing, hash, NULL);
+	EVP_MD_CTX_free(hashing);
+	if (size != record->size || memcmp(hash, record->hash, HASH_SIZE) != 0)
+		problem(vs, "message %llu: its bytes are damaged",
+			(unsigned long long)message);
+	vs->v->bytes += size;
+	buf_fini(&from);
+	buf_fini(&to);
+	return e;
+}
+
+static void verify_digest(struct verifying *vs, message_num message,
+	const struct message_record *record)
+{
+	struct digest digest;
+	enum err e;
+
+	key_message(&vs->key, vs->account, 'd', message);
+	e = store_get(vs->txn, buf_str(&vs->key), &vs->value);
+	if (!e)
+		e = digest_decode(buf_str(&vs->value), &digest);
+	if (e || digest.size != record->size)
+		problem(vs, "message %llu: its digest is %s",
+			(unsigned long long)message,
+			e == ERR_NOTFOUND ? "missing" : "damaged");
+}
+
+static enum err count_one(struct verifying *vs, str key, str value, void *arg)
+{
+	return add_size(vs, key, str_of(value.p, 1), arg);
+}
+
+static void verify_linked(struct verifying *vs, message_num message)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	uint64_t links = 0;
+
+	key_message(&from, vs->account, 'l', message);
+	buf_add(&to, buf_str(&from));
+	key_prefix_end(&to);
+	if (scan_range(vs, buf_str(&from), buf_str(&to), count_one, &links) ||
+		links == 0)
+		problem(vs, "message %llu: belongs to no mailbox",
+			(unsigned long long)message);
+	buf_fini(&from);
+	buf_fini(&to);
+}
+
+static enum err verify_message(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	struct cursor c = cursor_of(key_tail(key));
+	message_num message = cursor_be64(&c);
+	struct message_record record;
+	enum err e;
+
+	(void)arg;
+	vs->v->messages++;
+	if (message_decode(value, &record)) {
+		problem(vs, "message %llu: its record is damaged",
+			(unsigned long long)message);
+		return OK;
+	}
+	if (message >= vs->record.next_message)
+		problem(vs, "message %llu: its number was not given out yet",
+			(unsigned long long)message);
+	verify_digest(vs, message, &record);
+	verify_linked(vs, message);
+	key_hash(&vs->key, vs->account, record.hash);
+	if (!has(vs))
+		problem(vs, "message %llu: cannot be found by its content",
+			(unsigned long long)message);
+	e = verify_bytes(vs, message, &record);
+	if (!e && vs->v->progress &&
+		vs->v->progress(vs->v->arg, vs->v->messages))
+		e = ERR_CLOSED;
+	return e;
+}
+
+/* A link is explained by a membership, or by what waits for the janitor. */
+static enum err verify_link(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	struct cursor c = cursor_of(key_tail(key));
+	message_num message = cursor_be64(&c);
+	mailbox_num mailbox = cursor_be32(&c);
+	uid_num uid = cursor_be32(&c);
+	struct membership members[BLOCK_UIDS];
+	size_t count = 0;
+
+	(void)value;
+	(void)arg;
+	key_mailbox_u32(
+		&vs->key, vs->account, 'b', mailbox, uid / BLOCK_UIDS);
+	if (store_get(vs->txn, buf_str(&vs->key), &vs->value) == OK &&
+		block_decode(buf_str(&vs->value), uid / BLOCK_UIDS, members,
+			&count) == OK)
+		for (size_t i = 0; i < count; i++)
+			if (members[i].uid == uid &&
+				members[i].message == message)
+				return OK;
+	key_mailbox_u32(&vs->key, vs->account, 'p', mailbox, uid);
+	if (!has(vs))
+		problem(vs,
+			"message %llu: a link to UID %u of mailbox %u, which "
+			"is not there",
+			(unsigned long long)message, uid, mailbox);
+	return OK;
+}
+
+/* Accounts. */
+
+static enum err verify_account(struct verifying *vs, str value)
+{
+	static const struct {
+		char letter;
+		scan_fn *fn;
+	} parts[] = {
+		{'m', verify_mailbox},
+		{'n', verify_name_entry},
+		{'i', verify_message},
+		{'l', verify_link},
+	};
+	enum err e = OK;
+
+	vs->v->accounts++;
+	if (account_decode(value, &vs->record)) {
+		problem(vs, "its record is damaged");
+		return OK;
+	}
+	for (size_t i = 0; !e && i < sizeof parts / sizeof *parts; i++)
+		e = scan_letter(vs, parts[i].letter, parts[i].fn);
+	if (e)
+		return e;
+	if (vs->record.bytes != vs->bytes)
+		problem(vs, "says %llu bytes and has %llu",
+			(unsigned long long)vs->record.bytes,
+			(unsigned long long)vs->bytes);
+	if (vs->record.messages != vs->messages)
+		problem(vs, "says %llu messages and has %llu",
+			(unsigned long long)vs->record.messages,
+			(unsigned long long)vs->messages);
+	if (vs->record.mailboxes != vs->mailboxes)
+		problem(vs, "says %u mailboxes and has %u",
+			vs->record.mailboxes, vs->mailboxes);
+	return OK;
+}
+
+static enum err verify_one(
+	struct mail *mail, account_num account, struct verify *v)
+{
+	struct verifying vs = {
+		.v = v,
+		.account = account,
+		.key = BUF_UNBOUNDED,
+		.value = BUF_UNBOUNDED,
+	};
+	struct buf value = BUF_UNBOUNDED;
+	enum err e;
+
+	vs.txn = store_begin_read(mail->store);
+	key_account(&vs.key, account);
+	e = store_get(vs.txn, buf_str(&vs.key), &value);
+	if (!e)
+		e = verify_account(&vs, buf_str(&value));
+	store_end_read(vs.txn);
+	buf_fini(&value);
+	buf_fini(&vs.key);
+	buf_fini(&vs.value);
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
+/* The account after this one; 0: there is none. */
+static enum err next_account(
+	struct mail *mail, account_num after, account_num *account_r)
+{
+	struct store_txn *txn = store_begin_read(mail->store);
+	struct buf from = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+	enum err e;
+
+	key_account_prefix(&from, after + 1, '\0');
+	buf_truncate(&from, from.n - 1);
+	it = store_scan(txn, buf_str(&from), STR("B"));
+	*account_r = store_iter_next(it, &key, &value) ? key_account_of(key)
+						       : 0;
+	e = store_iter_end(it);
+	store_end_read(txn);
+	buf_fini(&from);
+	return e;
+}
+
+enum err verify_mail(struct mail *mail, account_num account, struct verify *v)
+{
+	account_num at = 0;
+	enum err e;
+
+	v->accounts = v->mailboxes = v->memberships = v->messages = v->bytes =
+		v->problems = 0;
+	if (account)
+		return verify_one(mail, account, v);
+	while (!(e = next_account(mail, at, &at)) && at)
+		if ((e = verify_one(mail, at, v)))
+			break;
+	return e;
+}
