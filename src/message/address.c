@@ -367,6 +367,8 @@ static void end_group(struct parser *p)
 /* group, after its ":". */
 static void begin_group(struct parser *p)
 {
+	if (!p->words)
+		return; /* a group without a name is none */
 	end_group(p);
 	push_phrase(p);
 	struct address *a = add_address(p);

@@ -119,6 +119,7 @@ static const struct {
 	{"John Doe jd@x", "((\"John Doe\" NIL \"jd\" \"x\"))",
 		"brackets forgotten"},
 	{"@b", "((NIL NIL \"\" \"b\"))", "no local part"},
+	{": a@b", "((NIL NIL \"a\" \"b\"))", "a group without a name"},
 	{"", "NIL", "nothing"},
 	{" , ,; >) ", "NIL", "nothing but punctuation"},
 	{"(just a comment)", "NIL", "a comment is no address"},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/test.h"
 
+#include "message/check_imap.h"
 #include "message/corpus.h"
 #include "message/digest.h"
 #include "message/mime.h"
@@ -503,9 +504,8 @@ static void test_any_split_of_the_corpus(void **state)
 		skip();
 }
 
-/* Every part's ranges are inside its parent's, follow one another, and the
- * part itself decodes. */
-static void check_ranges(const char *path, str in, void *arg)
+/* The texts are to the letter of the RFC, and the ranges nest. */
+static void check_digest(const char *path, str in, void *arg)
 {
 	struct buf b = BUF_UNBOUNDED;
 	struct digest d;
@@ -513,31 +513,29 @@ static void check_ranges(const char *path, str in, void *arg)
 	mime_parse(in, &b);
 	assert_ok(digest_decode(buf_str(&b), &d));
 	assert_int_equal(d.size, in.n);
-	uint64_t at = 0;
-	for (uint32_t i = 0; i < d.part_count; i++) {
-		struct digest_part part, parent;
-		assert_ok(digest_part(&d, i, &part));
-		assert_ok(digest_part(&d, part.parent, &parent));
-		if (part.header_at < at ||
-			part.header_at + part.header_n != part.body_at)
-			fail_msg("%s: part %u", path, i);
-		if (i && (part.header_at < parent.body_at ||
-				 part.body_at + part.body_n >
-					 parent.body_at + parent.body_n))
-			fail_msg("%s: part %u leaves its parent", path, i);
-		at = part.body_at;
-		if (part.kind == DIGEST_LEAF)
-			at += part.body_n;
-	}
+	const char *wrong = check_imap(&d);
+	if (wrong)
+		fail_msg("%s: expected %s", path, wrong);
+	if (!check_ranges(&d))
+		fail_msg("%s: ranges", path);
 	buf_fini(&b);
 }
 
-static void test_ranges_of_the_corpus(void **state)
+static void test_grammar(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(bodies); i++)
-		check_ranges(bodies[i].why, str_c(bodies[i].in), NULL);
-	if (!corpus_each(check_ranges, NULL))
+		check_digest(bodies[i].why, str_c(bodies[i].in), NULL);
+	for (size_t i = 0; i < COUNT_OF(structures); i++)
+		check_digest(structures[i].why, str_c(structures[i].in), NULL);
+	for (size_t i = 0; i < COUNT_OF(envelopes); i++)
+		check_digest(envelopes[i].why, str_c(envelopes[i].in), NULL);
+}
+
+static void test_grammar_of_the_corpus(void **state)
+{
+	(void)state;
+	if (!corpus_each(check_digest, NULL))
 		skip();
 }
 
@@ -586,6 +584,8 @@ static void bomb_end(struct bomb *b, struct buf *out, struct digest *d,
 	assert_in_range(b->most_told, 1, memory);
 	assert_in_range(b->most, 0, memory);
 	assert_ok(digest_decode(buf_str(out), d));
+	assert_null(check_imap(d));
+	assert_true(check_ranges(d));
 }
 
 static void test_many_parts(void **state)
@@ -784,7 +784,8 @@ int main(void)
 		cmocka_unit_test(test_attachments),
 		cmocka_unit_test(test_any_split_is_the_same),
 		cmocka_unit_test(test_any_split_of_the_corpus),
-		cmocka_unit_test(test_ranges_of_the_corpus),
+		cmocka_unit_test(test_grammar),
+		cmocka_unit_test(test_grammar_of_the_corpus),
 		cmocka_unit_test(test_many_parts),
 		cmocka_unit_test(test_too_many_parts),
 		cmocka_unit_test(test_many_headers),
