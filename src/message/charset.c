@@ -251,6 +251,9 @@ static UConverter *converter_open(const char *name)
 
 /* ---- the kinds ---- */
 
+/* UTF-16 units converted at a time. */
+#define PIVOT 1024
+
 /* windows-1252, 0x80..0x9F; the five that it leaves free are C1 controls, as
  * WHATWG has them. */
 static const uint16_t c1_of_1252[32] = {0x20AC, 0x81, 0x201A, 0x0192, 0x201E,
@@ -331,33 +334,48 @@ static void feed_utf8_kind(struct charset_decoder *d, str in, struct buf *out)
 	add_utf8_kind(d->kind, out, str_take(in, in.n - d->held_n));
 }
 
+/* Writes what a unit completes: nothing when it begins a pair, U+FFFD for a
+ * lone surrogate. At most 3 bytes per unit, and 3 for what was held. */
+static char *put_unit(struct charset_decoder *d, UChar unit, char *room)
+{
+	UChar high = d->high;
+	uint32_t c = unit;
+
+	d->high = 0;
+	if (high && U16_IS_TRAIL(unit)) {
+		c = (uint32_t)U16_GET_SUPPLEMENTARY(high, unit);
+		return room + utf8_encode(c, room);
+	}
+	if (high)
+		room += utf8_encode(UTF8_REPLACEMENT, room);
+	if (U16_IS_LEAD(unit)) {
+		d->high = unit;
+		return room;
+	}
+	if (U16_IS_TRAIL(unit))
+		c = UTF8_REPLACEMENT;
+	return room + utf8_encode(c, room);
+}
+
 static void add_utf16(
 	struct charset_decoder *d, const UChar *p, size_t n, struct buf *out)
 {
-	for (size_t i = 0; i < n; i++) {
-		UChar high = d->high;
-		bool is_low = U16_IS_TRAIL(p[i]);
+	char room[3 * PIVOT + 8], *to = room;
 
-		d->high = 0;
-		if (high && is_low) {
-			utf8_add(out,
-				(uint32_t)U16_GET_SUPPLEMENTARY(high, p[i]));
-			continue;
-		}
-		if (high)
-			utf8_add(out, UTF8_REPLACEMENT);
-		if (U16_IS_LEAD(p[i]))
-			d->high = p[i];
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] < 0x80 && !d->high)
+			*to++ = (char)p[i];
 		else
-			utf8_add(out, is_low ? UTF8_REPLACEMENT : p[i]);
+			to = put_unit(d, p[i], to);
 	}
+	buf_add(out, str_of(room, (size_t)(to - room)));
 }
 
 static void feed_icu(
 	struct charset_decoder *d, str in, bool flush, struct buf *out)
 {
 	const char *at = in.p ? in.p : "", *end = at + in.n;
-	UChar pivot[512];
+	UChar pivot[PIVOT];
 	UErrorCode e;
 
 	do {

@@ -51,17 +51,21 @@ enum { B64_NONE = 64, B64_BLANK, B64_PAD };
 /* RFC 4648 table 1; everything else by what it is to a decoder. */
 static unsigned char digit_of(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return (unsigned char)(c - 'A');
-	if (c >= 'a' && c <= 'z')
-		return (unsigned char)(c - 'a' + 26);
-	if (c >= '0' && c <= '9')
-		return (unsigned char)(c - '0' + 52);
-	if (c == '+' || c == '/')
-		return c == '+' ? 62 : 63;
-	if (c == '=')
-		return B64_PAD;
-	return lex_is_blank(c) || c == '\r' || c == '\n' ? B64_BLANK : B64_NONE;
+	enum { N = B64_NONE, S = B64_BLANK, P = B64_PAD };
+	/* clang-format off */
+	static const unsigned char digits[128] = {
+		N, N, N, N, N, N, N, N, N, S, S, N, N, S, N, N,
+		N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N,
+		S, N, N, N, N, N, N, N, N, N, N, 62, N, N, N, 63,
+		52, 53, 54, 55, 56, 57, 58, 59, 60, 61, N, N, N, P, N, N,
+		N, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+		15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, N, N, N, N, N,
+		N, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+		41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, N, N, N, N, N,
+	};
+	/* clang-format on */
+
+	return (unsigned char)c < 128 ? digits[(unsigned char)c] : N;
 }
 
 /* The whole bytes of a group that ends early. */

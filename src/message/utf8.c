@@ -44,23 +44,31 @@ static size_t sequence_length(const char *p, size_t n, bool *whole_r)
 	return i;
 }
 
+/* The index of the first byte at or after `at` that is not ASCII, or s.n. */
+static size_t skip_ascii(str s, size_t at)
+{
+	uint64_t eight;
+
+	for (; s.n - at >= sizeof eight; at += sizeof eight) {
+		memcpy(&eight, s.p + at, sizeof eight);
+		if (eight & UINT64_C(0x8080808080808080))
+			break;
+	}
+	while (at < s.n && (unsigned char)s.p[at] < 0x80)
+		at++;
+	return at;
+}
+
 bool utf8_is_ascii(str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return false;
-	return true;
+	return skip_ascii(s, 0) == s.n;
 }
 
 bool utf8_is_valid(str s)
 {
 	bool whole;
 
-	for (size_t at = 0; at < s.n;) {
-		if ((unsigned char)s.p[at] < 0x80) {
-			at++;
-			continue;
-		}
+	for (size_t at = 0; (at = skip_ascii(s, at)) < s.n;) {
 		at += sequence_length(s.p + at, s.n - at, &whole);
 		if (!whole)
 			return false;
@@ -122,7 +130,7 @@ void utf8_add_repaired(struct buf *b, str s)
 {
 	size_t good = 0, at = 0;
 
-	while (at < s.n) {
+	while ((at = skip_ascii(s, at)) < s.n) {
 		bool whole;
 		size_t n = sequence_length(s.p + at, s.n - at, &whole);
 
