@@ -140,7 +140,7 @@ static enum login_want do_login(
 /* base64 of a client's response, or of an initial one. */
 static bool decode_response(struct login *l, str text)
 {
-	if (!buf_reserve(&l->response, text.n))
+	if (!buf_reserve(&l->response, text.n + 1))
 		return false;
 	return base64_decode(&l->response, text) == OK &&
 	       buf_err(&l->response) == OK;

@@ -96,6 +96,12 @@ static const struct {
 		"C: a AUTHENTICATE PLAIN =\n"
 		"S: a NO [AUTHENTICATIONFAILED] Authentication failed\n"
 		"= more\n"},
+	{"an empty response", TLS,
+		"C: a AUTHENTICATE PLAIN\n"
+		"S: + \n"
+		"C: \n"
+		"S: a NO [AUTHENTICATIONFAILED] Authentication failed\n"
+		"= more\n"},
 	{"the client cancels, RFC 9051 section 6.2.2", TLS,
 		"C: a AUTHENTICATE PLAIN\n"
 		"S: + \n"

@@ -149,20 +149,20 @@ str login_response(const struct login *l)
 
 enum login_want login_challenge(struct login *l, str bytes, struct buf *out)
 {
-	forget_response(l);
 	l->protocol->challenge(l, bytes, out);
+	forget_response(l);
 	return login_go_on(l, out);
 }
 
 enum login_want login_fail(
 	struct login *l, enum err err, str reason, struct buf *out)
 {
-	forget_response(l);
 	l->exchange = 0;
 	/* That auth is away is not the client's fault. */
 	if (err != ERR_UNAVAILABLE)
 		l->failures++;
 	l->protocol->fail(l, err, reason, out);
+	forget_response(l);
 	return login_go_on(l, out);
 }
 

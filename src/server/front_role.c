@@ -1,25 +1,258 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* front: accepts nobody yet. */
+/* front: the role's process; what it does is in front.h. */
+#include "base/log.h"
+#include "server/front.h"
 #include "server/role.h"
 #include "server/roles.h"
 
-#include <poll.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+/* Connections taken at once before others have their turn; how long accepting
+ * rests when descriptors have run out; how long an orderly end may take. */
+enum { ACCEPT_TURN = 16, REST_MS = 1000, DRAIN_MS = 30000 };
+
+struct door {
+	struct loop_watch watch;
+	struct front_door what;
+};
+
+/* One per process: callbacks find it here. */
+static struct {
+	struct role role;
+	struct loop *loop;
+	struct front *front;
+	struct limits *limits;
+	struct scoreboard *board;
+	struct loop_watch master;
+	struct loop_timer rest, deadline;
+	struct door doors[ROLE_LISTENERS_MAX];
+	size_t door_count; /* listeners[0..door_count) are open */
+} me;
+
+/* -------------------------------------------------------------- listeners */
+
+static void set_doors(uint32_t interest)
+{
+	for (size_t i = 0; i < me.door_count; i++) {
+		if (me.doors[i].watch.fn)
+			loop_want(me.loop, &me.doors[i].watch, interest);
+	}
+}
+
+static void open_again(struct loop *loop, struct loop_timer *timer)
+{
+	(void)loop;
+	(void)timer;
+	set_doors(EPOLLIN);
+}
+
+static void rest(int number)
+{
+	log_error("net", "cannot accept connections for a moment",
+		LOG_C("reason", strerror(number)));
+	set_doors(0);
+	loop_timer_set_exact(me.loop, &me.rest, REST_MS, open_again);
+}
+
+static void on_client(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct door *door = LOOP_OWNER(watch, struct door, watch);
+
+	(void)loop;
+	(void)events;
+	for (int i = 0; i < ACCEPT_TURN; i++) {
+		int fd = accept4(
+			watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			front_serve(me.front, fd, &door->what);
+		} else if (errno == EMFILE || errno == ENFILE ||
+			   errno == ENOBUFS || errno == ENOMEM) {
+			rest(errno);
+			return;
+		} else if (errno == EAGAIN) {
+			return;
+		}
+	}
+}
+
+static void open_doors(void)
+{
+	struct role *role = &me.role;
+
+	for (; me.door_count < role->listener_count; me.door_count++) {
+		const struct role_listener *l = &role->listeners[me.door_count];
+		struct door *door = &me.doors[me.door_count];
+
+		door->what = (struct front_door){&login_imap, l->tls};
+		if (strcmp(l->protocol, login_imap.name) != 0 ||
+			loop_add(me.loop, &door->watch, l->fd, EPOLLIN,
+				on_client))
+			log_error("net", "cannot serve a listener",
+				LOG_C("protocol", l->protocol),
+				LOG_C("address", l->address));
+	}
+}
+
+static void close_doors(void)
+{
+	loop_timer_cancel(me.loop, &me.rest);
+	for (size_t i = 0; i < me.door_count; i++) {
+		loop_remove(me.loop, &me.doors[i].watch);
+		close(me.role.listeners[i].fd);
+		me.role.listeners[i].fd = -1;
+	}
+}
+
+/* ----------------------------------------------------------- configuration */
+
+static void apply_config(void)
+{
+	const struct config *c = me.role.config;
+
+	if (me.limits)
+		limits_set(me.limits, (unsigned)c->limits_connections,
+			(unsigned)c->limits_connections_per_address);
+	front_configure(me.front,
+		&(struct front_settings){
+			.login = {.plaintext = c->login_plaintext_without_tls,
+				.literal_minus = c->imap_literal_minus,
+				.failures_max =
+					(unsigned)c->limits_login_failures,
+				.id_name = c->imap_id_name,
+				.id_version = c->imap_id_version
+						      ? CULVER_VERSION
+						      : NULL},
+			.handshake_ms = c->limits_handshake_time,
+			.login_ms = c->limits_login_time,
+			.stall_ms = c->limits_stall_time});
+}
+
+/* The certificate in use stays when the new one is of no use. */
+static void apply_tls(void)
+{
+	const struct config *c = me.role.config;
+	struct tls_settings wanted = {
+		.certificate = role_secret(&me.role, "tls-certificate"),
+		.key = role_secret(&me.role, "tls-key"),
+		.only_1_3 = c->tls_minimum == TLS_MINIMUM_1_3,
+		.ciphers = c->tls_ciphers,
+		.ticket_key = role_secret(&me.role, "tls-tickets")};
+	struct buf why = BUF_UNBOUNDED;
+	struct tls_server *server;
+
+	if (!wanted.certificate.n || !wanted.key.n)
+		front_set_tls(me.front, NULL);
+	else if (tls_server_new(&wanted, &server, &why) == OK)
+		front_set_tls(me.front, server);
+	else
+		log_error("tls", "certificate not used",
+			LOG_STR("reason", buf_str(&why)));
+	buf_fini(&why);
+}
+
+static void take_channels(void)
+{
+	int auth = role_take_channel(&me.role, "auth");
+	int mail = role_take_channel(&me.role, "mail");
+
+	if (auth >= 0)
+		front_set_auth(me.front, auth);
+	if (mail >= 0)
+		front_set_mail(me.front, mail);
+}
+
+/* ------------------------------------------------------------------ master */
+
+static void give_up(struct loop *loop, struct loop_timer *timer)
+{
+	(void)timer;
+	log_warn("server", "ended with connections left",
+		LOG_U64("connections", front_connections(me.front)));
+	loop_stop(loop);
+}
+
+static void stop(void)
+{
+	close_doors();
+	loop_timer_set_exact(me.loop, &me.deadline, DRAIN_MS, give_up);
+	front_drain(me.front, loop_stop);
+}
+
+static void on_master(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	enum role_event event;
+	str name;
+
+	(void)watch;
+	(void)events;
+	while ((event = role_next(&me.role, &name)) != ROLE_NOTHING) {
+		if (event == ROLE_CONFIG)
+			apply_config();
+		else if (event == ROLE_CHANNEL)
+			take_channels();
+		/* The key comes last, after configuration and certificate. */
+		else if (event == ROLE_SECRET && str_eq_c(name, "tls-key"))
+			apply_tls();
+		else if (event == ROLE_LISTENER)
+			open_doors();
+		else if (event == ROLE_STOP)
+			stop();
+		if (event == ROLE_GONE) {
+			loop_stop(loop);
+			return;
+		}
+	}
+}
+
+static enum err attach(void)
+{
+	int limits = role_memory(&me.role, "limits");
+	int board = role_memory(&me.role, "scoreboard");
+	enum err err = OK;
+
+	if (limits >= 0)
+		err = limits_attach(limits, me.role.index, &me.limits);
+	if (!err && board >= 0)
+		err = scoreboard_attach(board, me.role.index, &me.board);
+	return err;
+}
+
+static enum err begin(void)
+{
+	enum err err = attach();
+
+	if (!err)
+		err = loop_new(&me.loop);
+	if (!err)
+		err = loop_add(me.loop, &me.master, me.role.master, EPOLLIN,
+			on_master);
+	if (err) {
+		log_error("server", "cannot begin", LOG_ERR(err));
+		return err;
+	}
+	me.front = front_new(me.loop, me.limits, me.board);
+	apply_tls();
+	apply_config();
+	take_channels();
+	open_doors();
+	return OK;
+}
 
 int front_main(int master_fd)
 {
-	struct role role;
-	enum role_event event = ROLE_NOTHING;
-	str name;
-
-	if (role_begin(&role, ROLE_FRONT, master_fd) || role_ready(&role))
+	if (role_begin(&me.role, ROLE_FRONT, master_fd) || begin() ||
+		role_ready(&me.role))
 		return 1;
-	while (!role.stopping && event != ROLE_GONE) {
-		struct pollfd p = {.fd = role.master, .events = POLLIN};
-
-		(void)poll(&p, 1, -1);
-		event = role_next(&role, &name);
-	}
-	role_fini(&role);
+	loop_run(me.loop);
+	front_free(me.front);
+	loop_free(me.loop);
+	limits_free(me.limits);
+	role_fini(&me.role);
 	return 0;
 }

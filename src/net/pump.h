@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pump: carries bytes between a TLS connection and a plain stream socket, both
+ * ways, until one of them ends. While nothing flows it holds its struct and
+ * nothing else; bytes that one side does not take yet are kept (at most
+ * PUMP_ROOM each way) and its source is not read until they went.
+ *
+ * "Outside" is the client behind TLS, "inside" the session's socket.
+ * The client's end of input is passed on (shutdown); the session then ends in
+ * its own time. The session's end is told to the client once all is sent.
+ */
+#ifndef NET_PUMP_H
+#define NET_PUMP_H
+
+#include "net/loop.h"
+#include "net/tls.h"
+
+/* A TLS record's content. */
+#define PUMP_ROOM 16384
+
+/* What could not be written yet; p is NULL when nothing is there. */
+struct pump_rest {
+	char *p;
+	uint32_t at, n;
+};
+
+struct pump {
+	struct loop_watch outside;
+	struct loop_watch inside;
+	struct tls *tls;
+	/* Both descriptors and the TLS are still open: they are the owner's.
+	 * The pump is stopped and may be freed. */
+	void (*ended)(struct loop *, struct pump *);
+	struct pump_rest up;   /* to inside */
+	struct pump_rest down; /* to outside */
+	uint64_t bytes_up, bytes_down;
+	bool up_ended;	     /* the client sends no more */
+	bool inside_ended;   /* the session is gone; `down` is its last */
+	bool wants_to_write; /* TLS cannot read before it wrote */
+};
+
+/* After the handshake. Both sockets are non-blocking and not registered. May
+ * call `ended` before it returns. */
+void pump_start(struct loop *, struct pump *, struct tls *, int outside,
+	int inside, void (*ended)(struct loop *, struct pump *));
+/* Without calling `ended`. */
+void pump_stop(struct loop *, struct pump *);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * front: the clients before login, and behind TLS. It accepts, does TLS, runs
+ * the protocol before login (login/login.h), asks auth, and hands clients over
+ * to mail (session/handover.h): the socket itself when it is plain, else one
+ * end of a socket pair, whose other end it pumps through TLS (net/pump.h).
+ *
+ * All in one loop's thread. front_role.c gives it listeners, channels and
+ * settings; tests give it socket pairs.
+ *
+ * When auth or mail is away (its channel ended and no new one has come), a
+ * login gets NO [UNAVAILABLE] at once.
+ */
+#ifndef SERVER_FRONT_H
+#define SERVER_FRONT_H
+
+#include "login/login.h"
+#include "net/limits.h"
+#include "net/loop.h"
+#include "net/scoreboard.h"
+#include "net/tls.h"
+
+struct front;
+
+struct front_settings {
+	struct login_settings login; /* strings are copied */
+	uint64_t handshake_ms;	     /* for a TLS handshake */
+	uint64_t login_ms;	     /* from connecting to a login */
+	uint64_t stall_ms;	     /* bytes on their way are taken by then */
+};
+
+/* What a listener is for. */
+struct front_door {
+	const struct login_protocol *protocol;
+	bool tls; /* from the first byte */
+};
+
+/* limits and board may be NULL: then nothing is counted. */
+struct front *front_new(struct loop *, struct limits *, struct scoreboard *);
+/* Closes everything at once. */
+void front_free(struct front *);
+
+void front_configure(struct front *, const struct front_settings *);
+/* For connections that come; takes it over. NULL: no TLS. */
+void front_set_tls(struct front *, struct tls_server *);
+/* Channels to the other roles; takes the descriptor over, in place of the one
+ * before. */
+void front_set_auth(struct front *, int fd);
+void front_set_mail(struct front *, int fd);
+
+/* A client that was accepted; takes the descriptor over, non-blocking. */
+void front_serve(struct front *, int fd, const struct front_door *);
+
+/* Says BYE to all who have not logged in; `done` is called when the last
+ * connection has ended, perhaps at once. */
+void front_drain(struct front *, void (*done)(struct loop *));
+
+size_t front_connections(const struct front *);
+
+#endif

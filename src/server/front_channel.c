@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/cursor.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "server/front_conn.h"
+#include "session/ticket.h"
+
+#include <unistd.h>
+
+/* After a channel did not take a message in time. */
+enum { AVOID_MS = 5000 };
+
+static enum err send_to(struct front *f, struct channel *to, uint32_t type,
+	uint32_t id, str payload, int fd)
+{
+	uint64_t now = loop_now_ms(f->loop);
+	enum err err;
+
+	if (to->watch.fd < 0 || now < to->avoid_until_ms)
+		return ERR_UNAVAILABLE;
+	err = ipc_send(to->watch.fd, type, id, payload, fd);
+	if (err) {
+		log_error("server", "another role does not take a message",
+			LOG_C("name", to == &f->auth ? "auth" : "mail"),
+			LOG_ERR(err));
+		to->avoid_until_ms = now + AVOID_MS;
+	}
+	return err;
+}
+
+/* -------------------------------------------------------------- who asks */
+
+static void enqueue(struct front *f, struct conn *c)
+{
+	struct visit *v = c->visit;
+
+	v->next_asking = NULL;
+	v->asking_link = f->last_asking;
+	*f->last_asking = c;
+	f->last_asking = &v->next_asking;
+}
+
+static void dequeue(struct front *f, struct conn *c)
+{
+	struct visit *v = c->visit;
+
+	*v->asking_link = v->next_asking;
+	if (v->next_asking)
+		v->next_asking->visit->asking_link = v->asking_link;
+	else
+		f->last_asking = v->asking_link;
+	v->asking_link = NULL;
+}
+
+static struct conn *find_asking(const struct front *f, uint32_t id)
+{
+	struct conn *c = f->asking;
+
+	while (c && c->visit->ask_id != id)
+		c = c->visit->next_asking;
+	return c;
+}
+
+/* The first message of an exchange tells who asks and how. */
+static void put_start(const struct conn *c, struct buf *out)
+{
+	const struct visit *v = c->visit;
+	str response = login_response(&v->login);
+
+	/* In one piece: growing would leave copies of the password. */
+	(void)buf_reserve(out, response.n + 512);
+	buf_add_sized(out, str_c(v->login.protocol->name));
+	buf_add_sized(out, str_c(v->login.mechanism));
+	buf_add_sized(out, str_c(v->remote_host));
+	buf_add_sized(out, str_c(c->tls ? tls_version(c->tls) : ""));
+	buf_add_varint(out, 1);
+	buf_add_sized(out, response);
+}
+
+static enum err ask(struct conn *c)
+{
+	struct visit *v = c->visit;
+	struct front *f = c->front;
+	struct buf out = BUF_UNBOUNDED;
+	enum err err;
+
+	if (v->login.exchange > 1)
+		return send_to(f, &f->auth, IPC_AUTH_CONTINUE, v->ask_id,
+			login_response(&v->login), -1);
+	v->ask_id = ++f->last_id;
+	put_start(c, &out);
+	err = send_to(
+		f, &f->auth, IPC_AUTH_START, v->ask_id, buf_str(&out), -1);
+	secret_wipe(out.p, out.n);
+	buf_fini(&out);
+	return err;
+}
+
+bool channel_ask_auth(struct conn *c)
+{
+	if (ask(c))
+		return false;
+	enqueue(c->front, c);
+	c->phase = PHASE_AUTH;
+	return true;
+}
+
+void channel_cancel(struct conn *c)
+{
+	struct visit *v = c->visit;
+	struct front *f = c->front;
+
+	if (!v || !v->ask_id)
+		return;
+	if (v->asking_link)
+		dequeue(f, c);
+	/* When auth is away there is nothing to cancel. */
+	if (send_to(f, &f->auth, IPC_AUTH_CANCEL, v->ask_id, STR(""), -1))
+		log_debug("server", "exchange not cancelled");
+	v->ask_id = 0;
+}
+
+/* --------------------------------------------------------- auth's answers */
+
+static void take_done(struct conn *c, str payload)
+{
+	struct cursor in = cursor_of(payload);
+	struct visit *v = c->visit;
+	struct front *f = c->front;
+	uint64_t result = cursor_varint(&in);
+	str reason = cursor_sized(&in), ticket = cursor_sized(&in);
+
+	v->ask_id = 0;
+	if (!cursor_ok(&in) || ticket.n > TICKET_MAX) {
+		log_error("server", "auth's answer is malformed");
+		result = ERR_UNAVAILABLE;
+		reason = STR("");
+	}
+	if (result == OK) {
+		conn_hand_over(c, ticket);
+		return;
+	}
+	SCOREBOARD_ADD(f->board, logins_failed, 1);
+	conn_go_on(c, login_fail(&v->login, (enum err)result, reason, &v->out));
+}
+
+static void take_answer(struct front *f, const struct ipc_msg *m)
+{
+	struct conn *c = find_asking(f, m->id);
+
+	/* The client may have gone meanwhile. */
+	if (!c)
+		return;
+	if (m->type != IPC_AUTH_DONE && m->type != IPC_AUTH_CHALLENGE) {
+		log_error("server", "auth says what it should not",
+			LOG_U64("type", m->type));
+		return;
+	}
+	dequeue(f, c);
+	if (m->type == IPC_AUTH_DONE)
+		take_done(c, m->payload);
+	else
+		conn_go_on(c, login_challenge(&c->visit->login, m->payload,
+				      &c->visit->out));
+}
+
+/* --------------------------------------------------------------- channels */
+
+void channel_close(struct front *f, struct channel *ch)
+{
+	if (ch->watch.fd < 0)
+		return;
+	loop_remove(f->loop, &ch->watch);
+	close(ch->watch.fd);
+	ch->watch.fd = -1;
+}
+
+/* What was asked is not answered any more. */
+static void fail_all(struct front *f)
+{
+	while (f->asking) {
+		struct conn *c = f->asking;
+		struct visit *v = c->visit;
+
+		dequeue(f, c);
+		v->ask_id = 0;
+		conn_go_on(c, login_fail(&v->login, ERR_UNAVAILABLE, STR(""),
+				      &v->out));
+	}
+}
+
+static void on_auth(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct front *f = LOOP_OWNER(watch, struct front, auth.watch);
+	struct ipc_msg m;
+	enum err err;
+
+	(void)loop;
+	(void)events;
+	while ((err = ipc_recv(watch->fd, &f->room, &m)) == OK) {
+		if (m.fd >= 0)
+			close(m.fd);
+		take_answer(f, &m);
+	}
+	if (err == ERR_AGAIN)
+		return;
+	log_warn("server", "auth is away");
+	channel_close(f, &f->auth);
+	fail_all(f);
+}
+
+/* Mail says nothing here; only its end is news. */
+static void on_mail(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct front *f = LOOP_OWNER(watch, struct front, mail.watch);
+	struct ipc_msg m;
+	enum err err;
+
+	(void)loop;
+	(void)events;
+	while ((err = ipc_recv(watch->fd, &f->room, &m)) == OK) {
+		if (m.fd >= 0)
+			close(m.fd);
+	}
+	if (err == ERR_AGAIN)
+		return;
+	log_warn("server", "mail is away");
+	channel_close(f, &f->mail);
+}
+
+static void open_channel(struct front *f, struct channel *ch, int fd,
+	void (*fn)(struct loop *, struct loop_watch *, uint32_t))
+{
+	channel_close(f, ch);
+	ch->avoid_until_ms = 0;
+	if (loop_add(f->loop, &ch->watch, fd, EPOLLIN, fn)) {
+		close(fd);
+		ch->watch.fd = -1;
+	}
+}
+
+void front_set_auth(struct front *f, int fd)
+{
+	channel_close(f, &f->auth);
+	fail_all(f);
+	open_channel(f, &f->auth, fd, on_auth);
+}
+
+void front_set_mail(struct front *f, int fd)
+{
+	open_channel(f, &f->mail, fd, on_mail);
+}
+
+enum err channel_hand_over(struct front *f, str payload, int fd)
+{
+	return send_to(f, &f->mail, IPC_HANDOVER, 0, payload, fd);
+}

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "server/front_conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* After our last word: so long, and so many bytes, we listen on, because a
+ * socket closed with unread input takes back what it has not delivered. */
+enum { LINGER_MS = 2000, LINGER_BYTES = 64 * 1024 };
+/* For a handshake whose only purpose is to say BYE. */
+enum { REFUSAL_MS = 5000 };
+
+static int fd_of(const struct conn *c)
+{
+	return c->pump.outside.fd;
+}
+
+static void want_events(struct conn *c, uint32_t events)
+{
+	loop_want(c->front->loop, &c->pump.outside, events);
+}
+
+static void on_deadline(struct loop *loop, struct loop_timer *timer);
+
+static void set_deadline(struct conn *c, uint64_t ms)
+{
+	loop_timer_set(c->front->loop, &c->timer, ms, on_deadline);
+}
+
+/* --------------------------------------------------------------- closing */
+
+static void free_visit(struct conn *c)
+{
+	struct visit *v = c->visit;
+
+	if (!v)
+		return;
+	channel_cancel(c);
+	c->front->refusals -= v->refused;
+	login_fini(&v->login);
+	buf_fini(&v->out);
+	free(v);
+	c->visit = NULL;
+}
+
+static void report_bytes(struct conn *c)
+{
+	SCOREBOARD_ADD(c->front->board, bytes_in, c->pump.bytes_up);
+	SCOREBOARD_ADD(c->front->board, bytes_out, c->pump.bytes_down);
+}
+
+/* All but the descriptor. */
+static void forget(struct conn *c)
+{
+	struct front *f = c->front;
+
+	report_bytes(c);
+	loop_timer_cancel(f->loop, &c->timer);
+	free_visit(c);
+	tls_free(c->tls);
+	if (c->counted)
+		limits_leave(f->limits, c->peer_key);
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	f->count--;
+	SCOREBOARD_SUB(f->board, connections, 1);
+	free(c);
+	if (!f->count && f->drained)
+		f->drained(f->loop);
+}
+
+void conn_close(struct conn *c)
+{
+	int fd = fd_of(c);
+
+	if (c->phase == PHASE_PUMP) {
+		pump_stop(c->front->loop, &c->pump);
+		close(c->pump.inside.fd);
+	} else {
+		loop_remove(c->front->loop, &c->pump.outside);
+	}
+	forget(c);
+	close(fd);
+}
+
+static void end(struct conn *c, const char *why)
+{
+	if (c->visit)
+		log_info("net", "closed before login",
+			LOG_C("session", c->visit->session),
+			LOG_C("remote", c->visit->remote),
+			LOG_C("reason", why));
+	conn_close(c);
+}
+
+static void linger(struct conn *c)
+{
+	if (c->tls)
+		tls_close_notify(c->tls);
+	if (shutdown(fd_of(c), SHUT_WR) < 0) {
+		end(c, "closed");
+		return;
+	}
+	c->phase = PHASE_LINGER;
+	set_deadline(c, LINGER_MS);
+	want_events(c, EPOLLIN);
+}
+
+static void go_on_lingering(struct conn *c)
+{
+	struct visit *v = c->visit;
+	char room[4096];
+	ssize_t n = recv(fd_of(c), room, sizeof room, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	v->lingered += n > 0 ? (size_t)n : 0;
+	if (n <= 0 || v->lingered > LINGER_BYTES)
+		end(c, v->login.end ? v->login.end : "closed");
+}
+
+/* --------------------------------------------------------- bytes, before */
+
+static enum err read_some(struct conn *c, char *p, size_t room, size_t *n_r)
+{
+	ssize_t n;
+
+	if (c->tls)
+		return tls_read(c->tls, p, room, n_r);
+	n = recv(fd_of(c), p, room, 0);
+	*n_r = n > 0 ? (size_t)n : 0;
+	if (n > 0)
+		return OK;
+	return n == 0 ? ERR_CLOSED : err_from_errno(errno);
+}
+
+static enum err write_some(struct conn *c, str bytes, size_t *n_r)
+{
+	ssize_t n;
+
+	if (c->tls)
+		return tls_write(c->tls, bytes, n_r);
+	n = send(fd_of(c), bytes.p, bytes.n, MSG_NOSIGNAL);
+	*n_r = n > 0 ? (size_t)n : 0;
+	return n < 0 ? err_from_errno(errno) : OK;
+}
+
+static enum err flush(struct conn *c)
+{
+	struct visit *v = c->visit;
+	enum err err = OK;
+
+	while (!err && v->out_at < v->out.n) {
+		size_t n;
+
+		err = write_some(c, str_skip(buf_str(&v->out), v->out_at), &n);
+		v->out_at += n;
+		SCOREBOARD_ADD(c->front->board, bytes_out, n);
+	}
+	if (!err) {
+		buf_fini(&v->out);
+		v->out_at = 0;
+	}
+	return err;
+}
+
+/* ------------------------------------------------------------------- TLS */
+
+static void go_on_shaking(struct conn *c)
+{
+	struct visit *v = c->visit;
+	struct front *f = c->front;
+	enum err err = tls_handshake(c->tls);
+
+	if (err == ERR_AGAIN) {
+		want_events(c, tls_wants(c->tls));
+		return;
+	}
+	if (err) {
+		SCOREBOARD_ADD(f->board, tls_failed, 1);
+		end(c, err == ERR_CLOSED ? "closed in TLS handshake"
+					 : tls_reason());
+		return;
+	}
+	SCOREBOARD_ADD(f->board, tls_total, 1);
+	log_debug("tls", "handshake done", LOG_C("session", v->session),
+		LOG_C("version", tls_version(c->tls)),
+		LOG_C("cipher", tls_cipher(c->tls)));
+	if (v->refused) {
+		conn_bye(c, v->refusal);
+		return;
+	}
+	set_deadline(c, f->settings.login_ms);
+	if (v->login.tls) {
+		login_greet(&v->login, &v->out);
+		conn_go_on(c, LOGIN_MORE);
+		return;
+	}
+	login_secured(&v->login);
+	conn_go_on(c, LOGIN_MORE);
+}
+
+static void begin_tls(struct conn *c, str first)
+{
+	struct front *f = c->front;
+	struct visit *v = c->visit;
+
+	/* A reload may have taken it away since it was announced. */
+	if (!f->tls) {
+		end(c, "no certificate");
+		return;
+	}
+	c->tls = tls_new(f->tls, fd_of(c), v->login.protocol->name);
+	if (first.n)
+		tls_feed(c->tls, first);
+	c->phase = PHASE_HANDSHAKE;
+	set_deadline(c, v->refused ? REFUSAL_MS : f->settings.handshake_ms);
+	go_on_shaking(c);
+}
+
+/* ----------------------------------------------------------------- login */
+
+static void read_on(struct conn *c)
+{
+	static _Thread_local char room[LOGIN_CHUNK];
+	struct visit *v = c->visit;
+	size_t n;
+	enum err err = read_some(c, room, sizeof room, &n);
+
+	if (err == ERR_AGAIN) {
+		want_events(c, c->tls ? tls_wants(c->tls) : EPOLLIN);
+		return;
+	}
+	if (err) {
+		end(c, err == ERR_CLOSED ? "closed by the client"
+					 : err_words(err));
+		return;
+	}
+	SCOREBOARD_ADD(c->front->board, bytes_in, n);
+	v->want = login_feed(&v->login, str_of(room, n), &v->out);
+	secret_wipe(room, n);
+	conn_go_on(c, v->want);
+}
+
+/* One step; false when there is nothing more to do just now. */
+static bool act(struct conn *c, enum login_want *want)
+{
+	struct visit *v = c->visit;
+
+	switch (*want) {
+	case LOGIN_MORE:
+		c->phase = PHASE_READ;
+		want_events(c, EPOLLIN);
+		/* The socket will not announce these. */
+		if (c->tls && tls_pending(c->tls))
+			read_on(c);
+		return false;
+	case LOGIN_AUTH:
+		want_events(c, 0);
+		if (channel_ask_auth(c))
+			return false;
+		*want = login_fail(
+			&v->login, ERR_UNAVAILABLE, STR(""), &v->out);
+		return true;
+	case LOGIN_CANCEL:
+		channel_cancel(c);
+		*want = login_go_on(&v->login, &v->out);
+		return true;
+	case LOGIN_STARTTLS:
+		begin_tls(c, login_leftover(&v->login));
+		return false;
+	case LOGIN_CLOSE:
+		linger(c);
+		return false;
+	}
+	return false;
+}
+
+void conn_go_on(struct conn *c, enum login_want want)
+{
+	struct visit *v = c->visit;
+	enum err err;
+
+	do {
+		if (buf_err(&v->out)) {
+			end(c, "too much to say");
+			return;
+		}
+		SCOREBOARD_ADD(
+			c->front->board, bytes_out, v->out.n - v->out_at);
+		err = flush(c);
+		if (err == ERR_AGAIN) {
+			v->want = want;
+			c->phase = PHASE_FLUSH;
+			want_events(c, EPOLLOUT);
+			return;
+		}
+		if (err) {
+			end(c, "closed by the client");
+			return;
+		}
+	} while (act(c, &want));
+}
+
+void conn_bye(struct conn *c, enum login_bye why)
+{
+	struct visit *v = c->visit;
+
+	channel_cancel(c);
+	login_bye(&v->login, why, &v->out);
+	v->login.end = "ended by us";
+	conn_go_on(c, LOGIN_CLOSE);
+}
+
+static void on_deadline(struct loop *loop, struct loop_timer *timer)
+{
+	struct conn *c = LOOP_OWNER(timer, struct conn, timer);
+
+	(void)loop;
+	switch ((enum phase)c->phase) {
+	case PHASE_HANDSHAKE:
+		SCOREBOARD_ADD(c->front->board, tls_failed, 1);
+		end(c, "no TLS handshake in time");
+		break;
+	case PHASE_READ:
+	case PHASE_AUTH:
+		conn_bye(c, LOGIN_BYE_SLOW);
+		break;
+	case PHASE_FLUSH:
+		end(c, "does not read");
+		break;
+	case PHASE_LINGER:
+		end(c, c->visit->login.end ? c->visit->login.end : "closed");
+		break;
+	case PHASE_PUMP:
+		break;
+	}
+}
+
+static void on_event(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct conn *c = LOOP_OWNER(watch, struct conn, pump.outside);
+
+	(void)loop;
+	if ((events & (EPOLLERR | EPOLLHUP)) && !(events & EPOLLIN)) {
+		end(c, "closed by the client");
+		return;
+	}
+	switch ((enum phase)c->phase) {
+	case PHASE_HANDSHAKE:
+		go_on_shaking(c);
+		break;
+	case PHASE_READ:
+		read_on(c);
+		break;
+	case PHASE_FLUSH:
+		conn_go_on(c, c->visit->want);
+		break;
+	case PHASE_LINGER:
+		go_on_lingering(c);
+		break;
+	case PHASE_AUTH:
+	case PHASE_PUMP:
+		break;
+	}
+}
+
+/* -------------------------------------------------------------- hand-over */
+
+static void on_pump_end(struct loop *loop, struct pump *pump)
+{
+	struct conn *c = LOOP_OWNER(pump, struct conn, pump);
+	int inside = pump->inside.fd, outside = pump->outside.fd;
+
+	(void)loop;
+	forget(c);
+	close(inside);
+	close(outside);
+}
+
+static void put_handover(const struct conn *c, str ticket, struct buf *out)
+{
+	const struct visit *v = c->visit;
+	struct handover h = {
+		.ticket = ticket,
+		.session = str_c(v->session),
+		.remote = str_c(v->remote),
+		.local = str_c(v->local),
+		.peer_key = c->peer_key,
+		.tls_version = str_c(c->tls ? tls_version(c->tls) : ""),
+		.tls_cipher = str_c(c->tls ? tls_cipher(c->tls) : ""),
+	};
+
+	login_hand_over(&v->login, &h);
+	handover_encode(&h, out);
+}
+
+static void hand_over_plain(struct conn *c, str payload)
+{
+	struct visit *v = c->visit;
+	enum err err = channel_hand_over(c->front, payload, fd_of(c));
+
+	if (err) {
+		conn_go_on(c, login_fail(&v->login, ERR_UNAVAILABLE, STR(""),
+				      &v->out));
+		return;
+	}
+	SCOREBOARD_ADD(c->front->board, logins_ok, 1);
+	conn_close(c);
+}
+
+static void start_pump(struct conn *c, int inside)
+{
+	struct loop *loop = c->front->loop;
+	int outside = fd_of(c);
+
+	loop_timer_cancel(loop, &c->timer);
+	loop_remove(loop, &c->pump.outside);
+	free_visit(c);
+	c->phase = PHASE_PUMP;
+	pump_start(loop, &c->pump, c->tls, outside, inside, on_pump_end);
+}
+
+static void hand_over_tls(struct conn *c, str payload)
+{
+	struct visit *v = c->visit;
+	int fds[2];
+	enum err err;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		    fds) < 0) {
+		log_error("net", "no socket pair for a session",
+			LOG_ERR(err_from_errno(errno)));
+		conn_go_on(c, login_fail(&v->login, ERR_UNAVAILABLE, STR(""),
+				      &v->out));
+		return;
+	}
+	err = channel_hand_over(c->front, payload, fds[1]);
+	close(fds[1]);
+	if (err) {
+		close(fds[0]);
+		conn_go_on(c, login_fail(&v->login, ERR_UNAVAILABLE, STR(""),
+				      &v->out));
+		return;
+	}
+	SCOREBOARD_ADD(c->front->board, logins_ok, 1);
+	start_pump(c, fds[0]);
+}
+
+void conn_hand_over(struct conn *c, str ticket)
+{
+	struct buf payload = BUF_UNBOUNDED;
+
+	put_handover(c, ticket, &payload);
+	if (c->tls)
+		hand_over_tls(c, buf_str(&payload));
+	else
+		hand_over_plain(c, buf_str(&payload));
+	secret_wipe(payload.p, payload.n);
+	buf_fini(&payload);
+}
+
+/* ---------------------------------------------------------------- opening */
+
+/* For people who look for one connection in the logs of all roles. */
+static void make_session_id(char *room, size_t size)
+{
+	static const char digits[] = "abcdefghijkmnpqrstuvwxyz23456789";
+	unsigned char random[12];
+
+	secret_random(random, sizeof random);
+	assert(sizeof random < size);
+	for (size_t i = 0; i < sizeof random; i++)
+		room[i] = digits[random[i] % 32];
+	room[sizeof random] = 0;
+}
+
+static void make_visit(struct conn *c, int fd, const struct front_door *door)
+{
+	struct visit *v = xcalloc(1, sizeof *v);
+	struct endpoint remote = {0}, local = {0};
+	char room[ENDPOINT_TEXT_MAX];
+	str s;
+
+	if (endpoint_remote(fd, &remote) || endpoint_local(fd, &local))
+		log_debug("net", "gone already");
+	s = endpoint_print(&remote, room);
+	memcpy(v->remote, s.p, s.n);
+	s = endpoint_print_host(&remote, room);
+	memcpy(v->remote_host, s.p, s.n);
+	s = endpoint_print(&local, room);
+	memcpy(v->local, s.p, s.n);
+	make_session_id(v->session, sizeof v->session);
+	buf_init(&v->out, FRONT_OUT_MAX);
+	login_init(&v->login, door->protocol, &c->front->settings.login,
+		door->tls);
+	c->peer_key = endpoint_peer_key(&remote);
+	c->visit = v;
+}
+
+static void log_refusal(struct front *f, const struct conn *c, bool total)
+{
+	uint64_t now = loop_now_ms(f->loop);
+
+	SCOREBOARD_ADD(f->board, connections_refused, 1);
+	f->refusals_unlogged++;
+	if (f->refusal_logged_ms && now < f->refusal_logged_ms + 1000)
+		return;
+	log_warn("net", "connection refused: too many",
+		LOG_C("limit", total ? "limits.connections"
+				     : "limits.connections_per_address"),
+		LOG_C("remote", c->visit->remote),
+		LOG_U64("refused", f->refusals_unlogged));
+	f->refusal_logged_ms = now;
+	f->refusals_unlogged = 0;
+}
+
+static void admit(struct conn *c)
+{
+	struct front *f = c->front;
+	enum limits_verdict verdict = LIMITS_OK;
+
+	if (f->limits)
+		verdict = limits_enter(f->limits, c->peer_key);
+	c->counted = f->limits && verdict == LIMITS_OK;
+	if (verdict == LIMITS_OK)
+		return;
+	log_refusal(f, c, verdict == LIMITS_TOTAL);
+	c->visit->refused = true;
+	c->visit->refusal = verdict == LIMITS_TOTAL
+				    ? LOGIN_BYE_TOO_MANY
+				    : LOGIN_BYE_TOO_MANY_OF_PEER;
+	f->refusals++;
+}
+
+static void greet(struct conn *c, const struct front_door *door)
+{
+	struct visit *v = c->visit;
+
+	if (door->tls) {
+		begin_tls(c, STR(""));
+	} else if (v->refused) {
+		conn_bye(c, v->refusal);
+	} else {
+		set_deadline(c, c->front->settings.login_ms);
+		login_greet(&v->login, &v->out);
+		conn_go_on(c, LOGIN_MORE);
+	}
+}
+
+void conn_open(struct front *f, int fd, const struct front_door *door)
+{
+	struct conn *c = xcalloc(1, sizeof *c);
+
+	c->front = f;
+	c->next = f->conns;
+	c->link = &f->conns;
+	if (c->next)
+		c->next->link = &c->next;
+	f->conns = c;
+	f->count++;
+	SCOREBOARD_ADD(f->board, connections, 1);
+	SCOREBOARD_ADD(f->board, connections_total, 1);
+	make_visit(c, fd, door);
+	admit(c);
+	if (loop_add(f->loop, &c->pump.outside, fd, EPOLLIN, on_event) ||
+		f->refusals > FRONT_REFUSALS_MAX)
+		conn_close(c);
+	else
+		greet(c, door);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* front's insides: the connection (front_conn.c) and the channels to the other
+ * roles (front_channel.c). */
+#ifndef SERVER_FRONT_CONN_H
+#define SERVER_FRONT_CONN_H
+
+#include "base/buf.h"
+#include "net/endpoint.h"
+#include "net/pump.h"
+#include "server/front.h"
+
+/* Politely refused at a time; more are closed without a word. */
+#define FRONT_REFUSALS_MAX 64
+/* What we say before a login, at once. */
+#define FRONT_OUT_MAX (128 * 1024)
+
+enum phase {
+	PHASE_HANDSHAKE,
+	PHASE_READ,   /* a command is awaited */
+	PHASE_FLUSH,  /* the client has to take our words first */
+	PHASE_AUTH,   /* auth is asked */
+	PHASE_LINGER, /* all is said; the client closes, or time does */
+	PHASE_PUMP,
+};
+
+/* What is needed until login only. */
+struct visit {
+	struct login login;
+	struct buf out; /* not yet sent from out_at on */
+	size_t out_at;
+	enum login_want want; /* what follows when out is sent */
+	/* In the queue of those who asked auth. */
+	struct conn *next_asking, **asking_link;
+	uint32_t ask_id;
+	size_t lingered; /* bytes thrown away */
+	bool refused;
+	enum login_bye refusal;
+	char session[16];
+	char remote[ENDPOINT_TEXT_MAX], remote_host[ENDPOINT_TEXT_MAX];
+	char local[ENDPOINT_TEXT_MAX];
+};
+
+struct conn {
+	/* Before login pump.outside alone is in use. */
+	struct pump pump;
+	struct loop_timer timer;
+	struct front *front;
+	struct conn *next, **link;
+	struct tls *tls;     /* NULL: none */
+	struct visit *visit; /* NULL after login */
+	uint64_t peer_key;
+	uint8_t phase; /* enum phase */
+	bool counted;  /* in limits */
+	uint64_t reported_up, reported_down;
+};
+
+struct channel {
+	struct loop_watch watch; /* fd -1: none */
+	/* Not asked before this time, because it was stuck. */
+	uint64_t avoid_until_ms;
+};
+
+struct front {
+	struct loop *loop;
+	struct limits *limits;
+	struct scoreboard *board;
+	struct front_settings settings;
+	struct tls_server *tls;
+	struct channel auth, mail;
+	struct buf room; /* of messages received */
+	struct conn *conns;
+	size_t count, refusals;
+	/* Oldest first, as auth answers. */
+	struct conn *asking, **last_asking;
+	uint32_t last_id;
+	/* Refusals are logged once a second at most. */
+	uint64_t refusal_logged_ms, refusals_unlogged;
+	void (*drained)(struct loop *);
+};
+
+/* ---- front_conn.c */
+
+void conn_open(struct front *, int fd, const struct front_door *);
+/* Frees it. */
+void conn_close(struct conn *);
+/* Says the last words, then closes. */
+void conn_bye(struct conn *, enum login_bye);
+/* Sends what is to be said, then does what the login wants. The connection
+ * may be gone afterwards. */
+void conn_go_on(struct conn *, enum login_want);
+/* Auth said yes. */
+void conn_hand_over(struct conn *, str ticket);
+
+/* ---- front_channel.c */
+
+/* False when it cannot be asked now. */
+bool channel_ask_auth(struct conn *);
+/* The client gave up, or is gone. Nothing happens when it had not asked. */
+void channel_cancel(struct conn *);
+MUST enum err channel_hand_over(struct front *, str payload, int fd);
+void channel_close(struct front *, struct channel *);
+
+#endif

@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The front with an auth and a mail that this test plays itself, over socket
+ * pairs, all in one thread. */
+#include "base/cursor.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "net/tls_fixture.h"
+#include "server/front.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct stage {
+	struct loop *loop;
+	struct front *front;
+	int auth, mail; /* our ends */
+	struct buf room;
+	struct ipc_msg m;
+};
+
+struct client {
+	int fd;
+	SSL_CTX *ctx;
+	SSL *ssl; /* NULL: no TLS */
+	struct buf got;
+};
+
+static int drained;
+
+static void on_drained(struct loop *loop)
+{
+	(void)loop;
+	drained++;
+}
+
+static void turn(struct stage *s)
+{
+	for (int i = 0; i < 4; i++)
+		loop_run_once(s->loop, 0);
+}
+
+static struct front_settings plain_settings(void)
+{
+	return (struct front_settings){
+		.login = {.plaintext = true, .failures_max = 3},
+		.handshake_ms = 60000,
+		.login_ms = 60000,
+		.stall_ms = 60000};
+}
+
+static void give_auth(struct stage *s)
+{
+	int fds[2];
+
+	assert_ok(ipc_pair(fds));
+	front_set_auth(s->front, fds[0]);
+	s->auth = fds[1];
+}
+
+static void open_stage(struct stage *s, struct limits *limits)
+{
+	struct front_settings settings = plain_settings();
+	int fds[2];
+
+	*s = (struct stage){.room = BUF_UNBOUNDED};
+	assert_ok(loop_new(&s->loop));
+	s->front = front_new(s->loop, limits, NULL);
+	front_set_tls(s->front, tls_fixture_server(false));
+	front_configure(s->front, &settings);
+	give_auth(s);
+	assert_ok(ipc_pair(fds));
+	front_set_mail(s->front, fds[0]);
+	s->mail = fds[1];
+}
+
+static void close_stage(struct stage *s)
+{
+	front_free(s->front);
+	loop_free(s->loop);
+	if (s->auth >= 0)
+		close(s->auth);
+	if (s->mail >= 0)
+		close(s->mail);
+	buf_fini(&s->room);
+}
+
+/* ---------------------------------------------------------------- clients */
+
+static struct client connect_to(struct stage *s, bool tls)
+{
+	struct front_door door = {&login_imap, tls};
+	struct client c = {.got = BUF_UNBOUNDED};
+	int fds[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			0, fds),
+		0);
+	front_serve(s->front, fds[0], &door);
+	c.fd = fds[1];
+	return c;
+}
+
+static void shake_hands(struct stage *s, struct client *c)
+{
+	c->ctx = SSL_CTX_new(TLS_client_method());
+	c->ssl = SSL_new(c->ctx);
+	SSL_set_fd(c->ssl, c->fd);
+	for (int i = 0; i < 10 && SSL_connect(c->ssl) != 1; i++)
+		turn(s);
+	assert_true(SSL_is_init_finished(c->ssl));
+}
+
+static void hang_up(struct client *c)
+{
+	SSL_free(c->ssl);
+	SSL_CTX_free(c->ctx);
+	if (c->fd >= 0)
+		close(c->fd);
+	buf_fini(&c->got);
+	*c = (struct client){.fd = -1};
+}
+
+static void say(struct stage *s, struct client *c, const char *text)
+{
+	int n = (int)strlen(text);
+
+	if (c->ssl)
+		assert_int_equal(SSL_write(c->ssl, text, n), n);
+	else
+		assert_int_equal(write(c->fd, text, (size_t)n), n);
+	turn(s);
+}
+
+/* False when nothing more will come. */
+static bool hear(struct client *c)
+{
+	char room[4096];
+	int n;
+
+	if (c->ssl)
+		n = SSL_read(c->ssl, room, sizeof room);
+	else
+		n = (int)read(c->fd, room, sizeof room);
+	if (n > 0)
+		buf_add(&c->got, str_of(room, (size_t)n));
+	if (n > 0)
+		return true;
+	if (c->ssl)
+		return SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_READ;
+	return n < 0 && errno == EAGAIN;
+}
+
+/* The next words of the server are exactly these. */
+static void expect(struct stage *s, struct client *c, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (int i = 0; i < 10 && c->got.n < n; i++) {
+		turn(s);
+		(void)hear(c);
+	}
+	assert_str(str_take(buf_str(&c->got), n), text);
+	buf_consume(&c->got, n);
+}
+
+static void expect_greeting(struct stage *s, struct client *c)
+{
+	size_t end;
+
+	for (int i = 0; i < 10; i++) {
+		turn(s);
+		(void)hear(c);
+		end = str_find(buf_str(&c->got), STR("ready\r\n"));
+		if (end < c->got.n) {
+			assert_true(str_starts(buf_str(&c->got),
+				STR("* OK [CAPABILITY IMAP4rev2 ")));
+			buf_consume(&c->got, end + 7);
+			return;
+		}
+	}
+	fail_msg("no greeting");
+}
+
+static void expect_end(struct stage *s, struct client *c)
+{
+	for (int i = 0; i < 10; i++) {
+		turn(s);
+		if (!hear(c)) {
+			assert_int_equal(c->got.n, 0);
+			return;
+		}
+	}
+	fail_msg("not ended; heard %.*s", STR_ARG(buf_str(&c->got)));
+}
+
+/* ------------------------------------------------------------ auth, mail */
+
+static void expect_ask(struct stage *s, const char *password)
+{
+	struct cursor c;
+	str response;
+
+	turn(s);
+	assert_ok(ipc_recv(s->auth, &s->room, &s->m));
+	assert_int_equal(s->m.type, IPC_AUTH_START);
+	c = cursor_of(s->m.payload);
+	assert_str(cursor_sized(&c), "imap");
+	assert_str(cursor_sized(&c), "PLAIN");
+	assert_str(cursor_sized(&c), "-");
+	(void)cursor_sized(&c);
+	assert_int_equal(cursor_varint(&c), 1);
+	response = cursor_sized(&c);
+	assert_true(cursor_ok(&c) && cursor_done(&c));
+	assert_str(str_skip(response, response.n - strlen(password)), password);
+}
+
+static void answer(struct stage *s, enum err result, const char *ticket)
+{
+	struct buf out = BUF_UNBOUNDED;
+
+	buf_add_varint(&out, (uint64_t)result);
+	buf_add_sized(&out, STR(""));
+	buf_add_sized(&out, str_c(ticket));
+	assert_ok(ipc_send(s->auth, IPC_AUTH_DONE, s->m.id, buf_str(&out), -1));
+	buf_fini(&out);
+	turn(s);
+}
+
+static int expect_handover(struct stage *s, struct handover *h)
+{
+	assert_ok(ipc_recv(s->mail, &s->room, &s->m));
+	assert_int_equal(s->m.type, IPC_HANDOVER);
+	assert_ok(handover_decode(s->m.payload, h));
+	assert_true(s->m.fd >= 0);
+	return s->m.fd;
+}
+
+/* ------------------------------------------------------------------ tests */
+
+static void test_plain(void **unused)
+{
+	struct handover h;
+	struct client c;
+	struct stage s;
+	int fd;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	c = connect_to(&s, false);
+	expect_greeting(&s, &c);
+	say(&s, &c, "t1 LOGIN anna secret\r\nt2 SELECT INBOX\r\n");
+	expect_ask(&s, "secret");
+	answer(&s, OK, "the ticket");
+	fd = expect_handover(&s, &h);
+	assert_str(h.ticket, "the ticket");
+	assert_str(h.tag, "t1");
+	assert_str(h.leftover, "t2 SELECT INBOX\r\n");
+	assert_str(h.tls_version, "");
+	assert_int_equal(h.session.n, 12);
+	/* Nothing of it is left here. */
+	assert_int_equal(front_connections(s.front), 0);
+	assert_int_equal(write(fd, "t1 OK\r\n", 7), 7);
+	expect(&s, &c, "t1 OK\r\n");
+	close(fd);
+	hang_up(&c);
+	close_stage(&s);
+}
+
+static int log_in_by_tls(struct stage *s, struct client *c)
+{
+	struct handover h;
+	int fd;
+
+	*c = connect_to(s, true);
+	shake_hands(s, c);
+	expect_greeting(s, c);
+	say(s, c, "t1 AUTHENTICATE PLAIN AGFubmEAc2VjcmV0\r\n");
+	expect_ask(s, "secret");
+	answer(s, OK, "the ticket");
+	fd = expect_handover(s, &h);
+	assert_str(h.tls_version, "TLSv1.3");
+	assert_str(h.tag, "t1");
+	return fd;
+}
+
+static void test_tls(void **unused)
+{
+	struct client c;
+	struct stage s;
+	char room[16];
+	int fd;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	fd = log_in_by_tls(&s, &c);
+	assert_int_equal(write(fd, "t1 OK\r\n", 7), 7);
+	expect(&s, &c, "t1 OK\r\n");
+	say(&s, &c, "t2 NOOP\r\n");
+	assert_int_equal(read(fd, room, sizeof room), 9);
+	assert_int_equal(front_connections(s.front), 1);
+	assert_int_equal(write(fd, "* BYE\r\n", 7), 7);
+	close(fd);
+	expect(&s, &c, "* BYE\r\n");
+	expect_end(&s, &c);
+	assert_int_equal(front_connections(s.front), 0);
+	hang_up(&c);
+	close_stage(&s);
+}
+
+static void test_starttls(void **unused)
+{
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	c = connect_to(&s, false);
+	expect_greeting(&s, &c);
+	say(&s, &c, "a STARTTLS\r\n");
+	expect(&s, &c, "a OK Begin TLS\r\n");
+	shake_hands(&s, &c);
+	say(&s, &c, "b STARTTLS\r\nc NOOP\r\n");
+	expect(&s, &c,
+		"b BAD TLS is active already\r\nc OK NOOP completed\r\n");
+	say(&s, &c, "d LOGIN anna secret\r\n");
+	expect_ask(&s, "secret");
+	hang_up(&c);
+	close_stage(&s);
+}
+
+static void test_starttls_injection(void **unused)
+{
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	c = connect_to(&s, false);
+	expect_greeting(&s, &c);
+	say(&s, &c, "a STARTTLS\r\nb LOGIN anna secret\r\n");
+	expect(&s, &c, "* BYE Bytes in clear after STARTTLS\r\n");
+	expect_end(&s, &c);
+	assert_int_equal(ipc_recv(s.auth, &s.room, &s.m), ERR_AGAIN);
+	hang_up(&c);
+	/* In packets of their own they are taken for TLS, which they are not.
+	 */
+	c = connect_to(&s, false);
+	expect_greeting(&s, &c);
+	say(&s, &c, "a STARTTLS\r\n");
+	expect(&s, &c, "a OK Begin TLS\r\n");
+	say(&s, &c, "b LOGIN anna secret\r\n");
+	assert_int_equal(front_connections(s.front), 0);
+	assert_int_equal(ipc_recv(s.auth, &s.room, &s.m), ERR_AGAIN);
+	hang_up(&c);
+	close_stage(&s);
+}
+
+static void test_wrong_password(void **unused)
+{
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	c = connect_to(&s, false);
+	expect_greeting(&s, &c);
+	say(&s, &c, "a LOGIN anna wrong\r\nb LOGIN anna secret\r\n");
+	expect_ask(&s, "wrong");
+	/* The second waits for the first. */
+	turn(&s);
+	assert_int_equal(ipc_recv(s.auth, &s.room, &s.m), ERR_AGAIN);
+	s.m.id = 1;
+	answer(&s, ERR_AUTH, "");
+	expect(&s, &c, "a NO [AUTHENTICATIONFAILED] Authentication failed\r\n");
+	expect_ask(&s, "secret");
+	hang_up(&c);
+	close_stage(&s);
+}
+
+static void test_auth_goes_and_comes(void **unused)
+{
+	static const char *const away =
+		" NO [UNAVAILABLE] Logins are not possible just now\r\n";
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	c = connect_to(&s, false);
+	expect_greeting(&s, &c);
+	say(&s, &c, "a LOGIN anna secret\r\n");
+	expect_ask(&s, "secret");
+	/* It dies while it is asked. */
+	close(s.auth);
+	turn(&s);
+	expect(&s, &c, "a");
+	expect(&s, &c, away);
+	say(&s, &c, "b LOGIN anna secret\r\n");
+	expect(&s, &c, "b");
+	expect(&s, &c, away);
+	give_auth(&s);
+	say(&s, &c, "c LOGIN anna secret\r\n");
+	expect_ask(&s, "secret");
+	/* A new channel comes before the old one's end was seen. */
+	close(s.auth);
+	give_auth(&s);
+	expect(&s, &c, "c");
+	expect(&s, &c, away);
+	hang_up(&c);
+	close_stage(&s);
+}
+
+static void test_mail_is_away(void **unused)
+{
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	for (int tls = 0; tls < 2; tls++) {
+		open_stage(&s, NULL);
+		close(s.mail);
+		s.mail = -1;
+		c = connect_to(&s, tls);
+		if (tls)
+			shake_hands(&s, &c);
+		expect_greeting(&s, &c);
+		say(&s, &c, "a LOGIN anna secret\r\n");
+		expect_ask(&s, "secret");
+		answer(&s, OK, "the ticket");
+		expect(&s, &c,
+			"a NO [UNAVAILABLE] Logins are not possible just "
+			"now\r\n");
+		say(&s, &c, "b NOOP\r\n");
+		expect(&s, &c, "b OK NOOP completed\r\n");
+		hang_up(&c);
+		close_stage(&s);
+	}
+}
+
+/* The client goes while auth thinks: auth is told, its answer not missed. */
+static void test_client_gives_up(void **unused)
+{
+	struct client c;
+	struct stage s;
+	uint32_t id;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	c = connect_to(&s, false);
+	expect_greeting(&s, &c);
+	say(&s, &c, "a LOGIN anna secret\r\n");
+	expect_ask(&s, "secret");
+	id = s.m.id;
+	hang_up(&c);
+	turn(&s);
+	assert_int_equal(front_connections(s.front), 0);
+	assert_ok(ipc_recv(s.auth, &s.room, &s.m));
+	assert_int_equal(s.m.type, IPC_AUTH_CANCEL);
+	assert_int_equal(s.m.id, id);
+	answer(&s, OK, "too late");
+	assert_int_equal(ipc_recv(s.mail, &s.room, &s.m), ERR_AGAIN);
+	close_stage(&s);
+}
+
+/* Whoever has taken auth over cannot take the front over, too. */
+static void test_hostile_auth(void **unused)
+{
+	static const struct {
+		uint32_t type;
+		const char *payload;
+	} rows[] = {
+		{IPC_AUTH_DONE, ""},
+		{IPC_AUTH_DONE, "\377\377\377\377\377\377\377\377\377\377"},
+		{IPC_AUTH_DONE, "\1\377"},
+		{IPC_HANDOVER, "x"},
+		{9999, ""},
+	};
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		open_stage(&s, NULL);
+		c = connect_to(&s, false);
+		expect_greeting(&s, &c);
+		say(&s, &c, "a LOGIN anna secret\r\n");
+		expect_ask(&s, "secret");
+		assert_ok(ipc_send(s.auth, rows[i].type, s.m.id,
+			str_c(rows[i].payload), s.auth));
+		assert_ok(ipc_send(s.auth, rows[i].type, 12345,
+			str_c(rows[i].payload), -1));
+		turn(&s);
+		assert_int_equal(ipc_recv(s.mail, &s.room, &s.m), ERR_AGAIN);
+		assert_int_equal(front_connections(s.front), 1);
+		hang_up(&c);
+		close_stage(&s);
+	}
+}
+
+static void test_limits(void **unused)
+{
+	struct limits *limits;
+	struct client first, second, third;
+	struct stage s;
+	int fd;
+
+	(void)unused;
+	assert_ok(limits_create(1, 100, &limits, &fd));
+	limits_set(limits, 100, 2);
+	open_stage(&s, limits);
+	first = connect_to(&s, false);
+	second = connect_to(&s, true);
+	shake_hands(&s, &second);
+	third = connect_to(&s, false);
+	expect(&s, &third,
+		"* BYE [UNAVAILABLE] too many connections from your "
+		"address\r\n");
+	expect_end(&s, &third);
+	hang_up(&third);
+	limits_set(limits, 2, 100);
+	third = connect_to(&s, true);
+	shake_hands(&s, &third);
+	expect(&s, &third, "* BYE [UNAVAILABLE] too many connections\r\n");
+	expect_end(&s, &third);
+	hang_up(&third);
+	turn(&s);
+	assert_int_equal(limits_total(limits), 2);
+	hang_up(&first);
+	turn(&s);
+	first = connect_to(&s, false);
+	expect_greeting(&s, &first);
+	hang_up(&first);
+	hang_up(&second);
+	turn(&s);
+	assert_int_equal(limits_total(limits), 0);
+	close_stage(&s);
+	limits_free(limits);
+	close(fd);
+}
+
+/* Half commands, and one that is quick among them. */
+static void test_slow_clients(void **unused)
+{
+	struct front_settings settings = plain_settings();
+	struct client slow[200], quick;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	settings.login_ms = settings.handshake_ms = 1;
+	front_configure(s.front, &settings);
+	for (size_t i = 0; i < COUNT_OF(slow); i++) {
+		slow[i] = connect_to(&s, i % 10 == 0);
+		assert_int_equal(write(slow[i].fd, "\x16", 1), 1);
+	}
+	turn(&s);
+	assert_int_equal(front_connections(s.front), COUNT_OF(slow));
+	settings.login_ms = 60000;
+	front_configure(s.front, &settings);
+	quick = connect_to(&s, false);
+	expect_greeting(&s, &quick);
+	while (front_connections(s.front) > 1) {
+		loop_run_once(s.loop, -1);
+		for (size_t i = 0; i < COUNT_OF(slow); i++) {
+			if (slow[i].fd >= 0 && !hear(&slow[i])) {
+				str heard = buf_str(&slow[i].got);
+
+				if (i % 10)
+					assert_true(str_ends(heard,
+						STR("* BYE [UNAVAILABLE] no "
+						    "login in time\r\n")));
+				hang_up(&slow[i]);
+			}
+		}
+	}
+	say(&s, &quick, "a NOOP\r\n");
+	expect(&s, &quick, "a OK NOOP completed\r\n");
+	hang_up(&quick);
+	for (size_t i = 0; i < COUNT_OF(slow); i++)
+		hang_up(&slow[i]);
+	close_stage(&s);
+}
+
+/* A client that asks and does not read is not read either. */
+static void test_client_does_not_read(void **unused)
+{
+	static const char ask[] = "a CAPABILITY\r\n";
+	size_t sent = 0, heard = 0, lines = 0;
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	c = connect_to(&s, false);
+	expect_greeting(&s, &c);
+	while (write(c.fd, ask, sizeof ask - 1) == (ssize_t)sizeof ask - 1) {
+		sent++;
+		turn(&s);
+		assert_true(sent < 100000);
+	}
+	/* Then it does, and nothing was lost. */
+	for (int idle = 0; idle < 10; idle++) {
+		size_t before = c.got.n;
+
+		turn(&s);
+		(void)hear(&c);
+		if (c.got.n > before)
+			idle = 0;
+	}
+	for (str rest = buf_str(&c.got); rest.n;) {
+		heard = str_find(rest, STR("a OK CAPABILITY completed\r\n"));
+		lines += heard < rest.n;
+		rest = str_skip(rest, heard + 1);
+	}
+	assert_true(lines >= sent);
+	hang_up(&c);
+	close_stage(&s);
+}
+
+static void test_drain(void **unused)
+{
+	struct client early, late, shaking;
+	struct stage s;
+	int fd;
+
+	(void)unused;
+	drained = 0;
+	open_stage(&s, NULL);
+	fd = log_in_by_tls(&s, &late);
+	early = connect_to(&s, false);
+	expect_greeting(&s, &early);
+	shaking = connect_to(&s, true);
+	turn(&s);
+	front_drain(s.front, on_drained);
+	expect(&s, &early,
+		"* BYE [UNAVAILABLE] the server is shutting down\r\n");
+	expect_end(&s, &early);
+	expect_end(&s, &shaking);
+	hang_up(&early);
+	turn(&s);
+	/* The session goes on until mail ends it. */
+	assert_int_equal(drained, 0);
+	assert_int_equal(write(fd, "* BYE\r\n", 7), 7);
+	close(fd);
+	expect(&s, &late, "* BYE\r\n");
+	turn(&s);
+	assert_int_equal(drained, 1);
+	hang_up(&late);
+	hang_up(&shaking);
+	close_stage(&s);
+	/* With nobody there it is done at once. */
+	open_stage(&s, NULL);
+	front_drain(s.front, on_drained);
+	assert_int_equal(drained, 2);
+	close_stage(&s);
+}
+
+static void test_no_certificate(void **unused)
+{
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	front_set_tls(s.front, NULL);
+	c = connect_to(&s, true);
+	expect_end(&s, &c);
+	hang_up(&c);
+	c = connect_to(&s, false);
+	expect_greeting(&s, &c);
+	say(&s, &c, "a STARTTLS\r\n");
+	expect(&s, &c, "a NO [UNAVAILABLE] TLS is not configured\r\n");
+	hang_up(&c);
+	close_stage(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_tls),
+		cmocka_unit_test(test_starttls),
+		cmocka_unit_test(test_starttls_injection),
+		cmocka_unit_test(test_wrong_password),
+		cmocka_unit_test(test_auth_goes_and_comes),
+		cmocka_unit_test(test_mail_is_away),
+		cmocka_unit_test(test_client_gives_up),
+		cmocka_unit_test(test_hostile_auth),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_slow_clients),
+		cmocka_unit_test(test_client_does_not_read),
+		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_no_certificate),
+	};
+
+	log_set_level(LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
