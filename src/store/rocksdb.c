@@ -15,10 +15,10 @@
  * then ends the process. Instead, once there is room, it is closed and opened
  * again between two transactions. Reads go on meanwhile.
  *
- * After any other error of the log, what the kernel kept of it is not known:
- * the store stays read-only until the process is started again. If it was the
- * sync that failed, not the write before it, that start may find the refused
- * batch in the log after all, whole: no log can promise more.
+ * After any other error the store stays read-only until the process is started
+ * again: what the kernel kept of the log is not known, and when it was the
+ * sync that failed, not the write before it, the log may hold the refused
+ * batch whole. The next start then finds it: no log can promise more.
  */
 #include "store/engine.h"
 #include "base/alloc.h"
@@ -65,6 +65,7 @@ struct rocks {
 	rocksdb_writeoptions_t *sync, *lazy;
 	_Atomic bool refusing;	 /* for want of room */
 	_Atomic enum err broken; /* why RocksDB is asked for no more writes */
+	_Atomic bool ill;	 /* and only a new start helps */
 
 	/* Transactions hold the database; who opens it again waits until none
 	 * does. */
@@ -448,19 +449,32 @@ static enum err check_room(struct rocks *r, uint64_t bytes)
 	return full ? ERR_NOSPACE : OK;
 }
 
+/* Whether opening it again in this process brings back just what was
+ * acknowledged: yes, if the log has no room; not, if it has the refused batch
+ * whole and only the sync of it failed, nor after damage. */
+static bool may_heal(const char *status)
+{
+	return meaning(status) == ERR_NOSPACE &&
+	       !strstr(status, "While fdatasync") &&
+	       !strstr(status, "While fsync");
+}
+
 /* What a write came to. */
 static enum err check_write(struct rocks *r, char *status)
 {
-	enum err err = OK;
+	bool heals;
+	enum err err;
 
 	if (!status)
 		return OK;
+	heals = may_heal(status);
 	err = check(r,
-		meaning(status) == ERR_NOSPACE
-			? "cannot write: the disk is full; make room"
-			: "cannot write: the store is read-only from here; "
-			  "check the disk and start again",
+		heals ? "cannot write: the disk is full; make room"
+		      : "cannot write: the store is read-only from here; "
+			"check the disk and start again",
 		status);
+	if (!heals)
+		atomic_store(&r->ill, true);
 	atomic_compare_exchange_strong(&r->broken, &(enum err){OK}, err);
 	return err;
 }
@@ -647,7 +661,7 @@ static bool may_reopen(struct rocks *r)
 	if (r->reopening || store_txn_count() > 1 ||
 		now.tv_sec < r->next_try.tv_sec)
 		return false;
-	if (r->db && atomic_load(&r->broken) != ERR_NOSPACE)
+	if (r->db && atomic_load(&r->ill))
 		return false;
 	r->next_try.tv_sec = now.tv_sec + 1;
 	return room(r) >= REOPEN_ROOM;

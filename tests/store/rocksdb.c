@@ -5,12 +5,14 @@
 #include "store/engine.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <rocksdb/c.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int setup(void **state)
@@ -249,6 +251,76 @@ static void test_failing_disk(void **state)
 	store_close(s);
 }
 
+/* Stands before libc's for RocksDB too: counts, and fails when told. */
+static _Atomic unsigned real_syncs;
+static _Atomic int sync_errno;
+
+__attribute__((visibility("default"))) int fdatasync(int fd)
+{
+	int failing = atomic_load(&sync_errno);
+
+	atomic_fetch_add(&real_syncs, 1);
+	if (failing) {
+		errno = failing;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void test_real_syncs(void **state)
+{
+	struct store *s;
+	unsigned before;
+	int i;
+
+	assert_ok(store_open_rocksdb(*state, &s));
+	before = real_syncs;
+	for (i = 0; i < 10; i++)
+		assert_ok(store_write(s, STR("s"), put_three, &i));
+	assert_int_equal(real_syncs - before, 10);
+	for (; i < 20; i++)
+		assert_ok(store_write_lazy(s, STR("s"), put_three, &i));
+	assert_int_equal(real_syncs - before, 10);
+	assert_ok(store_write(s, STR("another"), put_three, &i));
+	assert_int_equal(real_syncs - before, 11);
+	store_close(s);
+}
+
+/* What was refused because it could not be synced is not seen, and nothing is
+ * written after it, until a new start, which may find it. */
+static void test_failing_sync(void **state)
+{
+	static const struct {
+		int error;
+		enum err err;
+	} rows[] = {
+		{EIO, ERR_IO}, {ENOSPC, ERR_NOSPACE}, {EDQUOT, ERR_NOSPACE}};
+
+	for (size_t n = 0; n < COUNT_OF(rows); n++) {
+		char *dir = dir_make();
+		struct store *s;
+		int i = 0;
+
+		assert_ok(store_open_rocksdb(dir, &s));
+		assert_ok(store_write(s, STR("s"), put_three, &i));
+		i++;
+		atomic_store(&sync_errno, rows[n].error);
+		assert_int_equal(
+			store_write(s, STR("s"), put_three, &i), rows[n].err);
+		assert_int_equal(count_whole(s), 1);
+		atomic_store(&sync_errno, 0);
+		assert_int_equal(
+			store_write(s, STR("s"), put_three, &i), rows[n].err);
+		assert_int_equal(count_whole(s), 1);
+		store_close(s);
+		assert_ok(store_open_rocksdb(dir, &s));
+		assert_in_range(count_whole(s), 1, 2);
+		store_close(s);
+		dir_remove(dir);
+	}
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +330,8 @@ int main(void)
 		TEST(test_torn_log),
 		TEST(test_damaged_file),
 		TEST(test_failing_disk),
+		TEST(test_real_syncs),
+		TEST(test_failing_sync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
