@@ -45,7 +45,8 @@ enum imap_append_expects imap_append_expects(str text);
 enum imap_append_expects imap_append_next_expects(str text);
 
 /* Overwrites a LOGIN's password and an AUTHENTICATE's initial response where
- * they stand: in the arena, or in the text, which the caller must own. */
+ * they stand: in the arena when they had escapes, else in the text, which must
+ * be writable. What the text held is its owner's to wipe. */
 void imap_command_wipe(struct imap_command *);
 
 /* tag, or "*" when the text does not begin with one. */
