@@ -11,12 +11,21 @@
 #include <unistd.h>
 
 #define ERRORS_MAX 100
+#define ALIASES_MAX 50
 
 struct loader {
 	struct config *config;
 	struct config_errors *errors;
 	struct config_source source;
 	struct config_place *places; /* as settings[] */
+	struct alias *aliases;	     /* see hide_duplicate() */
+	size_t alias_count;
+};
+
+/* A name that libconfig saw in place of another. */
+struct alias {
+	unsigned line;
+	char *seen, *meant; /* owned */
 };
 
 void config_errors_add(struct config_errors *errors, const char *file,
@@ -333,11 +342,22 @@ static void refuse_unknown_group(
 			"remove it");
 }
 
+static const char *name_of(const struct loader *l, const config_setting_t *node)
+{
+	const char *name = config_setting_name(node);
+
+	for (size_t i = 0; i < l->alias_count; i++)
+		if (l->aliases[i].line == line_of(node) &&
+			strcmp(l->aliases[i].seen, name) == 0)
+			return l->aliases[i].meant;
+	return name;
+}
+
 static void take_member(
 	struct loader *l, const char *group, const config_setting_t *node)
 {
-	char *name = xasprintf(
-		"%s%s%s", group, *group ? "." : "", config_setting_name(node));
+	char *name =
+		xasprintf("%s%s%s", group, *group ? "." : "", name_of(l, node));
 	const struct setting *s = setting_find(str_c(name));
 
 	if (config_setting_type(node) == CONFIG_TYPE_NONE)
@@ -351,7 +371,7 @@ static void take_member(
 
 static void take_group(struct loader *l, const config_setting_t *node)
 {
-	const char *name = config_setting_name(node);
+	const char *name = name_of(l, node);
 	int count = config_setting_length(node);
 
 	for (int i = 0; i < count; i++)
@@ -361,7 +381,7 @@ static void take_group(struct loader *l, const config_setting_t *node)
 
 static void take_top(struct loader *l, const config_setting_t *node)
 {
-	const char *name = config_setting_name(node);
+	const char *name = name_of(l, node);
 	bool group = is_group(str_c(name));
 	int type = config_setting_type(node);
 
@@ -376,6 +396,8 @@ static void take_top(struct loader *l, const config_setting_t *node)
 		take_member(l, "", node);
 }
 
+#define DUPLICATE "duplicate setting name"
+
 /* libconfig's words, with what to do. */
 static const struct {
 	const char *words;
@@ -383,8 +405,8 @@ static const struct {
 } syntax_remedies[] = {
 	{"syntax error", "look here and in the line before for a missing "
 			 "quote, bracket or semicolon"},
-	{"duplicate setting name", "a setting or group is given once; merge "
-				   "the two"},
+	{DUPLICATE, "a setting or group is given once; merge "
+		    "the two"},
 	{"mismatched element type in array", "write every element in quotes"},
 };
 
@@ -400,19 +422,108 @@ static void tell_syntax_error(struct loader *l, const config_t *tree)
 		words ? words : "syntax error", "%s", remedy);
 }
 
+static bool is_name_byte(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '_' ||
+	       c == '*';
+}
+
+/* The next "name =" or "name :" in what is left of a line; empty when there is
+ * none. */
+static str next_name(str *line)
+{
+	while (line->n) {
+		size_t n = 0;
+		str name, after;
+
+		while (n < line->n && is_name_byte(line->p[n]))
+			n++;
+		name = str_take(*line, n);
+		*line = str_skip(*line, n ? n : 1);
+		after = str_trim(*line);
+		if (name.n && ascii_is_alpha(name.p[0]) && after.n &&
+			(after.p[0] == '=' || after.p[0] == ':'))
+			return name;
+	}
+	return STR("");
+}
+
+static str text_line(const struct loader *l, unsigned line)
+{
+	str text = str_c(l->source.text.p);
+
+	while (--line)
+		text = str_skip(text, str_find_byte(text, '\n') + 1);
+	return str_take(text, str_find_byte(text, '\n'));
+}
+
+/* libconfig stops at a name that it has seen, but what stands after it shall be
+ * told too: the text gets another name in its place, and is read again. Of
+ * several names in the line the first that was not yet tried is changed; all
+ * keep their meaning by the alias. False when there is none. */
+static bool hide_duplicate(struct loader *l, unsigned line)
+{
+	str rest = text_line(l, line);
+	str name = next_name(&rest);
+	char *at = l->source.text.p + (name.p - l->source.text.p);
+	struct alias *alias;
+
+	if (!name.n || l->alias_count == ALIASES_MAX)
+		return false;
+	l->aliases =
+		xrealloc(l->aliases, l->alias_count + 1, sizeof *l->aliases);
+	alias = &l->aliases[l->alias_count++];
+	alias->line = line;
+	alias->meant = xstrndup(name.p, name.n);
+	memset(at, '*', name.n);
+	if (name.n > 2) {
+		at[name.n - 2] = (char)('a' + l->alias_count / 10);
+		at[name.n - 1] = (char)('0' + l->alias_count % 10);
+	}
+	alias->seen = xstrndup(at, name.n);
+	return true;
+}
+
+static void read_tree(struct loader *l, config_t *tree)
+{
+	unsigned told = 0;
+
+	config_init(tree);
+	while (config_read_string(tree, l->source.text.p) != CONFIG_TRUE) {
+		unsigned line = (unsigned)config_error_line(tree);
+		bool duplicate =
+			strcmp(config_error_text(tree), DUPLICATE) == 0;
+
+		if (line != told)
+			tell_syntax_error(l, tree);
+		told = line;
+		if (!duplicate || !hide_duplicate(l, line))
+			return;
+		config_destroy(tree);
+		config_init(tree);
+	}
+}
+
 /* After a syntax error, what stands before it is still checked. */
 static void take_tree(struct loader *l)
 {
 	const config_setting_t *root;
 	config_t tree;
 
-	config_init(&tree);
-	if (config_read_string(&tree, l->source.text.p) != CONFIG_TRUE)
-		tell_syntax_error(l, &tree);
+	read_tree(l, &tree);
 	root = config_root_setting(&tree);
 	for (int i = 0; i < config_setting_length(root); i++)
 		take_top(l, config_setting_get_elem(root, (unsigned)i));
 	config_destroy(&tree);
+}
+
+static void free_aliases(struct loader *l)
+{
+	for (size_t i = 0; i < l->alias_count; i++) {
+		free(l->aliases[i].seen);
+		free(l->aliases[i].meant);
+	}
+	free(l->aliases);
 }
 
 /* A row's list of words that are not a path. */
@@ -457,6 +568,7 @@ static enum err load(struct loader *l, const char *directory,
 	}
 	*config_r = l->config;
 	free(l->places);
+	free_aliases(l);
 	config_source_fini(&l->source);
 	return *config_r ? OK : ERR_INVALID;
 }

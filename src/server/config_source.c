@@ -23,6 +23,7 @@ struct config_span {
 enum state { IN_CODE, IN_STRING, IN_LINE_COMMENT, IN_BLOCK_COMMENT };
 
 struct reader {
+	const struct reader *parent; /* of the including file; NULL */
 	struct config_source *source;
 	struct config_errors *errors;
 	str text; /* what is left of the file */
@@ -34,8 +35,8 @@ struct reader {
 	unsigned depth;
 };
 
-static void add_file(struct config_source *source, const char *name,
-	unsigned depth, str text, struct config_errors *errors);
+static void add_file(struct config_source *source, const struct reader *parent,
+	const char *name, str text, struct config_errors *errors);
 
 /* Empties text_r and says why when that fails. */
 static void read_file(const char *path, struct buf *text_r, const char **why_r)
@@ -85,10 +86,20 @@ static char *resolve(const char *including, str name)
 {
 	const char *slash = strrchr(including, '/');
 
-	if (name.p[0] == '/' || !slash)
+	while (str_starts(name, STR("./")))
+		name = str_skip(name, 2);
+	if (str_starts(name, STR("/")) || !slash)
 		return xstrndup(name.p, name.n);
 	return xasprintf("%.*s/%.*s", (int)(slash - including), including,
 		STR_ARG(name));
+}
+
+static bool is_open(const struct reader *r, const char *path)
+{
+	for (; r; r = r->parent)
+		if (strcmp(r->source->files[r->file], path) == 0)
+			return true;
+	return false;
 }
 
 static void include(struct reader *r, str name)
@@ -103,18 +114,22 @@ static void include(struct reader *r, str name)
 		fail(r, r->line,
 			!s->can_include ? "@include: not possible here"
 					: "@include: too many files or "
-					  "levels; does a file include "
-					  "itself?");
+					  "levels; put some together");
 		return;
 	}
 	path = resolve(s->files[r->file], name);
+	if (is_open(r, path)) {
+		fail(r, r->line, "@include: a file includes itself; remove it");
+		free(path);
+		return;
+	}
 	buf_init(&text, TEXT_MAX);
 	read_file(path, &text, &why);
 	if (why)
 		config_errors_add(r->errors, s->files[r->file], r->line,
 			"@include: cannot read %s: %s", path, why);
 	else
-		add_file(s, path, r->depth + 1, buf_str(&text), r->errors);
+		add_file(s, r, path, buf_str(&text), r->errors);
 	buf_fini(&text);
 	free(path);
 	begin_span(r);
@@ -213,17 +228,18 @@ static void finish_file(struct reader *r)
 	}
 }
 
-static void add_file(struct config_source *source, const char *name,
-	unsigned depth, str text, struct config_errors *errors)
+static void add_file(struct config_source *source, const struct reader *parent,
+	const char *name, str text, struct config_errors *errors)
 {
 	struct reader r = {
+		.parent = parent,
 		.source = source,
 		.errors = errors,
 		.text = text,
 		.file = source->file_count,
 		.line = 1,
 		.line_begins = true,
-		.depth = depth,
+		.depth = parent ? parent->depth + 1 : 0,
 	};
 
 	source->files = xrealloc(
@@ -277,7 +293,7 @@ enum err config_source_read(struct config_source *source_r, const char *path,
 			why);
 	} else {
 		start(source_r, true);
-		add_file(source_r, path, 0, buf_str(&text), errors);
+		add_file(source_r, NULL, path, buf_str(&text), errors);
 		finish(source_r, errors);
 	}
 	buf_fini(&text);
@@ -288,7 +304,7 @@ void config_source_take(struct config_source *source_r, str text,
 	const char *name, struct config_errors *errors)
 {
 	start(source_r, false);
-	add_file(source_r, name, 0, text, errors);
+	add_file(source_r, NULL, name, text, errors);
 	finish(source_r, errors);
 }
 

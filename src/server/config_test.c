@@ -153,6 +153,30 @@ static void test_complaints(void **unused)
 			"c:2: duplicate setting name: a setting or group is "
 			"given once; merge the two\n",
 			"twice"},
+		{"limits = { line = \"64kb\"; };\nlog = { level = \"x\"; };\n"
+		 "log = { imap = \"y\"; }; limits = { line = 1;\n"
+		 " literal = \"1mb\"; literal = 5; line = 2; };\n"
+		 "state = \"a\"; state = 3; # state = 4\nfrob = 1;\n",
+			"c:2: log.level: \"x\" is not known; write \"error\", "
+			"\"warn\", \"info\" or \"debug\"\n"
+			"c:3: duplicate setting name: a setting or group is "
+			"given once; merge the two\n"
+			"c:3: log.imap: \"y\" is not known; write \"error\", "
+			"\"warn\", \"info\", \"debug\" or \"default\"\n"
+			"c:3: limits.line: is a bare number; write a size with "
+			"its unit in quotes, as in \"64mb\"\n"
+			"c:4: duplicate setting name: a setting or group is "
+			"given once; merge the two\n"
+			"c:4: limits.literal: is a bare number; write a size "
+			"with its unit in quotes, as in \"64mb\"\n"
+			"c:4: limits.line: is a bare number; write a size with "
+			"its unit in quotes, as in \"64mb\"\n"
+			"c:5: duplicate setting name: a setting or group is "
+			"given once; merge the two\n"
+			"c:5: state: is a bare number; write text in quotes\n"
+			"c:6: frob: is not a setting; see culver.conf(5), or "
+			"remove it\n",
+			"twice, and more after it"},
 		{"state = \"a;\nstate = \"b\";\n",
 			"c:1: state: holds a line break; is a closing quote "
 			"missing?\n"
@@ -435,12 +459,15 @@ static void test_includes(void **unused)
 static void test_include_of_itself_ends(void **unused)
 {
 	(void)unused;
-	write_file("loop.conf", FILE_SOUND "@include \"loop.conf\"\n");
+	write_file("loop.conf", FILE_SOUND "@include \"other.conf\"\n");
+	write_file("other.conf", "@include \"loop.conf\"\n");
 	assert_said("loop.conf",
-		"DIR/loop.conf:1: duplicate setting name: a setting or group "
-		"is given once; merge the two\n"
-		"DIR/loop.conf:3: @include: too many files or levels; does a "
-		"file include itself?\n");
+		"DIR/other.conf:1: @include: a file includes itself; remove "
+		"it\n");
+	write_file("deep.conf", FILE_SOUND "@include \"./deep.conf\"\n");
+	assert_said("deep.conf",
+		"DIR/deep.conf:3: @include: a file includes itself; remove "
+		"it\n");
 }
 
 static void test_unreadable_files(void **unused)
