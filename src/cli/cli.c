@@ -24,6 +24,10 @@ static int run_check(struct cli *cli)
 	return cli->server->check(cli->config_path);
 }
 
+static const char password_help[] =
+	"The password is asked for twice on the terminal (empty: one is made\n"
+	"up and shown), or is the first line of standard input.\n";
+
 static const struct cli_command commands[] = {
 	{"serve", "", "run the server in the foreground",
 		"Logs one line with msg=ready once it accepts connections.\n"
@@ -34,6 +38,27 @@ static const struct cli_command commands[] = {
 		"One line for each, FILE:LINE: what is wrong; exit code 2 if "
 		"there is any.\n",
 		run_check},
+	{"account add", "NAME [--password-stdin] [--quota SIZE]",
+		"add an account", password_help, cli_account_add},
+	{"account list", "", "list the accounts, with quota and state", "",
+		cli_account_list},
+	{"account show", "NAME", "show one account", "", cli_account_show},
+	{"account set", "NAME KEY=VALUE…", "change an account",
+		"  quota=SIZE|none       as 500mb or 10gb\n"
+		"  enabled=yes|no        may it log in\n"
+		"  imap=yes|no           may it use this protocol\n"
+		"  password-hash=HASH    one that another server made: "
+		"crypt(5)\n"
+		"                        or argon2, also with Dovecot's "
+		"{SCHEME}\n",
+		cli_account_set},
+	{"account password", "NAME [--password-stdin]",
+		"give an account a new password", password_help,
+		cli_account_password},
+	{"account remove", "NAME", "remove an account and all its mail",
+		"There is no way back.\n", cli_account_remove},
+	{"status", "[--json]", "show processes, connections, sessions, store",
+		"", cli_status},
 };
 
 static const char exit_codes[] =
