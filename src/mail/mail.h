@@ -129,8 +129,8 @@ MUST enum err mailbox_rename(
 MUST enum err mailbox_subscribe(
 	struct mail *, const struct mail_user *, str name, bool subscribed);
 
-/* Of a mailbox that no message of it has been added to yet: for imports that
- * keep another server's UIDs. ERR_INUSE otherwise. */
+/* For imports that keep another server's UIDs. ERR_INUSE when a message was
+ * added already, unless uidvalidity is 0: then UIDNEXT is only raised. */
 MUST enum err mailbox_set_uids(struct mail *, const struct mailbox_ref *,
 	uint32_t uidvalidity, uid_num uidnext);
 

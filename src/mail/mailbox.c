@@ -586,11 +586,12 @@ static enum err set_uids(struct store_txn *txn, void *arg)
 
 	change_begin(&ch, txn, q->ref->account);
 	e = change_read_mailbox(&ch, q->ref->id, &record);
-	if (!e && record.uidnext > 1)
+	if (!e && q->uidvalidity && record.uidnext > 1)
 		e = ERR_INUSE;
-	if (!e) {
-		record.uidvalidity = q->uidvalidity;
-		record.uidnext = record.recent_from = q->uidnext;
+	if (!e && q->uidnext >= record.uidnext) {
+		if (q->uidvalidity)
+			record.uidvalidity = q->uidvalidity;
+		record.uidnext = q->uidnext;
 		record.modseq = change_modseq(&ch);
 		if (q->uidvalidity >= ch.record.next_uidvalidity)
 			ch.record.next_uidvalidity = q->uidvalidity + 1;
@@ -604,7 +605,7 @@ enum err mailbox_set_uids(struct mail *mail, const struct mailbox_ref *ref,
 {
 	struct uids_request q = {ref, uidvalidity, uidnext};
 
-	if (uidvalidity == 0 || uidvalidity == UINT32_MAX || uidnext == 0)
+	if (uidvalidity == UINT32_MAX || uidnext == 0)
 		return ERR_INVALID;
 	return account_write(mail, ref->account, set_uids, &q);
 }

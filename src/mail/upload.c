@@ -303,6 +303,12 @@ enum err append_commit(struct mail *mail, const struct mail_user *user,
 
 /* Imports. */
 
+const unsigned char *upload_hash(struct upload *u)
+{
+	seal(u);
+	return u->hash;
+}
+
 static enum err count_links(struct store_txn *txn,
 	const struct mailbox_ref *ref, message_num message, uint32_t *count_r)
 {

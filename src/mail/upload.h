@@ -40,6 +40,8 @@ MUST enum err append_commit(struct mail *, const struct mail_user *,
 	str mailbox, const struct append_item *, size_t count,
 	struct append_result *result_r);
 
+/* The message's SHA-256, HASH_SIZE bytes: no more bytes may be fed. */
+const unsigned char *upload_hash(struct upload *);
 /* How often the mailbox holds exactly these bytes (for imports that are run
  * again). */
 MUST enum err upload_count_copies(

@@ -1,30 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The administrator's commands that the mail role answers. */
+#include "mail/verify.h"
+#include "server/import.h"
 #include "server/mail_role.h"
 #include "session/session.h"
 #include "store/store.h"
 
-/* mail.status: {"sessions":…,"store":{…}} */
+static void add_session(const struct session *s, void *arg)
+{
+	json_t *list = arg;
+
+	json_array_append_new(list,
+		json_pack("{sssssssbsIsI}", "account", s->account, "remote",
+			s->remote, "protocol", s->protocol->name, "tls",
+			(int)s->tls, "in", (json_int_t)s->bytes_in, "out",
+			(json_int_t)s->bytes_out));
+}
+
+/* mail.status: {"sessions":[…],"store":{…}} */
 static enum err status(struct control_call *call, void *ctx)
 {
 	struct mail_service *service = ctx;
 	json_t *answer = control_answer(call);
+	json_t *sessions = json_array();
 	struct store_stats stats;
 
 	store_stats(service->store, &stats);
-	json_object_set_new(answer, "sessions",
-		json_integer(session_service_count(service->sessions)));
+	session_service_each(service->sessions, add_session, sessions);
+	json_object_set_new(answer, "sessions", sessions);
 	json_object_set_new(answer, "store",
-		json_pack("{sIsIsIsIsI}", "commits", (json_int_t)stats.commits,
-			"writes", (json_int_t)stats.writes, "syncs",
+		json_pack("{sIsIsIsIsIsI}", "commits",
+			(json_int_t)stats.commits, "writes",
+			(json_int_t)stats.writes, "syncs",
 			(json_int_t)stats.syncs, "reads",
-			(json_int_t)stats.gets, "bytes",
+			(json_int_t)stats.gets, "scans",
+			(json_int_t)stats.scans, "bytes",
 			(json_int_t)stats.bytes_on_disk));
 	return OK;
 }
 
+/* mail.verify {"account":7}: an item {"problem":"…"} for each. */
+struct verifying {
+	struct control_call *call;
+	enum err err;
+};
+
+static void on_problem(void *arg, str words)
+{
+	struct verifying *v = arg;
+
+	if (!v->err)
+		v->err = control_item(v->call,
+			json_pack("{ss%}", "problem", words.p, words.n));
+}
+
+static bool on_progress(void *arg, uint64_t messages)
+{
+	struct verifying *v = arg;
+
+	control_progress(v->call, "messages", messages, 0);
+	return v->err || control_cancelled(v->call);
+}
+
+static enum err verify(struct control_call *call, void *ctx)
+{
+	struct mail_service *service = ctx;
+	struct verifying v = {.call = call};
+	struct verify figures = {
+		.problem = on_problem,
+		.progress = on_progress,
+		.arg = &v,
+	};
+	enum err e = verify_mail(service->mail,
+		(account_num)control_integer(call, "account", 0), &figures);
+	json_t *answer = control_answer(call);
+
+	json_object_set_new(answer, "accounts",
+		json_integer((json_int_t)figures.accounts));
+	json_object_set_new(answer, "mailboxes",
+		json_integer((json_int_t)figures.mailboxes));
+	json_object_set_new(answer, "messages",
+		json_integer((json_int_t)figures.memberships));
+	json_object_set_new(
+		answer, "bytes", json_integer((json_int_t)figures.bytes));
+	json_object_set_new(answer, "problems",
+		json_integer((json_int_t)figures.problems));
+	return e;
+}
+
 const struct control_command mail_commands[] = {
+	{"export", export_run},
+	{"import", import_run},
 	{"mail.status", status},
+	{"mail.verify", verify},
 };
 
 const size_t mail_commands_count =
