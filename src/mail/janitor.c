@@ -62,6 +62,18 @@ static void delete_chunks(struct change *ch, message_num message)
 	buf_fini(&to);
 }
 
+/* By their keys: a range would read every byte of them first. */
+static void delete_chunks_of(
+	struct change *ch, message_num message, uint64_t size)
+{
+	uint64_t count = size / CHUNK_SIZE + 1;
+
+	for (uint64_t i = 0; i < count; i++) {
+		key_chunk(&ch->key, ch->account, message, (uint32_t)i);
+		store_delete(ch->txn, buf_str(&ch->key));
+	}
+}
+
 static enum err delete_message(struct change *ch, message_num message)
 {
 	struct message_record record;
@@ -79,7 +91,7 @@ static enum err delete_message(struct change *ch, message_num message)
 	store_delete(ch->txn, buf_str(&ch->key));
 	key_message(&ch->key, ch->account, 'd', message);
 	store_delete(ch->txn, buf_str(&ch->key));
-	delete_chunks(ch, message);
+	delete_chunks_of(ch, message, record.size);
 	return OK;
 }
 
