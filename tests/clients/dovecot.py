@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from conftest import free_port
+from harness import free_port
 
 CONFIG = """
 base_dir = {d}/run
