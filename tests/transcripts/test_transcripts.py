@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every transcript, as it stands: in clear, byte by byte, and over TLS.
+"""Every transcript: to the heart of the server alone, in one process on the
+memory engine; then to the whole server in clear, byte by byte, and over TLS.
 
 With TRANSCRIPT_PEER=HOST:PORT:USER:PASSWORD they are played, in clear, to
 another server instead: useful to find out whether a transcript is right.
@@ -7,17 +8,30 @@ another server instead: useful to find out whether a transcript is right.
 import os
 import pathlib
 import ssl
+import subprocess
 
 import pytest
 
-from harness import corpus_root, shared_server
+from harness import CULVER, TROUBLE, corpus_root, shared_server
 from transcript import Player, Transcript
 
 HERE = pathlib.Path(__file__).parent
 PEER = os.environ.get("TRANSCRIPT_PEER")
+IMAPD = CULVER.parent / "tests" / "transcripts" / "imapd"
+
+
+def modes_of(path):
+    transcript = Transcript(path)
+    modes = [m for m in ("plain", "bytes", "tls") if m in transcript.modes]
+    if PEER:
+        return modes[:1]
+    if transcript.after_login_only() and IMAPD.exists():
+        modes.insert(0, "heart")
+    return modes
+
+
 CASES = [(path, mode) for path in sorted(HERE.glob("*.txt"))
-         for mode in ("plain", "bytes", "tls")
-         if mode in Transcript(path).modes and (mode == "plain" or not PEER)]
+         for mode in modes_of(path)]
 
 
 class World:
@@ -40,6 +54,40 @@ class World:
     def corpus(path):
         data = (corpus_root() / path.removeprefix("corpus/")).read_bytes()
         return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+class Heart:
+    """transcripts/imapd, which believes every login."""
+    context = None
+    count = 0
+
+    def __init__(self, log):
+        self.process = subprocess.Popen(
+            [IMAPD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        self.port = int(self.process.stdout.readline())
+
+    def address(self, tls):
+        return "127.0.0.1", self.port
+
+    def credentials(self, alias):
+        return f"{alias}{Heart.count}", "x"
+
+    def close(self):
+        self.process.stdin.close()
+        assert self.process.wait(60) == 0
+
+    corpus = staticmethod(World.corpus)
+
+
+@pytest.fixture(scope="session")
+def heart(tmp_path_factory):
+    path = tmp_path_factory.mktemp("heart") / "log"
+    with open(path, "wb") as log:
+        one = Heart(log)
+        yield one
+        one.close()
+    text = path.read_text(errors="replace")
+    assert not TROUBLE.search(text), text[-8000:]
 
 
 class Peer:
@@ -68,13 +116,20 @@ def test_there_are_transcripts():
 
 @pytest.mark.parametrize(
     "path, mode", CASES, ids=[f"{p.stem}-{m}" for p, m in CASES])
-def test_transcript(path, mode):
+def test_transcript(path, mode, request):
     transcript = Transcript(path)
     if "corpus" in transcript.needs and not corpus_root():
         pytest.skip("CULVER_CORPUS is not set")
+    Player(transcript, world_of(transcript, mode, request), mode).play()
+
+
+def world_of(transcript, mode, request):
+    if PEER:
+        return Peer()
+    if mode == "heart":
+        Heart.count += 1
+        return request.getfixturevalue("heart")
     settings = dict(transcript.settings)
     if mode == "plain":
-        # The engine that is the specification; the others play on RocksDB.
         settings["store.engine"] = '"memory"'
-    world = Peer() if PEER else World(shared_server(**settings))
-    Player(transcript, world, mode).play()
+    return World(shared_server(**settings))

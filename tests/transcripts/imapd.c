@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The heart of the server alone, for transcripts: IMAP sessions on the memory
+ * engine in one process without confinement, so that sanitizers see everything.
+ * It believes every LOGIN; each name is an account of its own. Ends when its
+ * standard input does.
+ *
+ *	imapd [THREADS]		prints the port it listens on
+ */
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "imap/imap.h"
+#include "mail/mail.h"
+#include "session/session.h"
+#include "session/ticket.h"
+#include "store/store.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char greeting[] = "* OK the heart alone\r\n";
+
+struct imapd {
+	struct loop *loop;
+	struct session_service *sessions;
+	struct loop_watch listener;
+	struct loop_watch input;
+};
+
+/* A word, or one in quotes without escapes. */
+static str next_word(str *line)
+{
+	str rest = str_trim(*line);
+	bool quoted = rest.n && rest.p[0] == '"';
+	size_t n;
+
+	rest = str_skip(rest, quoted);
+	n = str_find_byte(rest, quoted ? '"' : ' ');
+	*line = str_skip(rest, n + quoted);
+	return str_take(rest, n);
+}
+
+/* Blocks; tests log in right away, in one line. */
+static size_t read_login(int fd, char *room, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && !memchr(room, '\n', n)) {
+		ssize_t got = recv(fd, room + n, size - n, 0);
+
+		if (got <= 0)
+			return 0;
+		n += (size_t)got;
+	}
+	return n;
+}
+
+static void log_in(struct imapd *d, int fd)
+{
+	char room[4096];
+	str all = {room, read_login(fd, room, sizeof room)};
+	size_t end = str_find_byte(all, '\n');
+	str line = str_trim(str_take(all, end));
+	struct handover h = {.protocol = STR("imap"),
+		.session = STR("test"),
+		.remote = STR("127.0.0.1:1"),
+		.local = STR("127.0.0.1:2"),
+		.leftover = str_skip(all, end + 1)};
+	str name;
+
+	h.tag = next_word(&line);
+	if (!str_ieq_c(next_word(&line), "LOGIN")) {
+		close(fd);
+		return;
+	}
+	name = next_word(&line);
+	/* Never 0, which is nobody's. */
+	session_begin(d->sessions, &imap_protocol, fd, &h,
+		(hash_str(name) >> 1) + 1, name, TICKET_MAY_ALL);
+}
+
+static void on_listener(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct imapd *d = LOOP_OWNER(watch, struct imapd, listener);
+	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC);
+	int one = 1;
+
+	(void)loop;
+	(void)events;
+	if (fd < 0)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (send(fd, greeting, sizeof greeting - 1, MSG_NOSIGNAL) < 0)
+		close(fd);
+	else
+		log_in(d, fd);
+}
+
+static void on_input(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	char byte;
+
+	(void)events;
+	if (read(watch->fd, &byte, 1) <= 0)
+		loop_stop(loop);
+}
+
+static int listen_anywhere(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) ||
+		listen(fd, 128) ||
+		getsockname(fd, (struct sockaddr *)&address, &size))
+		return -1;
+	printf("%d\n", ntohs(address.sin_port));
+	fflush(stdout);
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct store *store = store_open_memory();
+	struct mail *mail = mail_new(store, NULL);
+	struct pool *pool =
+		pool_new(argc > 1 ? (unsigned)atoi(argv[1]) : 4, 1024 * 1024);
+	struct imapd d = {0};
+
+	log_setup("imapd", STDERR_FILENO, LOG_LOGFMT);
+	log_set_level(LOG_WARN);
+	if (loop_new(&d.loop))
+		return 1;
+	d.sessions = session_service_new(d.loop, pool, mail, NULL);
+	if (loop_add(d.loop, &d.listener, listen_anywhere(), EPOLLIN,
+		    on_listener) ||
+		loop_add(d.loop, &d.input, STDIN_FILENO, EPOLLIN, on_input))
+		return 1;
+	loop_run(d.loop);
+	session_service_stop(d.sessions, 0);
+	while (session_service_count(d.sessions))
+		loop_run_once(d.loop, 50);
+	pool_free(pool);
+	loop_run_once(d.loop, 0);
+	session_service_free(d.sessions);
+	mail_free(mail);
+	store_close(store);
+	close(d.listener.fd);
+	loop_free(d.loop);
+	return 0;
+}
