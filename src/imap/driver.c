@@ -106,6 +106,9 @@ static enum step execute(struct imap *s, str text)
 	s->command = c;
 	if (e) {
 		imap_put_parse_error(imap_out(s), c, e);
+		/* RFC 5182 section 2.1: a NO empties the saved result. */
+		if (e == ERR_CHARSET && c->search.returns & IMAP_SEARCH_SAVE)
+			uidset_clear(&s->saved);
 		s->bad++;
 	} else {
 		s->bad = 0;

@@ -8,7 +8,7 @@
 #include "imap/private.h"
 #include "message/flags.h"
 
-static const struct view empty_view = {.refs = 1u << 30};
+static struct view empty_view = {.refs = 1u << 30};
 
 enum err imap_view(struct imap *s, struct view **view_r)
 {
@@ -19,7 +19,7 @@ enum err imap_view(struct imap *s, struct view **view_r)
 	if (e != ERR_NOTFOUND)
 		return e;
 	box->gone = true;
-	*view_r = (struct view *)&empty_view;
+	*view_r = &empty_view;
 	atomic_fetch_add(&(*view_r)->refs, 1);
 	return OK;
 }

@@ -79,8 +79,7 @@ void change_pending(struct change *ch, char kind, uint64_t number)
 	store_put(ch->txn, buf_str(&ch->key), str_of("", 0));
 }
 
-enum err change_find_name(
-	struct change *ch, str name, mailbox_num *mailbox_r)
+enum err change_find_name(struct change *ch, str name, mailbox_num *mailbox_r)
 {
 	struct cursor c;
 	enum err e;
@@ -94,8 +93,8 @@ enum err change_find_name(
 	return cursor_ok(&c) ? OK : ERR_CORRUPT;
 }
 
-enum err change_read_mailbox(struct change *ch, mailbox_num mailbox,
-	struct mailbox_record *record_r)
+enum err change_read_mailbox(
+	struct change *ch, mailbox_num mailbox, struct mailbox_record *record_r)
 {
 	enum err e = change_need_account(ch);
 
@@ -282,8 +281,7 @@ static void count_member(
 	a->messages += (uint64_t)(int64_t)sign;
 }
 
-void box_set_flags(
-	struct box_change *box, struct membership *m, uint64_t flags)
+void box_set_flags(struct box_change *box, struct membership *m, uint64_t flags)
 {
 	count_member(box, m, -1);
 	m->flags = flags;
@@ -340,8 +338,7 @@ enum err box_remove(struct box_change *box, uid_num uid)
 	expunged_encode(m, box->record.modseq, &ch->value);
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
 	box->count--;
-	memmove(m, m + 1,
-		(size_t)(&box->members[box->count] - m) * sizeof *m);
+	memmove(m, m + 1, (size_t)(&box->members[box->count] - m) * sizeof *m);
 	uidset_add(&box->journal.expunged, uid);
 	return OK;
 }
@@ -433,8 +430,9 @@ enum err box_keywords(struct box_change *box, const str *names, size_t count,
 	*bits_r = 0;
 	for (size_t i = 0; i < count; i++) {
 		int at = find_keyword(r, names[i]);
+		bool known = at >= 0;
 
-		if (at < 0 && !make)
+		if (!known && !make)
 			continue;
 		if (at < 0 && (at = free_keyword(r)) < 0) {
 			enum err e = drop_unused_keywords(box, *bits_r);
@@ -444,7 +442,9 @@ enum err box_keywords(struct box_change *box, const str *names, size_t count,
 		}
 		if (r->keyword_count <= (uint32_t)at)
 			r->keyword_count = (uint32_t)at + 1;
-		r->keywords[at] = arena_str(&box->ch->arena, names[i]);
+		/* It keeps the case of its first use. */
+		if (!known)
+			r->keywords[at] = arena_str(&box->ch->arena, names[i]);
 		*bits_r |= flags_keyword_bit((size_t)at);
 	}
 	return OK;
