@@ -205,11 +205,13 @@ static str peek(struct mbox *m, uint64_t offset, char *room, size_t size)
 }
 
 /* Does a body of m->length bytes that starts at `body` end where a message
- * can? */
-static bool length_fits(struct mbox *m, uint64_t body)
+ * can? Some (Netscape) do not count its last line end, which belongs to it all
+ * the same. */
+static bool length_fits(struct mbox *m, uint64_t body, uint64_t *length_r)
 {
 	char room[LOOKAHEAD];
-	bool at_line;
+	size_t uncounted = 0;
+	bool in_line;
 	str s;
 
 	if (m->length == NO_LENGTH || m->dialect == MBOX_O ||
@@ -219,13 +221,15 @@ static bool length_fits(struct mbox *m, uint64_t body)
 	s = peek(m, body + m->length - 1, room, sizeof room);
 	if (!s.n)
 		return false;
-	at_line = s.p[0] == '\n';
+	in_line = s.p[0] != '\n';
 	s = str_skip(s, 1);
-	if (!at_line && s.n && !line_end(s))
+	if (in_line)
+		uncounted = line_end(s);
+	if (in_line && s.n && !uncounted)
 		return false;
-	if (!at_line)
-		s = str_skip(s, line_end(s));
+	s = str_skip(s, uncounted);
 	s = str_skip(s, line_end(s));
+	*length_r = m->length + uncounted;
 	return !s.n || is_from(s, true);
 }
 
@@ -236,6 +240,7 @@ static bool length_fits(struct mbox *m, uint64_t body)
 static bool ends_here(struct mbox *m)
 {
 	str s = ahead(m);
+	uint64_t length;
 	size_t blank;
 
 	if (m->counted)
@@ -249,7 +254,7 @@ static bool ends_here(struct mbox *m)
 	if (s.n && !is_from(s, true))
 		return false;
 	if (m->state == MBOX_HEAD && m->length &&
-		length_fits(m, m->base + m->at + blank))
+		length_fits(m, m->base + m->at + blank, &length))
 		return false; /* the blank line ends the header */
 	m->at += blank;
 	return true;
@@ -289,8 +294,7 @@ static void take_line(struct mbox *m)
 		m->left -= n;
 	if (m->state == MBOX_HEAD && blank) {
 		m->state = MBOX_BODY;
-		m->counted = length_fits(m, m->base + m->at);
-		m->left = m->length;
+		m->counted = length_fits(m, m->base + m->at, &m->left);
 	}
 	m->after_blank = blank;
 }

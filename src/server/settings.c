@@ -569,8 +569,8 @@ void settings_print_example(struct buf *out)
 		} else {
 			buf_add_c(out, "\n");
 		}
-		buf_addf(out, "%s# %s.\n%s%s", tab, s->help, tab,
-			*s->example ? "" : "#");
+		buf_addf(out, "%s# %c%s.\n%s%s", tab, ascii_upper(s->help[0]),
+			s->help + 1, tab, *s->example ? "" : "#");
 		buf_addf(out, "%.*s = ", STR_ARG(last_part(str_c(s->name))));
 		print_value(s, *s->example ? s->example : s->def, out);
 		buf_add_c(out, ";\n");
