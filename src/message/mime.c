@@ -225,6 +225,17 @@ static enum digest_encoding encoding_of(str token)
 	return ENCODING_UNKNOWN;
 }
 
+/* Content-Transfer-Encoding's token; all of the value when that is none we
+ * know, so that the client sees what there was. */
+static str encoding_token(struct mime_parser *p)
+{
+	str value = header_value(&p->header, HEADER_ENCODING);
+	str token = param_parse(&p->arena, value).type;
+	if (encoding_of(token) == ENCODING_UNKNOWN || !token.n)
+		token = value;
+	return str_take(token, NAME_MAX_BYTES);
+}
+
 /* The boundary parameter, without the blanks it must not end with; empty when
  * it cannot be used. */
 static str boundary_of(struct mime_parser *p, const struct param *params)
@@ -458,10 +469,7 @@ static void header_end(struct mime_parser *p)
 	f->lines_at = p->lines;
 	p->in_header = false;
 
-	b.encoding = str_take(param_parse(&p->arena,
-				      header_value(&p->header, HEADER_ENCODING))
-				      .type,
-		NAME_MAX_BYTES);
+	b.encoding = encoding_token(p);
 	b.disposition = param_parse(
 		&p->arena, header_value(&p->header, HEADER_DISPOSITION));
 	part->encoding = (uint8_t)encoding_of(b.encoding);
@@ -680,10 +688,9 @@ void mime_parser_free(struct mime_parser *p)
 /* The end of the message ends everything. */
 static void end_message(struct mime_parser *p)
 {
-	if (p->line.found && p->part_n < p->limits.parts) {
-		end_boundary_line(p, p->line_end);
-		p->lines--; /* it has no end */
-	}
+	/* A boundary line without an end opens nothing: the rest is lost. */
+	if (p->line.found && p->part_n < p->limits.parts)
+		close_inside(p, p->line.level, p->line_end);
 	p->line_at = p->at;
 	while (p->in_header)
 		header_end(p);

@@ -26,6 +26,7 @@
  *   ones the innermost. An outer boundary ends all parts inside.
  * - The line end before a boundary line belongs to the boundary, except
  *   where it is the end of the header.
+ * - A message that ends inside a boundary line has no part after it.
  * - A multipart without a usable boundary parameter is text/plain (RFC 2045
  *   section 5.2: the default for a Content-Type that is invalid).
  * - A multipart in which no boundary was found has one empty part, because

@@ -65,9 +65,11 @@ static const struct {
 	{MIXED "--b\r\n\r\nhi\r\n --b\r\n-b\r\n--\r\n--a\r\n--b--\r\n",
 		"(" TEXT("21", "4") " \"MIXED\")", "what is no boundary"},
 	{MIXED "--b\r\n\r\nhi", "(" TEXT("2", "0") " \"MIXED\")", "no close"},
-	{MIXED "--b\r\n\r\nhi\r\n--b",
+	{MIXED "--b\r\n\r\nhi\r\n--b", "(" TEXT("2", "0") " \"MIXED\")",
+		"ends inside a boundary line: nothing follows it"},
+	{MIXED "--b\r\n\r\nhi\r\n--b\r\n",
 		"(" TEXT("2", "0") TEXT("0", "0") " \"MIXED\")",
-		"ends in a boundary line"},
+		"ends after one"},
 	{MIXED "--b\r\n\r\nhi\r\n--b--", "(" TEXT("2", "0") " \"MIXED\")",
 		"ends in the close line"},
 	{MIXED "--b\r\nContent-Type: text/html\r\n--b\r\n--b--\r\n",
@@ -154,6 +156,14 @@ static const struct {
 		"\"7BIT\" "
 		"1 0)",
 		"a bare CR is a character"},
+	{"Content-Type: image/png\r\n"
+	 "Content-Transfer-Encoding: quoted printable\r\n\r\n",
+		"(\"IMAGE\" \"PNG\" NIL NIL NIL \"QUOTED PRINTABLE\" 0)",
+		"all of an encoding that is none"},
+	{"Content-Type: image/png\r\n"
+	 "Content-Transfer-Encoding: base64;\r\n\r\n",
+		"(\"IMAGE\" \"PNG\" NIL NIL NIL \"BASE64\" 0)",
+		"a semicolon after it"},
 	{"Content-Type: image/png\r\nContent-Transfer-Encoding: x-foo\r\n\r\n",
 		"(\"IMAGE\" \"PNG\" NIL NIL NIL \"X-FOO\" 0)",
 		"an unknown encoding is named"},
