@@ -190,6 +190,13 @@ static void fail_all(struct front *f)
 	}
 }
 
+/* At the end of the whole server it is no news. */
+static void say_away(const struct front *f, const char *what)
+{
+	if (!f->drained)
+		log_warn("server", what);
+}
+
 static void on_auth(
 	struct loop *loop, struct loop_watch *watch, uint32_t events)
 {
@@ -206,7 +213,7 @@ static void on_auth(
 	}
 	if (err == ERR_AGAIN)
 		return;
-	log_warn("server", "auth is away");
+	say_away(f, "auth is away");
 	channel_close(f, &f->auth);
 	fail_all(f);
 }
@@ -227,7 +234,7 @@ static void on_mail(
 	}
 	if (err == ERR_AGAIN)
 		return;
-	log_warn("server", "mail is away");
+	say_away(f, "mail is away");
 	channel_close(f, &f->mail);
 }
 
