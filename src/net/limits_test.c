@@ -164,9 +164,7 @@ static void test_scoreboard(void **unused)
 	page = scoreboard_page(all, 2);
 	assert_int_equal(SCOREBOARD_GET(page, bytes_in), 100);
 	assert_int_equal(SCOREBOARD_GET(page, sessions), 1);
-	assert_int_equal(
-		SCOREBOARD_GET(scoreboard_page(all, 0), sessions),
-		0);
+	assert_int_equal(SCOREBOARD_GET(scoreboard_page(all, 0), sessions), 0);
 	scoreboard_clear_gauges(page);
 	assert_int_equal(SCOREBOARD_GET(page, sessions), 0);
 	assert_int_equal(SCOREBOARD_GET(page, bytes_in), 100);

@@ -107,7 +107,6 @@ static enum err go_up(struct pump *p)
 		}
 		if (err)
 			return err == ERR_AGAIN ? OK : err;
-		p->bytes_up += n;
 		err = pour(p, &p->up, str_of(room, n), write_inside);
 	}
 	if (err && err != ERR_AGAIN)
@@ -145,7 +144,6 @@ static enum err go_down(struct pump *p)
 		err = read_inside(p, &n);
 		if (err)
 			return err == ERR_AGAIN ? OK : ERR_CLOSED;
-		p->bytes_down += n;
 		err = pour(p, &p->down, str_of(room, n), write_outside);
 	}
 	return err == ERR_AGAIN ? OK : err;

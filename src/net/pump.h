@@ -33,10 +33,9 @@ struct pump {
 	void (*ended)(struct loop *, struct pump *);
 	struct pump_rest up;   /* to inside */
 	struct pump_rest down; /* to outside */
-	uint64_t bytes_up, bytes_down;
-	bool up_ended;	     /* the client sends no more */
-	bool inside_ended;   /* the session is gone; `down` is its last */
-	bool wants_to_write; /* TLS cannot read before it wrote */
+	bool up_ended;	       /* the client sends no more */
+	bool inside_ended;     /* the session is gone; `down` is its last */
+	bool wants_to_write;   /* TLS cannot read before it wrote */
 };
 
 /* After the handshake. Both sockets are non-blocking and not registered. May

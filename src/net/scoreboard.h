@@ -13,7 +13,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* name, one line of help. Gauges go up and down; the others only up. */
+/* name, one line of help. Gauges go up and down; the others only up. Each is
+ * counted in one place, so that the pages can be added up: connections and TLS
+ * in front, logins in auth, sessions and commands in mail; bytes in front
+ * before login, in mail after it. */
 #define SCOREBOARD_TABLE(X)                                                    \
 	X(connections, "open connections that this process holds (gauge)")     \
 	X(connections_total, "connections accepted")                           \

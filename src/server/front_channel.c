@@ -127,7 +127,6 @@ static void take_done(struct conn *c, str payload)
 {
 	struct cursor in = cursor_of(payload);
 	struct visit *v = c->visit;
-	struct front *f = c->front;
 	uint64_t result = cursor_varint(&in);
 	str reason = cursor_sized(&in), ticket = cursor_sized(&in);
 
@@ -141,7 +140,6 @@ static void take_done(struct conn *c, str payload)
 		conn_hand_over(c, ticket);
 		return;
 	}
-	SCOREBOARD_ADD(f->board, logins_failed, 1);
 	conn_go_on(c, login_fail(&v->login, (enum err)result, reason, &v->out));
 }
 

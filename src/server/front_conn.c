@@ -49,18 +49,11 @@ static void free_visit(struct conn *c)
 	c->visit = NULL;
 }
 
-static void report_bytes(struct conn *c)
-{
-	SCOREBOARD_ADD(c->front->board, bytes_in, c->pump.bytes_up);
-	SCOREBOARD_ADD(c->front->board, bytes_out, c->pump.bytes_down);
-}
-
 /* All but the descriptor. */
 static void forget(struct conn *c)
 {
 	struct front *f = c->front;
 
-	report_bytes(c);
 	loop_timer_cancel(f->loop, &c->timer);
 	free_visit(c);
 	tls_free(c->tls);
@@ -413,7 +406,6 @@ static void hand_over_plain(struct conn *c, str payload)
 				      &v->out));
 		return;
 	}
-	SCOREBOARD_ADD(c->front->board, logins_ok, 1);
 	conn_close(c);
 }
 
@@ -451,7 +443,6 @@ static void hand_over_tls(struct conn *c, str payload)
 				      &v->out));
 		return;
 	}
-	SCOREBOARD_ADD(c->front->board, logins_ok, 1);
 	start_pump(c, fds[0]);
 }
 

@@ -51,7 +51,6 @@ struct conn {
 	uint64_t peer_key;
 	uint8_t phase; /* enum phase */
 	bool counted;  /* in limits */
-	uint64_t reported_up, reported_down;
 };
 
 struct channel {

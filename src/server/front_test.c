@@ -311,6 +311,45 @@ static void test_tls(void **unused)
 	close_stage(&s);
 }
 
+/* A whole record of pipelined commands: some of it goes with the hand-over,
+ * the rest after it, in order. */
+static void test_pipelined(void **unused)
+{
+	char text[12000], room[sizeof text];
+	size_t head, got, n;
+	struct handover h;
+	struct client c;
+	struct stage s;
+	int fd;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	c = connect_to(&s, true);
+	shake_hands(&s, &c);
+	expect_greeting(&s, &c);
+	head = (size_t)snprintf(text, sizeof text, "a LOGIN anna secret\r\n");
+	for (size_t i = head; i < sizeof text; i++)
+		text[i] = (char)('0' + i % 71);
+	assert_int_equal(SSL_write(c.ssl, text, sizeof text), sizeof text);
+	expect_ask(&s, "secret");
+	answer(&s, OK, "the ticket");
+	fd = expect_handover(&s, &h);
+	got = h.leftover.n;
+	assert_true(got > 0);
+	memcpy(room, h.leftover.p, got);
+	while (got < sizeof text - head) {
+		ssize_t r = read(fd, room + got, sizeof room - got);
+
+		turn(&s);
+		n = r > 0 ? (size_t)r : 0;
+		got += n;
+	}
+	assert_memory_equal(room, text + head, got);
+	close(fd);
+	hang_up(&c);
+	close_stage(&s);
+}
+
 static void test_starttls(void **unused)
 {
 	struct client c;
@@ -683,6 +722,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_tls),
+		cmocka_unit_test(test_pipelined),
 		cmocka_unit_test(test_starttls),
 		cmocka_unit_test(test_starttls_injection),
 		cmocka_unit_test(test_wrong_password),
