@@ -169,6 +169,19 @@ void password_verify_nobody(str password)
 	(void)!password_verify(password, nobody);
 }
 
+/* The oldest kinds have no mark of their own: nearly any word is a salt to
+ * crypt(3), and a password written in the place of a hash would pass. */
+static bool is_old_crypt(const char *hash)
+{
+	static const char letters[] = "./0123456789"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz";
+	bool bsdi = *hash == '_';
+	size_t n = bsdi ? 20 : 13;
+
+	return strlen(hash) == n && strspn(hash + bsdi, letters) == n - bsdi;
+}
+
 bool password_is_known(const char *hash)
 {
 	int check;
@@ -176,7 +189,9 @@ bool password_is_known(const char *hash)
 	hash = without_scheme(hash);
 	if (argon2_kind(hash) >= 0)
 		return true;
-	check = *hash ? crypt_checksalt(hash) : CRYPT_SALT_INVALID;
+	if (*hash != '$' && !is_old_crypt(hash))
+		return false;
+	check = crypt_checksalt(hash);
 	return check == CRYPT_SALT_OK || check == CRYPT_SALT_METHOD_LEGACY ||
 	       check == CRYPT_SALT_TOO_CHEAP;
 }

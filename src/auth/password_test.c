@@ -45,7 +45,8 @@ static void verifies_what_others_made(void **state)
 static void unknown_hashes_let_nobody_in(void **state)
 {
 	static const char *const rows[] = {"", "*", "!", "x", "plain text",
-		"{PLAIN}Taube", "{SSHA}abc", "$99$salt$hash", "{CRYPT}"};
+		"{PLAIN}Taube", "Taube", "Taubenschlag-7", "{SSHA}abc",
+		"$99$salt$hash", "{CRYPT}"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -147,7 +147,9 @@ static void count(struct entry *e, uint32_t free_failures, uint64_t now)
 void throttle_failed(
 	struct throttle *t, const struct throttle_who *who, uint64_t now)
 {
-	count(take(t, BY_ADDRESS, who, now), THROTTLE_FREE_ADDRESS, now);
+	if (who->address != THROTTLE_NO_ADDRESS)
+		count(take(t, BY_ADDRESS, who, now), THROTTLE_FREE_ADDRESS,
+			now);
 	if (!is_trusted(t, who, now))
 		count(take(t, BY_ACCOUNT, who, now), THROTTLE_FREE_ACCOUNT,
 			now);

@@ -28,6 +28,8 @@
 #define THROTTLE_FORGIVE_MS (60 * 60 * 1000)
 #define THROTTLE_TRUST_MS (7ull * 24 * 60 * 60 * 1000)
 
+#define THROTTLE_NO_ADDRESS 0
+
 struct throttle;
 
 struct throttle *throttle_new(void);
@@ -35,7 +37,7 @@ void throttle_free(struct throttle *);
 
 /* Who tries. */
 struct throttle_who {
-	uint64_t address;
+	uint64_t address; /* THROTTLE_NO_ADDRESS: only the account counts */
 	str account; /* as typed, or better as prepared */
 };
 

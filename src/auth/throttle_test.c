@@ -158,6 +158,18 @@ static void right_password_does_not_clear_the_address(void **state)
 	assert_true(now - start > 50 * THROTTLE_GAP_MAX_MS);
 }
 
+static void without_address_only_the_account_counts(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "user%d", i);
+		assert_int_equal(guess(THROTTLE_NO_ADDRESS, name, 1), 0);
+	}
+	assert_true(guess(THROTTLE_NO_ADDRESS, "ann", 20) > 0);
+}
+
 static void quiet_forgives(void **state)
 {
 	(void)state;
@@ -179,6 +191,7 @@ int main(void)
 		T(nobody_is_locked_out),
 		T(right_password_forgives_the_account),
 		T(right_password_does_not_clear_the_address),
+		T(without_address_only_the_account_counts),
 		T(quiet_forgives),
 #undef T
 	};

@@ -15,6 +15,7 @@
 #include "server/roles.h"
 #include "session/ticket.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -290,11 +291,27 @@ static void step(struct exchange *x, str response)
 
 /* -------- what fronts ask -------- */
 
+/* The throttle's key: "192.0.2.1", "2001:db8::1", or with a port. This
+ * machine's own addresses have none: a webmail here speaks for many. */
 static uint64_t address_of(str remote)
 {
+	bool v6 = str_find_byte(remote, ':') < remote.n;
 	struct endpoint e;
+	char *text;
+	enum err err = endpoint_parse(remote, &e);
 
-	return endpoint_parse(remote, &e) == OK ? endpoint_peer_key(&e) : 1;
+	if (err) {
+		text = xasprintf(v6 ? "[%.*s]:0" : "%.*s:0", STR_ARG(remote));
+		err = endpoint_parse(str_c(text), &e);
+		free(text);
+	}
+	if (err)
+		return 1; /* what is not an address is all one */
+	if (e.any.sa_family == AF_INET6 ?
+			IN6_IS_ADDR_LOOPBACK(&e.v6.sin6_addr) :
+			ntohl(e.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET)
+		return THROTTLE_NO_ADDRESS;
+	return endpoint_peer_key(&e);
 }
 
 static struct exchange *add_exchange(struct peer *p, uint32_t id, str protocol,

@@ -29,8 +29,8 @@
 #define PROCESSES_MAX (64 + 2)
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 10000
-#define HELD_MS 60000 /* then the back-off starts anew */
-#define DRAIN_MS 15000
+#define HELD_MS 60000  /* then the back-off starts anew */
+#define DRAIN_MS 40000 /* longer than the roles take */
 #define TLS_FILE_MAX (100 * 1024)
 
 enum phase {
