@@ -8,6 +8,7 @@
 #include "net/endpoint.h"
 #include "net/limits.h"
 #include "net/scoreboard.h"
+#include "net/tls.h"
 #include "server/config.h"
 #include "server/notify.h"
 #include "server/privileges.h"
@@ -73,6 +74,7 @@ struct master {
 	struct scoreboard *scoreboard;
 	int scoreboard_fd;
 	unsigned char ticket_key[TICKET_KEY_SIZE];
+	unsigned char tls_tickets[TLS_TICKET_KEY_SIZE];
 	struct secret certificate, key;
 	int signals;
 	int first_stderr; /* where "stderr" is, when logs went to a file */
@@ -121,6 +123,8 @@ static void tell_settings(const struct master *m, struct process *p)
 	buf_fini(&payload);
 	if (p->kind != ROLE_FRONT)
 		return;
+	tell_secret(p, "tls-tickets",
+		str_of((const char *)m->tls_tickets, sizeof m->tls_tickets));
 	tell_secret(p, "tls-certificate",
 		str_of(m->certificate.p, m->certificate.n));
 	tell_secret(p, "tls-key", str_of(m->key.p, m->key.n));
@@ -370,6 +374,9 @@ static enum err read_tls(struct master *m, const struct config *config)
 	secret_fini(&m->key);
 	m->certificate = certificate;
 	m->key = key;
+	/* One for all fronts, so that any of them resumes a session; a new one
+	 * with each reload, so that none lives for ever. */
+	secret_random(m->tls_tickets, sizeof m->tls_tickets);
 	return OK;
 }
 
@@ -775,6 +782,7 @@ static void fini(struct master *m)
 	secret_fini(&m->certificate);
 	secret_fini(&m->key);
 	secret_wipe(m->ticket_key, sizeof m->ticket_key);
+	secret_wipe(m->tls_tickets, sizeof m->tls_tickets);
 	if (m->limits)
 		limits_free(m->limits);
 	state_close(&m->state);
