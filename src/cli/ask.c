@@ -131,7 +131,9 @@ int ask_password(struct cli *cli, const char *account, bool from_stdin,
 	if (from_stdin) {
 		code = read_line(STDIN_FILENO, password_r);
 		if (!code && password_r->n == 0)
-			return cli_usage(cli, "no password on standard input");
+			code = cli_usage(cli, "no password on standard input");
+		if (code)
+			secret_fini(password_r);
 		return code;
 	}
 	tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -140,6 +142,8 @@ int ask_password(struct cli *cli, const char *account, bool from_stdin,
 			"there is no terminal to ask for a password; use "
 			"--password-stdin");
 	code = ask_terminal(tty, account, password_r);
+	if (code)
+		secret_fini(password_r);
 	close(tty);
 	return code;
 }

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import Server
+from harness import Server
 
 
 @pytest.fixture(params=["running", "stopped"])

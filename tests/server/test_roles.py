@@ -4,17 +4,18 @@ ending; as root and as an ordinary user."""
 import imaplib
 import os
 import pathlib
-import pwd
 import re
 import shutil
 import signal
+import socket
+import ssl
 import stat
 import subprocess
 import time
 
 import pytest
 
-from conftest import Server
+from harness import Server, make_certificate
 
 ROLES = ("front", "auth", "mail")
 
@@ -206,14 +207,12 @@ def test_broken_file_changes_nothing(mine):
 
 
 def test_new_certificate(mine):
-    import ssl
     begin = len(mine.log_text())
 
     def served():
         return ssl.get_server_certificate(("127.0.0.1", mine.imaps_port))
     before = served()
     owner = mine.config.stat().st_uid
-    from conftest import make_certificate
     make_certificate(mine.directory)
     for name in ("cert.pem", "key.pem"):
         os.chown(mine.directory / name, owner, -1)
@@ -306,8 +305,7 @@ def test_tree_that_no_role_may_enter():
         one.close()
 
 
-def test_notifies_the_service_manager(tmp_path):
-    import socket
+def test_notifies_the_service_manager():
     one = Server()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         path = one.directory / "notify"
