@@ -789,12 +789,19 @@ class Player:
         group ends where what follows it comes."""
         conn = group[0].conn
         left = list(group)
+        ends = after and after.kind == "do" and \
+            after.words == ["eof", f"C{conn}"]
         while left:
             must = [s for s in left if s.mode != "?"]
-            if not must and not (after and after.kind == "expect" and
-                                 after.conn == conn):
+            if not must and not ends and not (
+                    after and after.kind == "expect" and after.conn == conn):
                 return
-            got = self.aside.pop(conn, None) or self._read(conn)
+            try:
+                got = self.aside.pop(conn, None) or self._read(conn)
+            except EOFError:
+                if ends and not must:
+                    return
+                raise
             for step in left:
                 if match_response(step.parts, got, self.variables):
                     left.remove(step)
