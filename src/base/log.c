@@ -14,9 +14,10 @@
 #define TOPICS_MAX 16
 
 static struct {
-	const char *role;
-	int fd;
-	enum log_format format;
+	/* A reload changes these under threads that write. */
+	_Atomic(const char *) role;
+	_Atomic int fd;
+	_Atomic int format; /* enum log_format */
 	_Atomic int level;
 	struct {
 		_Atomic(const char *) name;
@@ -36,7 +37,7 @@ void log_setup(const char *role, int fd, enum log_format format)
 {
 	state.role = role;
 	state.fd = fd;
-	state.format = format;
+	state.format = (int)format;
 }
 
 void log_set_level(enum log_level level)

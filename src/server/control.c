@@ -15,9 +15,11 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROGRESS_EVERY_MS 200
+#define STOP_PATIENCE_S 3
 
 struct slot {
 	struct control *control;
@@ -34,6 +36,7 @@ struct control {
 	void *ctx;
 	pthread_t thread;
 	pthread_mutex_t lock; /* over the slots */
+	pthread_cond_t ended; /* a connection has, with the lock */
 	_Atomic bool stopping;
 	struct slot slots[CONTROL_CONNECTIONS];
 };
@@ -349,6 +352,7 @@ static void *connection_thread(void *arg)
 	pthread_mutex_lock(&c->lock);
 	close(slot->fd);
 	slot->fd = -1;
+	pthread_cond_signal(&c->ended);
 	pthread_mutex_unlock(&c->lock);
 	(void)!write(c->wake, &one, sizeof one);
 	return NULL;
@@ -431,6 +435,7 @@ struct control *control_start(int listener, const struct control_command *table,
 	size_t count, void *ctx)
 {
 	struct control *c = xcalloc(1, sizeof *c);
+	pthread_condattr_t attributes;
 
 	c->listener = listener;
 	c->table = table;
@@ -438,6 +443,10 @@ struct control *control_start(int listener, const struct control_command *table,
 	c->ctx = ctx;
 	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->ended, &attributes);
+	pthread_condattr_destroy(&attributes);
 	for (size_t i = 0; i < COUNT_OF(c->slots); i++)
 		c->slots[i] = (struct slot){.control = c, .fd = -1};
 	if (c->wake >= 0 &&
@@ -447,6 +456,43 @@ struct control *control_start(int listener, const struct control_command *table,
 	abort(); /* as out of memory */
 }
 
+static void end_connections(struct control *c, int how)
+{
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; i < COUNT_OF(c->slots); i++)
+		if (c->slots[i].fd >= 0)
+			shutdown(c->slots[i].fd, how);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static bool any_connection(const struct control *c)
+{
+	for (size_t i = 0; i < COUNT_OF(c->slots); i++)
+		if (c->slots[i].fd >= 0)
+			return true;
+	return false;
+}
+
+/* What works has some time to see `stopping` and to answer; a client that
+ * takes nothing must not keep the role. */
+static void join_connections(struct control *c)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += STOP_PATIENCE_S;
+	end_connections(c, SHUT_RD);
+	pthread_mutex_lock(&c->lock);
+	while (any_connection(c) && r == 0)
+		r = pthread_cond_timedwait(&c->ended, &c->lock, &until);
+	pthread_mutex_unlock(&c->lock);
+	end_connections(c, SHUT_RDWR);
+	for (size_t i = 0; i < COUNT_OF(c->slots); i++)
+		if (c->slots[i].started)
+			pthread_join(c->slots[i].thread, NULL);
+}
+
 void control_stop(struct control *c)
 {
 	const uint64_t one = 1;
@@ -454,16 +500,9 @@ void control_stop(struct control *c)
 	c->stopping = true;
 	(void)!write(c->wake, &one, sizeof one);
 	pthread_join(c->thread, NULL);
-	/* What waits for the client ends; what works sees `stopping`. */
-	pthread_mutex_lock(&c->lock);
-	for (size_t i = 0; i < COUNT_OF(c->slots); i++)
-		if (c->slots[i].fd >= 0)
-			shutdown(c->slots[i].fd, SHUT_RD);
-	pthread_mutex_unlock(&c->lock);
-	for (size_t i = 0; i < COUNT_OF(c->slots); i++)
-		if (c->slots[i].started)
-			pthread_join(c->slots[i].thread, NULL);
+	join_connections(c);
 	close(c->wake);
+	pthread_cond_destroy(&c->ended);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }

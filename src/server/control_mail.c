@@ -75,16 +75,16 @@ static enum err verify(struct control_call *call, void *ctx)
 		(account_num)control_integer(call, "account", 0), &figures);
 	json_t *answer = control_answer(call);
 
-	json_object_set_new(answer, "accounts",
-		json_integer((json_int_t)figures.accounts));
+	json_object_set_new(
+		answer, "accounts", json_integer((json_int_t)figures.accounts));
 	json_object_set_new(answer, "mailboxes",
 		json_integer((json_int_t)figures.mailboxes));
 	json_object_set_new(answer, "messages",
 		json_integer((json_int_t)figures.memberships));
 	json_object_set_new(
 		answer, "bytes", json_integer((json_int_t)figures.bytes));
-	json_object_set_new(answer, "problems",
-		json_integer((json_int_t)figures.problems));
+	json_object_set_new(
+		answer, "problems", json_integer((json_int_t)figures.problems));
 	return e;
 }
 

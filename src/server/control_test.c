@@ -70,6 +70,18 @@ static enum err cmd_progress(struct control_call *call, void *ctx)
 	return OK;
 }
 
+/* More than any socket buffers. */
+static enum err cmd_flood(struct control_call *call, void *ctx)
+{
+	static char much[16 * 1024 * 1024];
+	int *waited = ctx;
+	enum err e = control_item_bytes(
+		call, json_object(), str_of(much, sizeof much));
+
+	*waited += 1;
+	return e;
+}
+
 /* Until it is cancelled. */
 static enum err cmd_wait(struct control_call *call, void *ctx)
 {
@@ -89,6 +101,7 @@ static const struct control_command table[] = {
 	{"reverse", cmd_reverse},
 	{"progress", cmd_progress},
 	{"wait", cmd_wait},
+	{"flood", cmd_flood},
 };
 
 /* -------- a server and its client -------- */
@@ -294,6 +307,19 @@ static void stop_cancels(void **state)
 	close(idle);
 }
 
+static void stop_does_not_wait_for_who_takes_nothing(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	assert_ok(fd_write_all(fd, STR("{\"cmd\":\"flood\"}\n")));
+	take_line(fd);
+	control_stop(server.control);
+	server.control = NULL;
+	assert_int_equal(server.waited, 1);
+	close(fd);
+}
+
 /* One more than there are slots is served when one becomes free. */
 static void connections_are_bounded(void **state)
 {
@@ -321,6 +347,7 @@ int main(void)
 		T(progress_is_thinned),
 		T(client_going_cancels),
 		T(stop_cancels),
+		T(stop_does_not_wait_for_who_takes_nothing),
 		T(connections_are_bounded),
 #undef T
 	};
