@@ -192,18 +192,19 @@ static void on_master(
 	(void)watch;
 	(void)events;
 	while ((event = role_next(&me.role, &name)) != ROLE_NOTHING) {
-		if (event == ROLE_CONFIG)
+		if (event == ROLE_CONFIG) {
 			apply_config();
-		else if (event == ROLE_CHANNEL)
+			log_debug("server", "settings applied");
+		} else if (event == ROLE_CHANNEL) {
 			take_channels();
-		/* The key comes last, after configuration and certificate. */
-		else if (event == ROLE_SECRET && str_eq_c(name, "tls-key"))
+		} else if (event == ROLE_SECRET && str_eq_c(name, "tls-key")) {
+			/* It comes last, after settings and certificate. */
 			apply_tls();
-		else if (event == ROLE_LISTENER)
+		} else if (event == ROLE_LISTENER) {
 			open_doors();
-		else if (event == ROLE_STOP)
+		} else if (event == ROLE_STOP) {
 			stop();
-		if (event == ROLE_GONE) {
+		} else if (event == ROLE_GONE) {
 			loop_stop(loop);
 			return;
 		}
