@@ -28,6 +28,28 @@ static const char password_help[] =
 	"The password is asked for twice on the terminal (empty: one is made\n"
 	"up and shown), or is the first line of standard input.\n";
 
+static const char import_help[] =
+	"A PATH is a file, mbox or a single message; a Maildir, with its\n"
+	"folders (Maildir++, or directories in each other), flags, and what\n"
+	"Dovecot keeps in it: UIDs, keywords, subscriptions; or a directory "
+	"of\n"
+	"files. auto finds out for each which it is.\n"
+	"Files go to MAILBOX (default INBOX), Maildirs by their names, below\n"
+	"MAILBOX if it is given. Mail that is there already is not added\n"
+	"again, so an import that was broken off is simply repeated.\n"
+	"A message's date (INTERNALDATE) is the file's time in a Maildir, the\n"
+	"From_ line's in mbox, else the Date field's.\n"
+	"What cannot be read is named and passed over; exit code 1 then.\n";
+
+static const char export_help[] =
+	"DIRECTORY is made, or must be empty. Dovecot serves what is written\n"
+	"with the same UIDs, flags, keywords, dates and subscriptions (names\n"
+	"with a dot need its plugin listescape).\n";
+
+static const char verify_help[] =
+	"Reads every message. One line for each thing that is wrong, and exit\n"
+	"code 1 then.\n";
+
 static const struct cli_command commands[] = {
 	{"serve", "", "run the server in the foreground",
 		"Logs one line with msg=ready once it accepts connections.\n"
@@ -57,6 +79,17 @@ static const struct cli_command commands[] = {
 		cli_account_password},
 	{"account remove", "NAME", "remove an account and all its mail",
 		"There is no way back.\n", cli_account_remove},
+	{"import",
+		"--account NAME [--mailbox MAILBOX] "
+		"[--format auto|mbox|maildir|eml] PATH…",
+		"bring mail in from files and directories", import_help,
+		cli_import},
+	{"export", "--account NAME DIRECTORY",
+		"write all mail of an account as Maildir++", export_help,
+		cli_export},
+	{"verify", "[--account NAME]",
+		"check all that is stored; changes nothing", verify_help,
+		cli_verify},
 	{"status", "[--json]", "show processes, connections, sessions, store",
 		"", cli_status},
 };

@@ -76,6 +76,9 @@ int cli_account_show(struct cli *);
 int cli_account_set(struct cli *);
 int cli_account_password(struct cli *);
 int cli_account_remove(struct cli *);
+int cli_export(struct cli *);
+int cli_import(struct cli *);
 int cli_status(struct cli *);
+int cli_verify(struct cli *);
 
 #endif

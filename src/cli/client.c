@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,18 +215,27 @@ int client_send(struct client *c, enum client_role role, json_t *request)
 	return send_line(c, role, request);
 }
 
+int client_send_item_begin(
+	struct client *c, enum client_role role, json_t *item, uint64_t size)
+{
+	return send_line(c, role,
+		json_pack(
+			"{s:o, s:I}", "item", item, "size", (json_int_t)size));
+}
+
+int client_send_bytes(struct client *c, enum client_role role, str bytes)
+{
+	enum err e = fd_write_all(c->roles[role].fd, bytes);
+
+	return e ? lost(e) : CLI_OK;
+}
+
 int client_send_item(
 	struct client *c, enum client_role role, json_t *item, str bytes)
 {
-	int code = send_line(c, role,
-		json_pack("{s:o, s:I}", "item", item, "size",
-			(json_int_t)bytes.n));
-	enum err e;
+	int code = client_send_item_begin(c, role, item, bytes.n);
 
-	if (code)
-		return code;
-	e = fd_write_all(c->roles[role].fd, bytes);
-	return e ? lost(e) : CLI_OK;
+	return code ? code : client_send_bytes(c, role, bytes);
 }
 
 int client_send_end(struct client *c, enum client_role role)
@@ -312,28 +322,68 @@ static json_t *read_line(struct client *c, enum client_role role, int *code_r)
 	return line;
 }
 
+/* One line that is not the final answer. */
+static int take_line(struct client *c, enum client_role role,
+	const json_t *line, client_item_fn *fn, void *arg)
+{
+	const json_t *item = json_object_get(line, "item");
+	int code = CLI_OK;
+
+	if (!item) {
+		show_progress(c, json_object_get(line, "progress"));
+		return CLI_OK;
+	}
+	clear_progress(c);
+	if (fn)
+		code = fn(c, role, item, arg);
+	return code ? code : skip_bytes(c, role);
+}
+
+static bool is_answer(const json_t *line)
+{
+	return !json_object_get(line, "item") &&
+	       !json_object_get(line, "progress");
+}
+
+static bool is_readable(const struct client *c, enum client_role role)
+{
+	const struct lines *lines = &c->roles[role].lines;
+	struct pollfd p = {.fd = c->roles[role].fd, .events = POLLIN};
+
+	return lines->begin < lines->end || poll(&p, 1, 0) > 0;
+}
+
+int client_listen(
+	struct client *c, enum client_role role, client_item_fn *fn, void *arg)
+{
+	int code = CLI_OK;
+
+	while (!code && is_readable(c, role)) {
+		json_t *line = read_line(c, role, &code);
+
+		if (line && is_answer(line)) {
+			clear_progress(c);
+			code = judge(line);
+			if (!code)
+				code = lost(ERR_INVALID);
+		} else if (line) {
+			code = take_line(c, role, line, fn, arg);
+		}
+		json_decref(line);
+	}
+	return code;
+}
+
 int client_finish(struct client *c, enum client_role role, client_item_fn *fn,
 	void *arg, json_t **answer_r)
 {
-	int code = CLI_OK, first = CLI_OK;
+	int code = CLI_OK;
 	json_t *line;
 
 	if (answer_r)
 		*answer_r = NULL;
-	while ((line = read_line(c, role, &code))) {
-		const json_t *item = json_object_get(line, "item");
-		const json_t *progress = json_object_get(line, "progress");
-
-		if (progress) {
-			show_progress(c, progress);
-		} else if (item) {
-			clear_progress(c);
-			if (fn && !first)
-				first = fn(c, role, item, arg);
-			code = skip_bytes(c, role);
-		} else {
-			break;
-		}
+	while ((line = read_line(c, role, &code)) && !is_answer(line)) {
+		code = take_line(c, role, line, fn, arg);
 		json_decref(line);
 		if (code)
 			return code;
@@ -345,7 +395,7 @@ int client_finish(struct client *c, enum client_role role, client_item_fn *fn,
 	if (answer_r && !code)
 		*answer_r = json_incref(line);
 	json_decref(line);
-	return code ? code : first;
+	return code;
 }
 
 int client_call(struct client *c, enum client_role role, json_t *request,
@@ -356,4 +406,17 @@ int client_call(struct client *c, enum client_role role, json_t *request,
 	if (answer_r)
 		*answer_r = NULL;
 	return code ? code : client_finish(c, role, fn, arg, answer_r);
+}
+
+int client_account(struct client *c, const char *name, json_int_t *number_r)
+{
+	json_t *answer;
+	int code = client_call(c, CLIENT_AUTH,
+		json_pack("{s:s, s:s}", "cmd", "account.show", "name", name),
+		NULL, NULL, &answer);
+
+	*number_r = json_integer_value(
+		json_object_get(json_object_get(answer, "account"), "id"));
+	json_decref(answer);
+	return code;
 }

@@ -43,20 +43,33 @@ void client_close(struct client *);
  * One command: sends the request (taken over), shows progress, gives each item
  * to fn (may be NULL), and the final answer to *answer_r (the caller's; may be
  * NULL). fn reads the item's bytes, if it has some, with client_read; what it
- * leaves is skipped. It returns an exit code; the first that is not CLI_OK
- * is what client_call returns, after the answer.
+ * leaves is skipped. It returns an exit code; one that is not CLI_OK ends the
+ * call there and then, and the connection cannot be used further.
  */
 typedef int client_item_fn(
 	struct client *, enum client_role, const json_t *item, void *arg);
 int client_call(struct client *, enum client_role, json_t *request,
 	client_item_fn *, void *arg, json_t **answer_r);
 
+/* The number of the account with that name; asks auth. */
+int client_account(struct client *, const char *name, json_int_t *number_r);
+
 /* The same in pieces, for commands that are sent items: begin with the
  * request, send items, client_finish. */
 int client_send(struct client *, enum client_role, json_t *request);
 int client_send_item(
 	struct client *, enum client_role, json_t *item, str bytes);
+/* The same for bytes that are not in one piece: exactly `size` of them. */
+int client_send_item_begin(
+	struct client *, enum client_role, json_t *item, uint64_t size);
+int client_send_bytes(struct client *, enum client_role, str);
 int client_send_end(struct client *, enum client_role);
+/* Takes what the server has said meanwhile, without waiting: progress, and
+ * items for fn. Who sends much must do so now and then, or both sides wait for
+ * ever. The server's final answer can only be that it gave up: CLI_FAILED, and
+ * nothing more is to be sent, nor client_finish called. */
+int client_listen(
+	struct client *, enum client_role, client_item_fn *, void *arg);
 int client_finish(struct client *, enum client_role, client_item_fn *,
 	void *arg, json_t **answer_r);
 

@@ -38,6 +38,30 @@ static void print_processes(json_t *processes)
 			(long long)integer_of(p, "commands_total"));
 }
 
+static const char *string_of(const json_t *object, const char *member)
+{
+	const char *s = json_string_value(json_object_get(object, member));
+
+	return s ? s : "";
+}
+
+static void print_sessions(json_t *sessions)
+{
+	size_t i;
+	json_t *s;
+
+	if (json_array_size(sessions) == 0)
+		return;
+	printf("\n%-24s %-8s %-4s %12s %12s  %s\n", "session", "protocol",
+		"TLS", "bytes in", "bytes out", "from");
+	json_array_foreach(sessions, i, s) printf(
+		"%-24s %-8s %-4s %12lld %12lld  %s\n", string_of(s, "account"),
+		string_of(s, "protocol"),
+		json_is_true(json_object_get(s, "tls")) ? "yes" : "no",
+		(long long)integer_of(s, "in"), (long long)integer_of(s, "out"),
+		string_of(s, "remote"));
+}
+
 static void print_store(json_t *store)
 {
 	const char *name;
@@ -58,8 +82,9 @@ static void print_status(const json_t *auth, const json_t *mail)
 	print_uptime(integer_of(auth, "uptime"));
 	printf("%lld accounts, %lld sessions\n",
 		(long long)integer_of(auth, "accounts"),
-		(long long)integer_of(mail, "sessions"));
+		(long long)json_array_size(json_object_get(mail, "sessions")));
 	print_processes(json_object_get(auth, "processes"));
+	print_sessions(json_object_get(mail, "sessions"));
 	print_store(json_object_get(mail, "store"));
 }
 

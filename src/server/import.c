@@ -37,7 +37,7 @@ struct import {
 	size_t count;
 	uint64_t bytes;
 	uid_num next; /* the UID that the next message would get */
-	uint64_t added, skipped;
+	uint64_t added, skipped, refused;
 };
 
 /* Copies. */
@@ -120,16 +120,15 @@ static enum err commit_batch(struct import *im)
 	return e;
 }
 
-static enum err read_flags(struct import *im, const json_t *item,
-	struct append_item *append)
+static enum err read_flags(
+	struct import *im, const json_t *item, struct append_item *append)
 {
 	const json_t *flags = json_object_get(item, "flags");
 	struct flag_list list = {0};
 	enum err e = OK;
 
 	for (size_t i = 0; !e && i < json_array_size(flags); i++) {
-		const char *name =
-			json_string_value(json_array_get(flags, i));
+		const char *name = json_string_value(json_array_get(flags, i));
 
 		e = name ? flag_list_add(&im->arena, &list,
 				   arena_str(&im->arena, str_c(name)))
@@ -176,6 +175,19 @@ static enum err predict_uid(struct import *im)
 	return e;
 }
 
+/* A message that cannot be taken is no reason to refuse the rest. */
+static enum err refuse(struct import *im, const json_t *item, enum err why)
+{
+	const char *name = json_string_value(json_object_get(item, "name"));
+
+	if (why != ERR_INVALID && why != ERR_TOOBIG && why != ERR_LIMIT)
+		return why;
+	im->refused++;
+	return control_item(im->call,
+		json_pack("{ss,ss}", "name", name ? name : "a message", "error",
+			err_words(why)));
+}
+
 static enum err take_message(struct import *im, const json_t *item)
 {
 	struct append_item *append = &im->items[im->count];
@@ -187,18 +199,22 @@ static enum err take_message(struct import *im, const json_t *item)
 	if (!im->mailbox)
 		return control_fail(
 			im->call, ERR_INVALID, "a message before a mailbox");
+	e = predict_uid(im);
+	if (e)
+		return e;
 	*append = (struct append_item){0};
-	e = read_flags(im, item, append);
 	append->internal_date = integer(item, "date", clock_wall_s());
 	append->zone = (int32_t)integer(item, "zone", 0);
 	uid = integer(item, "uid", 0);
-	if (!e)
-		e = predict_uid(im);
+	e = read_flags(im, item, append);
 	u = upload_new(im->mail, im->user.account);
 	if (!e)
 		e = receive(im, u);
-	if (!e)
-		e = is_new(im, u, &new);
+	if (e) {
+		upload_free(u);
+		return refuse(im, item, e);
+	}
+	e = is_new(im, u, &new);
 	if (e || !new) {
 		im->skipped += !e;
 		upload_free(u);
@@ -224,13 +240,13 @@ static enum err take_mailbox(struct import *im, const json_t *item)
 	str name;
 	enum err e = commit_batch(im);
 
-	if (!e)
-		e = given ? mailbox_name_canonical(
-				    &im->arena, str_c(given), &name)
-			  : ERR_INVALID;
 	if (e)
-		return control_fail(
-			im->call, e, "not a mailbox name: %s", given);
+		return e;
+	e = given ? mailbox_name_canonical(&im->arena, str_c(given), &name)
+		  : ERR_INVALID;
+	if (e)
+		return control_fail(im->call, e, "not a mailbox name: %s",
+			given ? given : "(none)");
 	free(im->mailbox);
 	im->mailbox = xstrndup(name.p, name.n);
 	copies_forget(im);
@@ -261,13 +277,11 @@ static enum err take_subscription(struct import *im, const json_t *item)
 	const char *given =
 		json_string_value(json_object_get(item, "subscribe"));
 	str name;
-	enum err e = given ? mailbox_name_canonical(
-				     &im->arena, str_c(given), &name)
-			   : ERR_INVALID;
+	enum err e =
+		given ? mailbox_name_canonical(&im->arena, str_c(given), &name)
+		      : ERR_INVALID;
 
-	return e ? e
-		 : mailbox_subscribe(im->mail, &im->user,
-			   name, true);
+	return e ? e : mailbox_subscribe(im->mail, &im->user, name, true);
 }
 
 static enum err take_item(struct import *im, const json_t *item)
@@ -307,6 +321,8 @@ enum err import_run(struct control_call *call, void *ctx)
 		answer, "added", json_integer((json_int_t)im->added));
 	json_object_set_new(
 		answer, "skipped", json_integer((json_int_t)im->skipped));
+	json_object_set_new(
+		answer, "refused", json_integer((json_int_t)im->refused));
 	copies_forget(im);
 	arena_fini(&im->arena);
 	free(im->mailbox);

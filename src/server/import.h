@@ -12,9 +12,12 @@
  *	{"uidnext":25022}	of the mailbox: no UID below will be given out
  *	{"subscribe":"Lists/x"}
  *
- * The answer counts: {"added":n,"skipped":n}. A message is skipped when the
+ * The answer counts: {"added":n,"skipped":n,"refused":n}. A message is skipped when the
  * mailbox has as many copies of exactly these bytes as came so far, so an
  * import that is run again adds nothing. A UID that cannot be kept is replaced.
+ * A message that is too large or has flags that cannot be is refused: an item
+ * {"name":…,"error":"words"}, the name as the client may give it with the
+ * message, is sent meanwhile, and the rest goes on.
  *
  * "export" {"account":7} answers items: {"mailbox":"…","uidvalidity":…,
  * "uidnext":…,"subscribed":true} for each mailbox, each followed by its
