@@ -53,6 +53,7 @@ ROWS = [
     ("a NO [NONEXISTENT] x", "a NO [NOPERM] x", False, "another code"),
     ("a NO x", "a BAD x", False, "NO is not BAD"),
     ("a NO|BAD x", "a BAD x", True, "either"),
+    ("a NO|BAD x", "a NO [LIMIT] x", True, "either, with a code"),
     ("a OK x", "b OK x", False, "another tag"),
     ("a OK [COPYUID {{v}} 1 2] x", "a OK [COPYUID 77 1 2] x", True, "a hole"),
     ("a OK [COPYUID {{known}} 1 2] x", "a OK [COPYUID 77 1 2] x", False,

@@ -442,7 +442,7 @@ def match_status(want, got, variables):
     if not (g[4] or b"").strip():
         raise Mismatch(f"no text for people in {got!r}")
     if w[3] is None:
-        return g[3] is None or w[2] in (b"NO", b"BAD", b"BYE")
+        return g[3] is None or g[2] in (b"NO", b"BAD", b"BYE")
     return g[3] is not None and match_code(w[3], g[3], variables)
 
 
@@ -849,6 +849,10 @@ class Player:
 
     def do_close(self, step, number):
         self.connections.pop(int(number.lstrip("C"))).close()
+
+    def do_send(self, step, number, count):
+        """So many bytes of nothing."""
+        self.connection(int(number.lstrip("C"))).send(b"x" * int(count))
 
     def do_eof(self, step, number):
         """The server closes the connection, saying no more."""
