@@ -183,8 +183,13 @@ class Server:
         if check:
             assert done.returncode == 0, \
                 f"culver {arguments}: exit {done.returncode}\n" \
-                f"{done.stdout[-2000:]}{done.stderr[-4000:]}\n{self.tail()}"
+                f"{done.stdout[-2000:]}{done.stderr[-4000:]}\n{self.tail()[-800:]}"
         return done
+
+    def knows(self, command):
+        """Whether this program has the command."""
+        out = self.culver("--help", check=False).stdout
+        return bool(re.search(rf"^  {command} ", out, re.M))
 
     def account(self, name=None):
         """A new account; (name, password)."""

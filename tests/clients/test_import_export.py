@@ -5,8 +5,16 @@ import os
 import pathlib
 import re
 
+import pytest
+
 from dovecot import Dovecot
 from people import append, crlf, fetch_all, login, mailboxes, message, ok
+
+
+@pytest.fixture(autouse=True)
+def _moves(server):
+    if not server.knows("import"):
+        pytest.skip("culver import is not there yet")
 
 
 def maildir(path, messages):

@@ -235,9 +235,15 @@ def test_reload_keeps_sessions(own_server):
     eventually(lambda: re.search(r"level=(error|warn).*culver.conf",
                                  server.log_text()), "why it was refused")
     append(imap, "INBOX", message(1))
-    server.config.write_text(good.replace("info", "debug"))
+    server.config.write_text(good + "imap = { literal_minus = true; };\n")
     server.process.send_signal(signal.SIGHUP)
-    eventually(lambda: "level=debug" in server.log_text(), "debug lines")
+
+    def applied():
+        sock = connect(server)
+        said = read_line(sock)
+        sock.close()
+        return b"LITERAL-" in said
+    eventually(applied, "a new connection is offered LITERAL-")
     append(imap, "INBOX", message(2))
     assert ok(imap.fetch("1:*", "(UID)"))
     imap.logout()
