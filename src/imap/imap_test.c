@@ -198,10 +198,11 @@ static void test_two_sessions_and_idle(void **unused)
 	hear(&a, "+ idling");
 	say(&b, "d APPEND INBOX {3+}\r\nabc\r\n");
 	hear(&b, "d OK");
-	assert_str(hear(&a, "RECENT"), "* 1 EXISTS\r\n* 0 RECENT\r\n");
+	/* Which of the two is told that it is \\Recent is open. */
+	assert_true(str_starts(hear(&a, "RECENT"), STR("* 1 EXISTS\r\n* ")));
 	say(&b, "e STORE 1 FLAGS \\Deleted\r\n");
 	hear(&b, "e OK");
-	assert_str(hear(&a, "FETCH"), "* 1 FETCH (FLAGS (\\Deleted))\r\n");
+	hear(&a, "\\Deleted");
 	say(&b, "f EXPUNGE\r\n");
 	hear(&b, "f OK");
 	assert_str(hear(&a, "EXPUNGE"), "* 1 EXPUNGE\r\n");
