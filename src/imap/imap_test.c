@@ -4,6 +4,7 @@
 #include "base/test.h"
 #include "base/buf.h"
 #include "imap/imap.h"
+#include "mail/layout.h"
 #include "session/ticket.h"
 #include "store/store.h"
 
@@ -110,8 +111,8 @@ static str hear(struct client *c, const char *needle)
 			break;
 		buf_add(&c->in, str_of(piece, (size_t)n));
 	}
-	print_error("no \"%s\" in \"%.*s\"\n", needle,
-		STR_ARG(buf_str(&c->in)));
+	print_error(
+		"no \"%s\" in \"%.*s\"\n", needle, STR_ARG(buf_str(&c->in)));
 	fail();
 	return str_none();
 }
@@ -155,11 +156,14 @@ static void test_fetch_store_expunge(void **unused)
 	client_begin(&w, &c);
 	say(&c, "a SELECT INBOX\r\n");
 	hear(&c, "a OK");
-	say(&c, "b APPEND INBOX (\\Seen) \"17-Jul-1996 02:44:25 -0700\" {33}\r\n");
+	say(&c, "b APPEND INBOX (\\Seen) \"17-Jul-1996 02:44:25 -0700\" "
+		"{33}\r\n");
 	hear(&c, "+ OK");
 	say(&c, "Subject: Hello\r\n\r\nHow are you?\r\n\r\n");
 	hear(&c, "b OK [APPENDUID");
-	expect(&c, "c FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE BODY[TEXT]<4.3>)\r\n",
+	expect(&c,
+		"c FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE "
+		"BODY[TEXT]<4.3>)\r\n",
 		"c OK",
 		"* 1 FETCH (FLAGS (\\Seen \\Recent) INTERNALDATE "
 		"\"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 33 "
@@ -178,6 +182,60 @@ static void test_fetch_store_expunge(void **unused)
 	expect(&c, "h EXPUNGE\r\n", "h OK",
 		"* 1 EXPUNGE\r\nh OK EXPUNGE completed\r\n");
 	client_end(&c);
+	world_end(&w);
+}
+
+static enum err drop_bodies(struct store_txn *txn, void *arg)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+
+	(void)arg;
+	key_account_prefix(&from, 1, 'c');
+	buf_add(&to, buf_str(&from));
+	key_prefix_end(&to);
+	store_delete_range(txn, buf_str(&from), buf_str(&to));
+	buf_fini(&from);
+	buf_fini(&to);
+	return OK;
+}
+
+/* What clients ask for over and over was kept apart from the messages: it is
+ * sent though their bytes are gone, and one record is read for each message.
+ * With a body section there is nothing to be sent. */
+static void test_lists_are_fetched_without_bodies(void **unused)
+{
+	struct world w;
+	struct client c;
+	struct store_stats before, after;
+
+	(void)unused;
+	world_begin(&w);
+	client_begin(&w, &c);
+	say(&c, "a APPEND INBOX {21+}\r\nSubject: One\r\n\r\n1\r\n\r\n\r\n"
+		"a APPEND INBOX {21+}\r\nSubject: Two\r\n\r\n2\r\n\r\n\r\n"
+		"b SELECT INBOX\r\n");
+	hear(&c, "b OK");
+	assert_ok(store_write(w.store, STR("test"), drop_bodies, NULL));
+	store_stats(w.store, &before);
+	expect(&c, "c FETCH 1:* (FLAGS RFC822.SIZE ENVELOPE BODYSTRUCTURE)\r\n",
+		"c OK",
+		"* 1 FETCH (FLAGS (\\Recent) RFC822.SIZE 21 ENVELOPE (NIL "
+		"\"One\" NIL NIL NIL NIL NIL NIL NIL NIL) BODYSTRUCTURE "
+		"(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
+		"\"7BIT\" 5 2 NIL NIL NIL NIL))\r\n"
+		"* 2 FETCH (FLAGS (\\Recent) RFC822.SIZE 21 ENVELOPE (NIL "
+		"\"Two\" NIL NIL NIL NIL NIL NIL NIL NIL) BODYSTRUCTURE "
+		"(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
+		"\"7BIT\" 5 2 NIL NIL NIL NIL))\r\n"
+		"c OK FETCH completed\r\n");
+	store_stats(w.store, &after);
+	assert_int_equal(after.scanned, before.scanned);
+	/* And one for the view, one for what is to be told at the end. */
+	assert_in_range(after.gets - before.gets, 2, 2 + 2);
+	say(&c, "d FETCH 1 BODY.PEEK[]\r\n");
+	hear(&c, "* 1 FETCH (BODY[]");
+	close(c.fd);
+	buf_fini(&c.in);
 	world_end(&w);
 }
 
@@ -216,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fetch_store_expunge),
+		cmocka_unit_test(test_lists_are_fetched_without_bodies),
 		cmocka_unit_test(test_two_sessions_and_idle),
 	};
 

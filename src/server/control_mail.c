@@ -29,12 +29,13 @@ static enum err status(struct control_call *call, void *ctx)
 	session_service_each(service->sessions, add_session, sessions);
 	json_object_set_new(answer, "sessions", sessions);
 	json_object_set_new(answer, "store",
-		json_pack("{sIsIsIsIsIsI}", "commits",
+		json_pack("{sIsIsIsIsIsIsI}", "commits",
 			(json_int_t)stats.commits, "writes",
 			(json_int_t)stats.writes, "syncs",
 			(json_int_t)stats.syncs, "reads",
 			(json_int_t)stats.gets, "scans",
-			(json_int_t)stats.scans, "bytes",
+			(json_int_t)stats.scans, "scanned",
+			(json_int_t)stats.scanned, "bytes",
 			(json_int_t)stats.bytes_on_disk));
 	return OK;
 }
