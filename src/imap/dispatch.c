@@ -94,6 +94,23 @@ void imap_complete(struct imap *s, struct imap_command *c, enum err e,
 	s->doing = IMAP_DOING_NOTHING;
 }
 
+/* Parameters and modifiers that extensions define (RFC 4466); no extension
+ * that defines one is announced. */
+static bool has_unknown_params(const struct imap_command *c)
+{
+	switch (c->verb) {
+	case IMAP_SELECT:
+	case IMAP_EXAMINE:
+		return c->select.params;
+	case IMAP_FETCH:
+		return c->fetch.modifiers;
+	case IMAP_STORE:
+		return c->store.modifiers;
+	default:
+		return false;
+	}
+}
+
 void imap_execute(struct imap *s, struct imap_command *c)
 {
 	const struct imap_command_row *row = imap_command_row(c->verb);
@@ -102,6 +119,10 @@ void imap_execute(struct imap *s, struct imap_command *c)
 
 	if (!(row->states & state_of(s)) || !executors[c->verb]) {
 		imap_put_bad(imap_out(s), c->tag, why_not_now(row->states));
+		return;
+	}
+	if (has_unknown_params(c)) {
+		imap_put_bad(imap_out(s), c->tag, "Unknown parameter");
 		return;
 	}
 	log_debug("imap", "command", LOG_C("session", s->session.id),

@@ -107,7 +107,9 @@ static enum step execute(struct imap *s, str text)
 	if (e) {
 		imap_put_parse_error(imap_out(s), c, e);
 		/* RFC 5182 section 2.1: a NO empties the saved result. */
-		if (e == ERR_CHARSET && c->search.returns & IMAP_SEARCH_SAVE)
+		if ((e == ERR_CHARSET || e == ERR_LIMIT) &&
+			c->verb == IMAP_SEARCH &&
+			c->search.returns & IMAP_SEARCH_SAVE)
 			uidset_clear(&s->saved);
 		s->bad++;
 	} else {
@@ -310,7 +312,7 @@ static enum session_want handle_events(struct imap *s, unsigned events)
 	if (events & SESSION_EXPIRED)
 		return bye(s, "[UNAVAILABLE] Idle for too long");
 	if (s->doing == IMAP_DOING_IDLE && s->selected &&
-		imap_sync(s, true, s->rev2))
+		imap_sync(s, true, true))
 		log_warn("imap", "cannot tell changes",
 			LOG_C("session", s->session.id));
 	return SESSION_WANT_TURN;

@@ -115,6 +115,17 @@ MUST enum err imap_view(struct imap *, struct view **view_r);
 /* select.c: leaves the selected state, if any. */
 void imap_unselect(struct imap *);
 
+/* list.c: is the mailbox's name another than was sent, in Unicode? Not because
+ * of INBOX's case or a "/" at the end. */
+bool imap_was_normalized(const struct imap_mailbox *);
+/* LIST's line of one mailbox. old: for OLDNAME, or absent. */
+MUST enum err imap_put_list_of(struct imap *, str name, str old);
+/* LIST with OLDNAME, for IMAP4rev2, when the name that was asked for is not in
+ * the form that the mailbox has it (RFC 9051 section 6.3.9.7). RENAME asks for
+ * one and gets another; else both are the same. */
+void imap_tell_normalized(struct imap *, const struct imap_mailbox *asked,
+	const struct imap_mailbox *name);
+
 /* sets.c: the UIDs that a command's set names, among those known to the
  * client. `uid`: the set is of UIDs. ERR_INVALID: a message number that does
  * not exist. */

@@ -119,9 +119,8 @@ MUST enum err mailbox_create(struct mail *, const struct mail_user *, str name,
 	uint32_t special_use, uint32_t uidvalidity,
 	struct mailbox_ref *ref_r);
 /* ERR_NOTFOUND; ERR_HASCHILDREN: it does not exist itself but has children;
- * ERR_DENIED for INBOX. Its children stay. */
-MUST enum err mailbox_delete(
-	struct mail *, const struct mail_user *, str name);
+ * ERR_UNSUPPORTED for INBOX. Its children stay. */
+MUST enum err mailbox_delete(struct mail *, const struct mail_user *, str name);
 /* With all below it. Of INBOX: its messages move to the new name. */
 MUST enum err mailbox_rename(
 	struct mail *, const struct mail_user *, str from, str to);

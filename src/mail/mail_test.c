@@ -192,14 +192,14 @@ static void test_copy_move_expunge(void **unused)
 	assert_ok(mailbox_create(
 		w.mail, &ann, STR("a/b"), 0, 0, &target));
 	uidset_add_range(&uids, 100, 299);
-	assert_ok(message_copy(w.mail, &ann, &w.inbox, &uids, STR("a/b"), true,
-		&r));
+	assert_ok(message_copy(
+		w.mail, &ann, &w.inbox, &uids, STR("a/b"), COPY_MOVE, &r));
 	assert_int_equal(uidset_count(&r.source), 200);
 	copy_result_fini(&r);
 	assert_uids(&w, &target, "1:200");
 	assert_uids(&w, &w.inbox, "1:99,300");
 	assert_ok(message_copy(w.mail, &ann, &w.inbox, &uids, STR("none"),
-			  false, &r) == ERR_NOTFOUND
+			  COPY_PLAIN, &r) == ERR_NOTFOUND
 			  ? OK
 			  : ERR_IO);
 	assert_ok(message_expunge(w.mail, &w.inbox, NULL, &gone, &modseq));

@@ -421,7 +421,9 @@ enum err mailbox_delete(
 	struct make_request q = {.mail = mail, .user = user, .name = name};
 	enum err e;
 
-	if (mailbox_name_is_inbox(name) || !(user->rights & RIGHT_DELETE))
+	if (mailbox_name_is_inbox(name))
+		return ERR_UNSUPPORTED;
+	if (!(user->rights & RIGHT_DELETE))
 		return ERR_DENIED;
 	e = account_write(mail, user->account, delete, &q);
 	if (e)
@@ -440,6 +442,14 @@ struct rename_request {
 	mailbox_num inbox;
 };
 
+/* Of "a/b" to "a", what becomes "a/b" comes after the one that leaves it. */
+static int compare_lengths(const void *a, const void *b)
+{
+	const struct mailbox_info *x = a, *y = b;
+
+	return (x->name.n > y->name.n) - (x->name.n < y->name.n);
+}
+
 /* The names that a rename would make must all be free. */
 static enum err rename_tree(struct change *ch, str from, str to, uint32_t max)
 {
@@ -447,6 +457,8 @@ static enum err rename_tree(struct change *ch, str from, str to, uint32_t max)
 	size_t moved = 0;
 	enum err e = scan_mailboxes(ch->txn, ch->account, &list);
 
+	if (list.count)
+		qsort(list.all, list.count, sizeof *list.all, compare_lengths);
 	for (size_t i = 0; !e && i < list.count; i++) {
 		str name = list.all[i].name;
 		struct mailbox_record record;

@@ -139,7 +139,7 @@ struct copy_request {
 	const struct mail_user *user;
 	const struct mailbox_ref *from, *to;
 	const struct uidset *uids;
-	bool move;
+	enum copy_how how;
 	struct copy_result *result;
 };
 
@@ -204,19 +204,22 @@ static enum err remove_members(struct box_change *box,
 }
 
 static enum err transfer(struct box_change *from, struct box_change *to,
-	const struct uidset *uids, bool move, struct copy_result *result)
+	const struct uidset *uids, enum copy_how how,
+	struct copy_result *result)
 {
 	struct membership *members;
 	size_t count;
 	uint64_t quota = from->ch->record.quota;
 	enum err e = box_collect(from, uids, &members, &count);
 
+	if (!e && how == COPY_WHOLE && count < uidset_count(uids))
+		e = ERR_EXPUNGED;
 	/* A move within an account takes no room. */
-	if (move)
+	if (how == COPY_MOVE)
 		from->ch->record.quota = 0;
 	if (!e)
 		e = copy_members(from, to, members, count, result);
-	if (!e && move)
+	if (!e && how == COPY_MOVE)
 		e = remove_members(from, members, count);
 	from->ch->record.quota = quota;
 	return e;
@@ -224,7 +227,7 @@ static enum err transfer(struct box_change *from, struct box_change *to,
 
 /* Between two mailboxes, or within one. */
 static enum err change_transfer(struct change *ch, mailbox_num from_id,
-	mailbox_num to_id, const struct uidset *uids, bool move,
+	mailbox_num to_id, const struct uidset *uids, enum copy_how how,
 	struct copy_result *result)
 {
 	struct box_change from, to;
@@ -236,7 +239,7 @@ static enum err change_transfer(struct change *ch, mailbox_num from_id,
 	if (target == &to)
 		e = box_begin(&to, ch, to_id);
 	if (!e)
-		e = transfer(&from, target, uids, move, result);
+		e = transfer(&from, target, uids, how, result);
 	result->uidvalidity = target->record.uidvalidity;
 	result->modseq = from.record.modseq;
 	if (target == &to)
@@ -247,7 +250,7 @@ static enum err change_transfer(struct change *ch, mailbox_num from_id,
 enum err change_move_all(struct change *ch, mailbox_num from, mailbox_num to)
 {
 	struct copy_result result = {0};
-	enum err e = change_transfer(ch, from, to, NULL, true, &result);
+	enum err e = change_transfer(ch, from, to, NULL, COPY_MOVE, &result);
 
 	copy_result_fini(&result);
 	return e;
@@ -260,30 +263,29 @@ static enum err copy(struct store_txn *txn, void *arg)
 
 	copy_result_fini(q->result);
 	change_begin(&ch, txn, q->from->account);
-	return change_end(&ch,
-		change_transfer(&ch, q->from->id, q->to->id, q->uids, q->move,
-			q->result));
+	return change_end(&ch, change_transfer(&ch, q->from->id, q->to->id,
+				       q->uids, q->how, q->result));
 }
 
 enum err message_copy(struct mail *mail, const struct mail_user *user,
 	const struct mailbox_ref *from, const struct uidset *uids, str to,
-	bool move, struct copy_result *result_r)
+	enum copy_how how, struct copy_result *result_r)
 {
 	struct mailbox_ref target;
-	struct copy_request q = {user, from, &target, uids, move, result_r};
+	struct copy_request q = {user, from, &target, uids, how, result_r};
 	uint32_t needed = RIGHT_DELETED | RIGHT_EXPUNGE;
 	enum err e = mailbox_open(mail, user, to, RIGHT_INSERT, &target);
 
 	*result_r = (struct copy_result){0};
 	if (e)
 		return e;
-	if (move && (from->rights & needed) != needed)
+	if (how == COPY_MOVE && (from->rights & needed) != needed)
 		return ERR_DENIED;
 	e = account_write(mail, from->account, copy, &q);
 	if (e)
 		return e;
 	mail_notify(mail, target.account, target.id);
-	if (move) {
+	if (how == COPY_MOVE) {
 		mail_notify(mail, from->account, from->id);
 		mail_wake_janitor(mail);
 	}

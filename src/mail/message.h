@@ -45,13 +45,18 @@ struct copy_result {
 
 void copy_result_fini(struct copy_result *);
 
-/* Copies `uids` to the mailbox `to`, keeping flags, keywords and dates; and
- * when `move`, expunges them here in the same step. UIDs that are not there
- * (any more) are left out: see result's source. ERR_NOTFOUND: no such target
- * (TRYCREATE). ERR_QUOTA. */
+enum copy_how {
+	COPY_PLAIN,
+	COPY_WHOLE, /* ERR_EXPUNGED when one of the UIDs is not there */
+	COPY_MOVE,  /* expunges them here, in the same step */
+};
+
+/* Copies `uids` to the mailbox `to`, keeping flags, keywords and dates. UIDs
+ * that are not there (any more) are left out: see result's source.
+ * ERR_NOTFOUND: no such target (TRYCREATE). ERR_QUOTA. */
 MUST enum err message_copy(struct mail *, const struct mail_user *,
 	const struct mailbox_ref *from, const struct uidset *uids, str to,
-	bool move, struct copy_result *result_r);
+	enum copy_how, struct copy_result *result_r);
 
 /* Expunges those of `uids` (NULL: all) that are \Deleted. */
 MUST enum err message_expunge(struct mail *, const struct mailbox_ref *,

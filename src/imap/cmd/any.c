@@ -109,7 +109,8 @@ enum err imap_idle(
 	s->doing = IMAP_DOING_IDLE;
 	/* First this, so that no change falls between. */
 	s->idling = true;
-	if (s->selected && imap_sync(s, true, s->rev2))
+	/* A FETCH response in IDLE has the UID (RFC 9051 section 6.3.13). */
+	if (s->selected && imap_sync(s, true, true))
 		log_warn("imap", "cannot tell changes",
 			LOG_C("session", s->session.id));
 	return ERR_AGAIN;

@@ -12,10 +12,11 @@ enum err imap_append_begin(struct imap *s, struct imap_command *c)
 	struct mailbox_ref ref;
 	enum err e;
 
+	/* No TRYCREATE for a name that cannot be. */
 	if (name->err)
-		return ERR_NOTFOUND;
-	e = mailbox_open(imap_mail(s), &s->session.user, name->name,
-		RIGHT_INSERT, &ref);
+		return ERR_INVALID;
+	e = mailbox_open(
+		imap_mail(s), &s->session.user, name->name, RIGHT_INSERT, &ref);
 	if (!e)
 		e = mail_account_info(
 			imap_mail(s), s->session.user.account, &account);
@@ -50,9 +51,11 @@ enum err imap_append_end(
 	enum err e = append_commit(imap_mail(s), &s->session.user,
 		q->mailbox.name, &item, 1, &result);
 
-	if (!e)
+	if (!e) {
+		imap_tell_normalized(s, &q->mailbox, &q->mailbox);
 		imap_put_appenduid(
 			&reply->code, result.uidvalidity, &result.uids);
+	}
 	uidset_fini(&result.uids);
 	return e;
 }

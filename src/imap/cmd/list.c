@@ -9,8 +9,10 @@
  * matches it and the selection options choose it; or, with RECURSIVEMATCH,
  * when something below it that no pattern matches is chosen.
  */
+#include "base/log.h"
 #include "imap/private.h"
 #include "message/mailbox_name.h"
+#include "message/utf8.h"
 
 #include <stdlib.h>
 
@@ -18,7 +20,8 @@ struct node {
 	str name;
 	const struct mailbox_info *info; /* NULL: a parent only */
 	bool children;	   /* a mailbox is below it */
-	bool child_chosen; /* RECURSIVEMATCH: CHILDINFO is due */
+	bool child_chosen; /* something below it is chosen */
+	bool child_hidden; /* and no pattern matches that */
 };
 
 struct listing {
@@ -31,11 +34,15 @@ struct listing {
 
 /* The table. */
 
+/* INBOX first, then in order of bytes. */
 static int compare_nodes(const void *a, const void *b)
 {
 	const struct node *x = a, *y = b;
+	bool x_inbox = mailbox_name_is_inbox(x->name);
+	bool y_inbox = mailbox_name_is_inbox(y->name);
 
-	return str_cmp(x->name, y->name);
+	return x_inbox != y_inbox ? y_inbox - x_inbox
+				  : str_cmp(x->name, y->name);
 }
 
 static struct node *find(const struct listing *l, str name)
@@ -64,10 +71,9 @@ static void build(struct listing *l, struct mailbox_info *infos, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		str name = infos[i].name;
 
-		l->nodes[n++] = (struct node){name, &infos[i], false, false};
+		l->nodes[n++] = (struct node){.name = name, .info = &infos[i]};
 		while ((name = mailbox_name_parent(name)).n)
-			l->nodes[n++] =
-				(struct node){name, NULL, false, false};
+			l->nodes[n++] = (struct node){.name = name};
 	}
 	if (n)
 		qsort(l->nodes, n, sizeof *l->nodes, compare_nodes);
@@ -124,19 +130,23 @@ static bool chosen(const struct listing *l, const struct node *n)
 	return exists(n) || n->children;
 }
 
-/* RECURSIVEMATCH, and LSUB's "%" (RFC 3501 section 6.3.9): the ancestors that
+/* For RECURSIVEMATCH, and LSUB's "%" (RFC 3501 section 6.3.9): ancestors that
  * match stand for what is chosen below them and does not match itself. */
 static void choose_ancestors(struct listing *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		str name = l->nodes[i].name;
+		bool hidden;
 
 		if (!chosen(l, &l->nodes[i]))
 			continue;
-		if (l->lsub && matches(l, name))
-			continue;
-		while ((name = mailbox_name_parent(name)).n)
-			find(l, name)->child_chosen = true;
+		hidden = !matches(l, name);
+		while ((name = mailbox_name_parent(name)).n) {
+			struct node *ancestor = find(l, name);
+
+			ancestor->child_chosen = true;
+			ancestor->child_hidden |= hidden;
+		}
 	}
 }
 
@@ -186,7 +196,9 @@ static void put_attributes(
 		put_uses(out, &first, n->info->special_use);
 }
 
-static void put_list(struct listing *l, const struct node *n)
+/* old: another name that the client had for it, or absent (OLDNAME, RFC 9051
+ * section 6.3.9.7). CHILDINFO is never with it. */
+static void put_list(struct listing *l, const struct node *n, str old)
 {
 	struct buf *out = imap_out(l->imap);
 
@@ -194,10 +206,14 @@ static void put_list(struct listing *l, const struct node *n)
 	put_attributes(l, n, out);
 	buf_add_c(out, ") \"/\" ");
 	imap_put_mailbox(out, n->name, l->imap->rev2);
+	/* RECURSIVEMATCH is only valid with SUBSCRIBED. */
 	if (l->q->select & IMAP_LIST_RECURSIVEMATCH && n->child_chosen)
-		buf_add_c(out, l->q->select & IMAP_LIST_SUBSCRIBED
-				       ? " (\"CHILDINFO\" (\"SUBSCRIBED\"))"
-				       : " (\"CHILDINFO\" (\"SPECIAL-USE\"))");
+		buf_add_c(out, " (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+	if (!str_is_none(old)) {
+		buf_add_c(out, " (\"OLDNAME\" (");
+		imap_put_mailbox(out, old, true);
+		buf_add_c(out, "))");
+	}
 	buf_add_c(out, "\r\n");
 }
 
@@ -253,6 +269,9 @@ static void put_status(
 	buf_add_c(out, ")\r\n");
 }
 
+/* A name that is not chosen itself is listed for what is chosen below it only
+ * if that is not listed itself: RFC 9051 sections 6.3.9.3 and 6.3.9.6 (of whose
+ * examples one, number 8's last, has such redundant names too). */
 static bool is_listed(const struct listing *l, const struct node *n)
 {
 	if (!matches(l, n->name))
@@ -260,7 +279,7 @@ static bool is_listed(const struct listing *l, const struct node *n)
 	if (chosen(l, n))
 		return true;
 	if (l->lsub || l->q->select & IMAP_LIST_RECURSIVEMATCH)
-		return n->child_chosen;
+		return n->child_hidden;
 	return false;
 }
 
@@ -271,8 +290,11 @@ static void put_all(struct listing *l)
 
 		if (!is_listed(l, n))
 			continue;
-		put_list(l, n);
-		if (l->q->returns & IMAP_RETURN_STATUS && exists(n))
+		put_list(l, n, str_none());
+		/* Not for what is here because of its children (RFC 9051
+		 * section 6.3.9.8 example 11). */
+		if (l->q->returns & IMAP_RETURN_STATUS && exists(n) &&
+			chosen(l, n))
 			put_status(l->imap, n->info, l->q->status);
 	}
 }
@@ -282,6 +304,47 @@ static bool asks_for_delimiter(const struct imap_list *q)
 {
 	return !q->extended && q->patterns && !q->patterns->next &&
 	       q->patterns->raw.n == 0;
+}
+
+bool imap_was_normalized(const struct imap_mailbox *m)
+{
+	str raw = m->raw;
+
+	if (raw.n && raw.p[raw.n - 1] == MAILBOX_SEPARATOR)
+		raw.n--;
+	return !m->err && !utf8_is_ascii(raw) && !str_eq(raw, m->name);
+}
+
+enum err imap_put_list_of(struct imap *s, str name, str old)
+{
+	static const struct imap_list q = {.extended = true};
+	struct listing l = {.imap = s, .q = &q};
+	struct node absent = {.name = name};
+	const struct node *n;
+	struct mailbox_info *infos;
+	size_t count;
+	enum err e = mailbox_list(
+		imap_mail(s), &s->session.user, imap_arena(s), &infos, &count);
+
+	if (e)
+		return e;
+	build(&l, infos, count);
+	note_children(&l);
+	n = find(&l, name);
+	put_list(&l, n ? n : &absent, old);
+	return OK;
+}
+
+void imap_tell_normalized(struct imap *s, const struct imap_mailbox *asked,
+	const struct imap_mailbox *name)
+{
+	if (!s->rev2 ||
+		(!imap_was_normalized(asked) && !imap_was_normalized(name)))
+		return;
+	/* It is only a courtesy. */
+	if (imap_put_list_of(s, name->name, asked->raw))
+		log_warn("imap", "cannot tell a mailbox's name",
+			LOG_C("session", s->session.id));
 }
 
 static enum err list(struct imap *s, const struct imap_list *q, bool lsub)

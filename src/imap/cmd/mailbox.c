@@ -19,39 +19,51 @@ enum err imap_create(
 {
 	const struct imap_create *q = &c->create;
 	struct mailbox_ref ref;
+	enum err e;
 
 	(void)reply;
 	if (q->mailbox.err)
 		return q->mailbox.err;
 	if (q->use & IMAP_USE_UNKNOWN)
 		return ERR_CONFLICT;
-	return mailbox_create(imap_mail(s), &s->session.user, q->mailbox.name,
+	e = mailbox_create(imap_mail(s), &s->session.user, q->mailbox.name,
 		q->use, 0, &ref);
+	if (!e)
+		imap_tell_normalized(s, &q->mailbox, &q->mailbox);
+	return e;
 }
 
 enum err imap_delete(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
 	const struct imap_mailbox *name = &c->select.mailbox;
+	enum err e;
 
 	(void)reply;
 	if (name->err)
 		return ERR_NOTFOUND;
-	return mailbox_delete(imap_mail(s), &s->session.user, name->name);
+	e = mailbox_delete(imap_mail(s), &s->session.user, name->name);
+	if (!e)
+		imap_tell_normalized(s, name, name);
+	return e;
 }
 
 enum err imap_rename(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
 	const struct imap_rename *q = &c->rename;
+	enum err e;
 
 	(void)reply;
 	if (q->from.err)
 		return ERR_NOTFOUND;
 	if (q->to.err)
 		return q->to.err;
-	return mailbox_rename(
+	e = mailbox_rename(
 		imap_mail(s), &s->session.user, q->from.name, q->to.name);
+	if (!e)
+		imap_tell_normalized(s, &q->from, &q->to);
+	return e;
 }
 
 enum err imap_subscribe(

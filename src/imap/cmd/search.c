@@ -114,7 +114,9 @@ enum err imap_search(
 		reply->bad = true;
 		reply->text = "No such message number";
 	}
-	if (e && q->returns & IMAP_SEARCH_SAVE)
+	/* NO empties the saved result; BAD leaves it (RFC 9051 section
+	 * 6.4.4.1). */
+	if (e && !reply->bad && q->returns & IMAP_SEARCH_SAVE)
 		uidset_clear(&s->saved);
 	if (!e) {
 		save(s, q->returns, &found);

@@ -80,8 +80,7 @@ static enum err claim_recent(struct imap *s, struct imap_selected *box,
 	return e;
 }
 
-static void put_state(struct imap *s, const struct view *v,
-	const struct imap_command *c)
+static void put_state(struct imap *s, const struct view *v)
 {
 	struct imap_selected *box = s->selected;
 	struct buf *out = imap_out(s);
@@ -100,12 +99,6 @@ static void put_state(struct imap *s, const struct view *v,
 			imap_number(s, unseen));
 	buf_addf(out, "* OK [UIDVALIDITY %u] UIDs valid\r\n", v->uidvalidity);
 	buf_addf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", v->uidnext);
-	/* RFC 9051 section 6.3.2: SELECT says under which name LIST has it. */
-	if (s->rev2) {
-		buf_add_c(out, "* LIST () \"/\" ");
-		imap_put_mailbox(out, c->select.mailbox.name, true);
-		buf_add_c(out, "\r\n");
-	}
 }
 
 static enum err enter(struct imap *s, const struct imap_command *c,
@@ -126,7 +119,13 @@ static enum err enter(struct imap *s, const struct imap_command *c,
 	box->keywords_told = imap_hash_keywords(v);
 	e = claim_recent(s, box, v);
 	if (!e)
-		put_state(s, v, c);
+		put_state(s, v);
+	/* RFC 9051 section 6.3.2: under which name LIST has it. */
+	if (!e && s->rev2)
+		e = imap_put_list_of(s, c->select.mailbox.name,
+			imap_was_normalized(&c->select.mailbox)
+				? c->select.mailbox.raw
+				: str_none());
 	view_release(imap_mail(s), v);
 	return e;
 }

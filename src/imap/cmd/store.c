@@ -40,12 +40,14 @@ static enum err store(struct imap *s, struct imap_command *c,
 	if (uidset_is_empty(uids))
 		return OK;
 	if (box->gone)
-		return ERR_EXPUNGED;
+		return c->uid ? OK : ERR_EXPUNGED;
 	e = message_store_flags(imap_mail(s), &box->ref, uids, &change,
 		box->told, UINT64_MAX, &result);
 	if (!e) {
 		note_own(s, &c->store, uids, &result);
-		if (!uidset_is_empty(&result.missing))
+		/* A UID that does not exist is ignored (RFC 9051 section
+		 * 6.4.9). */
+		if (!c->uid && !uidset_is_empty(&result.missing))
 			e = ERR_EXPUNGED;
 	}
 	store_result_fini(&result);
@@ -77,14 +79,17 @@ static enum err copy(struct imap *s, struct imap_command *c,
 {
 	bool move = c->verb == IMAP_MOVE;
 	struct copy_result result = {0};
+	/* A number is of a message that the client knows of: all or none.
+	 * RFC 2180 section 4.4.1. */
+	enum copy_how how = move ? COPY_MOVE : c->uid ? COPY_PLAIN : COPY_WHOLE;
 	enum err e;
 
 	if (c->copy.mailbox.err)
-		return ERR_NOTFOUND;
+		return ERR_INVALID;
 	if (s->selected->gone && !uidset_is_empty(uids))
-		return ERR_EXPUNGED;
+		return c->uid ? OK : ERR_EXPUNGED;
 	e = message_copy(imap_mail(s), &s->session.user, &s->selected->ref,
-		uids, c->copy.mailbox.name, move, &result);
+		uids, c->copy.mailbox.name, how, &result);
 	if (!e && uidset_count(&result.source) < uidset_count(uids))
 		reply->text = "Done; some messages were expunged before";
 	if (!e && !uidset_is_empty(&result.source)) {

@@ -305,7 +305,7 @@ static const struct {
 	{IMAP_CREATE, ERR_INVALID, "NO [CANNOT] No mailbox can have that name"},
 	{IMAP_CREATE, ERR_CONFLICT, "NO [USEATTR] That special use cannot be"},
 	{IMAP_CREATE, ERR_TOOBIG, "NO [CANNOT] The name is too long"},
-	{IMAP_CREATE, ERR_CONFLICT, "NO [USEATTR] That use is not supported"},
+	{IMAP_DELETE, ERR_UNSUPPORTED, "NO [CANNOT] INBOX stays"},
 	{IMAP_RENAME, ERR_INVALID, "NO [CANNOT] No mailbox can have that name"},
 	{IMAP_RENAME, ERR_TOOBIG, "NO [CANNOT] The name is too long"},
 	{IMAP_LOGIN, ERR_DENIED,
