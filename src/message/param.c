@@ -155,7 +155,11 @@ static bool read_param(struct reader *r, struct param *p)
 
 struct param_value param_parse(struct arena *arena, str value)
 {
-	struct reader r = {.arena = arena, .in = value};
+	/* An absent value is an empty one. */
+	struct reader r = {
+		.arena = arena,
+		.in = str_of(value.p ? value.p : "", value.n),
+	};
 	struct param_value v = {0};
 	struct param **tail = &v.params;
 	size_t count = 0;
