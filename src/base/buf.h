@@ -36,8 +36,9 @@ void buf_addf(struct buf *, const char *format, ...)
 void buf_vaddf(struct buf *, const char *format, va_list)
 	__attribute__((format(printf, 2, 0)));
 
-/* Room for n more bytes at the end; NULL when that passes the bound. Write
- * there, then buf_added() with what was really written. */
+/* Room for n more bytes at the end; NULL when that passes the bound, and for
+ * 0 bytes of an empty buf. Write there, then buf_added() with what was really
+ * written. */
 char *buf_reserve(struct buf *, size_t n);
 void buf_added(struct buf *, size_t n);
 /* Removes n bytes from the front. Moves the rest: not for loops over bytes. */
