@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "session/counts.h"
 #include "session/ticket.h"
 #include "store/store.h"
 
@@ -30,6 +31,7 @@ struct session_service {
 	struct session_limits limits;
 	struct session *sessions;
 	unsigned count;
+	struct counts counts; /* of each account */
 	bool stopping;
 };
 
@@ -142,15 +144,15 @@ static void list_remove(struct session *s)
 	else
 		service->sessions = s->next;
 	service->count--;
+	counts_remove(&service->counts, s->user.account);
 	pthread_mutex_unlock(&service->lock);
 }
 
 static void log_end(const struct session *s)
 {
-	log_info(s->protocol->name, "session ended",
-		LOG_C("session", s->id), LOG_C("account", s->account),
-		LOG_C("remote", s->remote), LOG_U64("in", s->bytes_in),
-		LOG_U64("out", s->bytes_out));
+	log_info(s->protocol->name, "session ended", LOG_C("session", s->id),
+		LOG_C("account", s->account), LOG_C("remote", s->remote),
+		LOG_U64("in", s->bytes_in), LOG_U64("out", s->bytes_out));
 }
 
 /* In the loop's thread, with the running bit still set: nobody else has it. */
@@ -225,8 +227,7 @@ static void run_job(struct pool_job *job)
 
 	for (;;) {
 		uint32_t events = atomic_fetch_and(&s->word, RUNNING);
-		enum session_want want =
-			s->protocol->run(s, events & ~RUNNING);
+		enum session_want want = s->protocol->run(s, events & ~RUNNING);
 
 		if (want == SESSION_WANT_CLOSE || s->closed) {
 			close_session(s);
@@ -243,6 +244,15 @@ static void run_job(struct pool_job *job)
 
 /* Input and output. */
 
+/* For a client that never takes all there is: what it took goes. */
+static void drop_sent(struct session *s)
+{
+	if (s->out_at < SESSION_OUT_HIGH)
+		return;
+	buf_consume(&s->out, s->out_at);
+	s->out_at = 0;
+}
+
 enum err session_flush(struct session *s)
 {
 	while (s->out_at < s->out.n) {
@@ -251,8 +261,10 @@ enum err session_flush(struct session *s)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			drop_sent(s);
 			return ERR_AGAIN;
+		}
 		if (n < 0) {
 			s->closed = true;
 			s->out_at = s->out.n;
@@ -260,9 +272,9 @@ enum err session_flush(struct session *s)
 		}
 		s->out_at += (size_t)n;
 		s->bytes_out += (size_t)n;
+		SCOREBOARD_ADD(s->service->board, bytes_out, n);
 		note_activity(s);
 	}
-	SCOREBOARD_ADD(s->service->board, bytes_out, s->out.n);
 	s->out_at = 0;
 	buf_reset(&s->out);
 	return OK;
@@ -313,17 +325,18 @@ enum err session_read(struct session *s, size_t room)
 
 /* Beginning. */
 
-
+/* Counts the session that is to begin, if it may. */
 static bool admit(struct session_service *service, account_num account)
 {
-	unsigned n = 0;
+	unsigned most;
 	bool admitted;
 
 	pthread_mutex_lock(&service->lock);
-	for (struct session *s = service->sessions; s; s = s->next)
-		n += s->user.account == account;
-	admitted = !service->stopping && (service->limits.per_account == 0 ||
-					 n < service->limits.per_account);
+	most = service->limits.per_account;
+	admitted = !service->stopping &&
+		   (!most || counts_get(&service->counts, account) < most);
+	if (admitted)
+		counts_add(&service->counts, account);
 	pthread_mutex_unlock(&service->lock);
 	return admitted;
 }
@@ -382,8 +395,7 @@ static struct session *new_session(struct session_service *service,
 		memcpy(s->id, h->session.p, n);
 	buf_init(&s->in, SIZE_MAX);
 	buf_init(&s->out, SIZE_MAX);
-	arena_init(&s->arena,
-		session_service_limits(service).command_memory);
+	arena_init(&s->arena, session_service_limits(service).command_memory);
 	buf_add(&s->in, h->leftover);
 	s->active_ms = clock_monotonic_ms();
 	return s;
@@ -464,5 +476,6 @@ void session_service_each(struct session_service *service,
 void session_service_free(struct session_service *service)
 {
 	pthread_mutex_destroy(&service->lock);
+	counts_fini(&service->counts);
 	free(service);
 }
