@@ -18,6 +18,33 @@ enum err account_write(
 	return e;
 }
 
+enum err history_read(struct store_txn *txn, account_num account,
+	mailbox_num mailbox, struct history_record *record_r)
+{
+	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
+	enum err e;
+
+	*record_r = (struct history_record){0};
+	key_mailbox(&key, account, 'h', mailbox);
+	e = store_get(txn, buf_str(&key), &value);
+	if (!e)
+		e = history_decode(buf_str(&value), record_r);
+	buf_fini(&key);
+	buf_fini(&value);
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
+/* An account has no record before its first mailbox, and again when it is
+ * being removed: then none may be made. */
+static enum err check_not_removed(struct change *ch)
+{
+	enum err e;
+
+	key_pending(&ch->key, ch->account, 'a', 0);
+	e = store_has(ch->txn, buf_str(&ch->key));
+	return e == ERR_NOTFOUND ? OK : e ? e : ERR_NOTFOUND;
+}
+
 static enum err read_account(struct change *ch)
 {
 	enum err e;
@@ -25,6 +52,9 @@ static enum err read_account(struct change *ch)
 	key_account(&ch->key, ch->account);
 	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
 	if (e == ERR_NOTFOUND) {
+		e = check_not_removed(ch);
+		if (e)
+			return e;
 		ch->record = (struct account_record){
 			.next_mailbox = 1,
 			.next_message = 1,
@@ -171,6 +201,7 @@ enum err box_begin(
 {
 	box->ch = ch;
 	box->id = mailbox;
+	box->record = (struct mailbox_record){0};
 	box->journal = (struct journal_record){.when = ch->now};
 	box->dirty = box->block_loaded = box->block_dirty = false;
 	box->count = 0;
@@ -343,6 +374,14 @@ enum err box_remove(struct box_change *box, uid_num uid)
 	return OK;
 }
 
+static size_t collect_room(
+	const struct box_change *box, const struct uidset *uids)
+{
+	uint32_t wanted = uids ? uidset_count(uids) : UINT32_MAX;
+
+	return wanted < box->record.exists ? wanted : box->record.exists;
+}
+
 enum err box_collect(struct box_change *box, const struct uidset *uids,
 	struct membership **members_r, size_t *count_r)
 {
@@ -356,9 +395,11 @@ enum err box_collect(struct box_change *box, const struct uidset *uids,
 
 	flush_block(box);
 	box->block_loaded = false;
-	all = ARENA_ARRAY(&ch->arena, struct membership, box->record.exists);
-	key_mailbox(&end, ch->account, 'b', box->id);
-	key_prefix_end(&end);
+	all = ARENA_ARRAY(
+		&ch->arena, struct membership, collect_room(box, uids));
+	key_mailbox_u32(&end, ch->account, 'b', box->id,
+		uids ? uidset_max(uids) / BLOCK_UIDS : UINT32_MAX);
+	buf_add_byte(&end, '\0');
 	key_mailbox_u32(&ch->key, ch->account, 'b', box->id,
 		uids ? uidset_min(uids) / BLOCK_UIDS : 0);
 	it = store_scan(ch->txn, buf_str(&ch->key), buf_str(&end));
@@ -367,11 +408,14 @@ enum err box_collect(struct box_change *box, const struct uidset *uids,
 		size_t count;
 
 		e = block_decode(value, cursor_be32(&c), box->members, &count);
-		if (!e && n + count > box->record.exists)
-			e = ERR_CORRUPT;
-		for (size_t i = 0; !e && i < count; i++)
-			if (!uids || uidset_has(uids, box->members[i].uid))
+		for (size_t i = 0; !e && i < count; i++) {
+			if (uids && !uidset_has(uids, box->members[i].uid))
+				continue;
+			if (n == box->record.exists)
+				e = ERR_CORRUPT;
+			else
 				all[n++] = box->members[i];
+		}
 	}
 	scan_e = store_iter_end(it);
 	buf_fini(&end);

@@ -10,13 +10,18 @@
 #include "mail/mail.h"
 #include "mail/private.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* Work of one write: bounds its size and how long writers of the account
  * wait for it. */
 #define STEP_MESSAGES 200
+#define STEP_KEYS 1000
+#define STEP_BYTES (16u << 20)
 #define HISTORY_ROUND_S 3600
+#define HISTORY_FIRST_S 300
 
 struct pending {
 	account_num account;
@@ -26,9 +31,9 @@ struct pending {
 
 struct step {
 	struct mail *mail;
-	struct pending work;
-	modseq_num floor; /* what was expunged later is still known */
-	bool more;	  /* the step stopped at its bound */
+	struct pending begun, work; /* before and after the step */
+	modseq_num floor;	    /* what was expunged later is still known */
+	bool more;		    /* the step stopped at its bound */
 };
 
 /* Keys of [from, to): at most `max`, copied into the change's arena. */
@@ -135,8 +140,8 @@ static enum err purge_expunged(struct change *ch, struct step *step)
 	key_mailbox(&from, ch->account, 'p', mailbox);
 	buf_add(&to, buf_str(&from));
 	key_prefix_end(&to);
-	e = collect_keys(ch, buf_str(&from), buf_str(&to), STEP_MESSAGES,
-		&keys, &values, &count);
+	e = collect_keys(ch, buf_str(&from), buf_str(&to), STEP_MESSAGES, &keys,
+		&values, &count);
 	for (size_t i = 0; !e && i < count; i++) {
 		struct cursor c = cursor_of(str_skip(key_tail(keys[i]), 4));
 		struct membership m;
@@ -159,8 +164,8 @@ static enum err purge_expunged(struct change *ch, struct step *step)
 	return e;
 }
 
-static enum err purge_block(struct change *ch, mailbox_num mailbox, str key,
-	str value)
+static enum err purge_block(
+	struct change *ch, mailbox_num mailbox, str key, str value)
 {
 	struct cursor c = cursor_of(str_skip(key_tail(key), 4));
 	struct membership members[BLOCK_UIDS];
@@ -188,8 +193,8 @@ static enum err purge_mailbox(struct change *ch, struct step *step)
 	key_mailbox(&from, ch->account, 'b', mailbox);
 	buf_add(&to, buf_str(&from));
 	key_prefix_end(&to);
-	e = collect_keys(ch, buf_str(&from), buf_str(&to), 1, &keys, &values,
-		&count);
+	e = collect_keys(
+		ch, buf_str(&from), buf_str(&to), 1, &keys, &values, &count);
 	if (!e && count) {
 		e = purge_block(ch, mailbox, keys[0], values[0]);
 		step->more = true;
@@ -198,9 +203,39 @@ static enum err purge_mailbox(struct change *ch, struct step *step)
 		key_mailbox(&to, ch->account, 'j', mailbox);
 		key_prefix_end(&to);
 		store_delete_range(ch->txn, buf_str(&from), buf_str(&to));
+		key_mailbox(&from, ch->account, 'h', mailbox);
+		store_delete(ch->txn, buf_str(&from));
 		done(ch, &step->work);
+		step->work.kind = 'p';
 		change_pending(ch, 'p', mailbox);
+		step->more = true;
 	}
+	buf_fini(&from);
+	buf_fini(&to);
+	return e;
+}
+
+/* 'a': a removed account: whatever it still has. */
+static enum err purge_account(struct change *ch, struct step *step)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	size_t keys = 0, bytes = 0;
+	struct store_iter *it;
+	str key, value;
+	enum err e;
+
+	key_account_range(&from, &to, ch->account);
+	it = store_scan(ch->txn, buf_str(&from), buf_str(&to));
+	while (keys < STEP_KEYS && bytes < STEP_BYTES &&
+		store_iter_next(it, &key, &value)) {
+		store_delete(ch->txn, key);
+		bytes += key.n + value.n;
+		keys++;
+	}
+	e = store_iter_end(it);
+	step->more = keys > 0;
+	if (!e && !keys)
+		done(ch, &step->work);
 	buf_fini(&from);
 	buf_fini(&to);
 	return e;
@@ -213,8 +248,12 @@ static enum err purge_step(struct store_txn *txn, void *arg)
 	enum err e = OK;
 
 	step->more = false;
+	step->work = step->begun;
 	change_begin(&ch, txn, step->work.account);
 	switch (step->work.kind) {
+	case 'a':
+		e = purge_account(&ch, step);
+		break;
 	case 'p':
 		e = purge_expunged(&ch, step);
 		break;
@@ -238,7 +277,8 @@ static enum err purge_one(struct mail *mail, const struct pending *work)
 
 	buf_add_be64(&scope, work->account);
 	do {
-		step.floor = work->kind == 'u'
+		step.begun = step.work;
+		step.floor = work->kind == 'u' || work->kind == 'a'
 				     ? UINT64_MAX
 				     : mail_watch_floor(mail, work->account,
 					       (mailbox_num)work->number);
@@ -270,8 +310,8 @@ static enum err list_pending(struct mail *mail, struct arena *arena,
 				memcpy(more, list, n * sizeof *more);
 			list = more;
 		}
-		e = key_pending_read(key, &list[n].account, &list[n].kind,
-			&list[n].number);
+		e = key_pending_read(
+			key, &list[n].account, &list[n].kind, &list[n].number);
 		n++;
 	}
 	scan_e = store_iter_end(it);
@@ -281,7 +321,7 @@ static enum err list_pending(struct mail *mail, struct arena *arena,
 	return e ? e : scan_e;
 }
 
-enum err mail_purge(struct mail *mail, bool all)
+static enum err purge_kinds(struct mail *mail, const char *kinds)
 {
 	struct pending *list;
 	struct arena arena;
@@ -290,14 +330,220 @@ enum err mail_purge(struct mail *mail, bool all)
 
 	arena_init(&arena, SIZE_MAX);
 	e = list_pending(mail, &arena, &list, &count);
-	for (size_t i = 0; !e && i < count && !mail->stopping; i++)
-		if (all || list[i].kind != 'u')
-			e = purge_one(mail, &list[i]);
+	/* What cannot be done does not keep the rest from being done. */
+	for (size_t i = 0; i < count && !mail->stopping; i++) {
+		enum err one = OK;
+
+		if (strchr(kinds, list[i].kind))
+			one = purge_one(mail, &list[i]);
+		e = e ? e : one;
+	}
 	arena_fini(&arena);
 	return e;
 }
 
+enum err mail_purge_uploads(struct mail *mail)
+{
+	return purge_kinds(mail, "u");
+}
+
+enum err mail_purge(struct mail *mail, bool all)
+{
+	return purge_kinds(mail, all ? "aupz" : "apz");
+}
+
+/* History. */
+
+struct pruning {
+	account_num account;
+	mailbox_num mailbox;
+	int64_t flags_until, expunges_until; /* what is older goes */
+	struct history_record history;
+	bool more;
+};
+
+/* One journal entry; true when it goes. */
+static bool prune_entry(
+	struct pruning *p, modseq_num modseq, const struct journal_record *j)
+{
+	bool expunges = !uidset_is_empty(&j->expunged);
+
+	if (expunges && j->when < p->expunges_until) {
+		p->history.forgotten = modseq;
+		return true;
+	}
+	if (expunges && !p->history.oldest)
+		p->history.oldest = j->when;
+	return !expunges;
+}
+
+/* Entries from `from` on, at most a step's; stops at the first that is young:
+ * they are in order of time. */
+static enum err prune_entries(
+	struct change *ch, struct pruning *p, str from, str to)
+{
+	struct store_iter *it = store_scan(ch->txn, from, to);
+	size_t keys = 0;
+	str key, value;
+	enum err e = OK, scan_e;
+
+	while (!e && keys++ < STEP_KEYS && store_iter_next(it, &key, &value)) {
+		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
+		modseq_num modseq = cursor_be64(&c);
+		struct journal_record j;
+		bool young;
+
+		e = journal_decode(value, &j);
+		young = j.when >= p->flags_until;
+		if (!e && !young) {
+			if (prune_entry(p, modseq, &j))
+				store_delete(ch->txn, key);
+			if (modseq > p->history.pruned)
+				p->history.pruned = modseq;
+		}
+		journal_fini(&j);
+		if (young)
+			break;
+	}
+	p->more = keys > STEP_KEYS;
+	scan_e = store_iter_end(it);
+	return e ? e : scan_e;
+}
+
+static enum err prune_step(struct store_txn *txn, void *arg)
+{
+	struct pruning *p = arg;
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct history_record *h = &p->history;
+	struct history_record was;
+	struct change ch;
+	enum err e;
+
+	change_begin(&ch, txn, p->account);
+	e = history_read(txn, p->account, p->mailbox, h);
+	was = *h;
+	/* From the beginning only when an expunge there is old enough. */
+	if (h->oldest && h->oldest < p->expunges_until)
+		h->oldest = 0;
+	key_journal(
+		&from, p->account, p->mailbox, h->oldest ? h->pruned + 1 : 0);
+	key_mailbox(&to, p->account, 'j', p->mailbox);
+	key_prefix_end(&to);
+	if (!e)
+		e = prune_entries(&ch, p, buf_str(&from), buf_str(&to));
+	if (!e && memcmp(&was, h, sizeof was) != 0) {
+		key_mailbox(&ch.key, p->account, 'h', p->mailbox);
+		history_encode(h, &ch.value);
+		store_put(txn, buf_str(&ch.key), buf_str(&ch.value));
+	}
+	buf_fini(&from);
+	buf_fini(&to);
+	return change_end(&ch, e);
+}
+
+static enum err prune_mailbox(struct mail *mail, struct pruning *p)
+{
+	struct buf scope = BUF_UNBOUNDED;
+	enum err e;
+
+	buf_add_be64(&scope, p->account);
+	do
+		e = store_write_lazy(
+			mail->store, buf_str(&scope), prune_step, p);
+	while (!e && p->more && !mail->stopping);
+	buf_fini(&scope);
+	return e;
+}
+
+/* The first key of [from, to), in key_r; empty when there is none. */
+static enum err first_key(
+	struct mail *mail, str from, str to, struct buf *key_r)
+{
+	struct store_txn *txn = store_begin_read(mail->store);
+	struct store_iter *it = store_scan(txn, from, to);
+	str key, value;
+	enum err e;
+
+	buf_reset(key_r);
+	if (store_iter_next(it, &key, &value))
+		buf_add(key_r, key);
+	e = store_iter_end(it);
+	store_end_read(txn);
+	return e;
+}
+
+/* The account's next mailbox that has a journal; 0: there is none. */
+static enum err next_journal(struct mail *mail, account_num account,
+	mailbox_num after, mailbox_num *mailbox_r)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf key = BUF_UNBOUNDED;
+	struct cursor c;
+	enum err e;
+
+	key_mailbox(&from, account, 'j', after + 1);
+	key_account_prefix(&to, account, 'j' + 1);
+	e = first_key(mail, buf_str(&from), buf_str(&to), &key);
+	c = cursor_of(key_tail(buf_str(&key)));
+	*mailbox_r = !e && key.n ? cursor_be32(&c) : 0;
+	buf_fini(&from);
+	buf_fini(&to);
+	buf_fini(&key);
+	return e;
+}
+
+enum err mail_next_account(
+	struct mail *mail, account_num after, account_num *account_r)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf key = BUF_UNBOUNDED;
+	enum err e;
+
+	key_account_range(&from, &to, after + 1);
+	e = first_key(mail, buf_str(&from), STR("B"), &key);
+	*account_r = !e && key.n ? key_account_of(buf_str(&key)) : 0;
+	buf_fini(&from);
+	buf_fini(&to);
+	buf_fini(&key);
+	return e;
+}
+
+static enum err prune_account(struct mail *mail, struct pruning *p)
+{
+	enum err e;
+
+	p->mailbox = 0;
+	while (!(e = next_journal(mail, p->account, p->mailbox, &p->mailbox)) &&
+		p->mailbox && !mail->stopping)
+		if ((e = prune_mailbox(mail, p)))
+			break;
+	return e;
+}
+
+enum err mail_prune(struct mail *mail, int64_t now)
+{
+	struct pruning p = {
+		.flags_until = now - HISTORY_ROUND_S,
+		.expunges_until = now - mail->limits.history,
+	};
+	enum err e, first = OK;
+
+	if (p.expunges_until > p.flags_until)
+		p.expunges_until = p.flags_until;
+	while (!(e = mail_next_account(mail, p.account, &p.account)) &&
+		p.account && !mail->stopping) {
+		e = prune_account(mail, &p);
+		first = first ? first : e;
+	}
+	return first ? first : e;
+}
+
 /* The thread. */
+
+static int64_t monotonic_s(void)
+{
+	return (int64_t)(clock_monotonic_ms() / 1000);
+}
 
 void mail_wake_janitor(struct mail *mail)
 {
@@ -315,22 +561,40 @@ void mail_stop(struct mail *mail)
 	pthread_mutex_unlock(&mail->janitor_lock);
 }
 
+/* Until there is work, or `until` (monotonic seconds). */
+static void wait_for_work(struct mail *mail, int64_t until)
+{
+	struct timespec due = {.tv_sec = until};
+
+	while (!mail->work_waits && !mail->stopping)
+		if (pthread_cond_timedwait(&mail->janitor_wake,
+			    &mail->janitor_lock, &due) == ETIMEDOUT)
+			break;
+	mail->work_waits = false;
+}
+
 void mail_run_janitor(struct mail *mail)
 {
+	int64_t round = monotonic_s() + HISTORY_FIRST_S;
+
 	pthread_mutex_lock(&mail->janitor_lock);
 	while (!mail->stopping) {
 		enum err e;
 
-		while (!mail->work_waits && !mail->stopping)
-			pthread_cond_wait(
-				&mail->janitor_wake, &mail->janitor_lock);
-		mail->work_waits = false;
+		wait_for_work(mail, round);
 		if (mail->stopping)
 			break;
 		pthread_mutex_unlock(&mail->janitor_lock);
 		e = mail_purge(mail, false);
 		if (e)
 			log_error("store", "purging failed", LOG_ERR(e));
+		if (monotonic_s() >= round) {
+			round = monotonic_s() + HISTORY_ROUND_S;
+			e = mail_prune(mail, clock_wall_s());
+			if (e)
+				log_error(
+					"store", "pruning failed", LOG_ERR(e));
+		}
 		/* Bursts of expunges are taken together. */
 		nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
 		pthread_mutex_lock(&mail->janitor_lock);
@@ -340,18 +604,22 @@ void mail_run_janitor(struct mail *mail)
 
 /* Accounts. */
 
-static enum err purge_account(struct store_txn *txn, void *arg)
+static enum err remove_account(struct store_txn *txn, void *arg)
 {
 	const account_num *account = arg;
 	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
 
-	key_account_prefix(&from, *account, '\0');
-	buf_truncate(&from, from.n - 1);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
+	key_account_prefix(&from, *account, 'n');
+	key_account_prefix(&to, *account, 'n' + 1);
 	store_delete_range(txn, buf_str(&from), buf_str(&to));
-	from.p[0] = to.p[0] = 'P';
+	key_account(&from, *account);
+	store_delete(txn, buf_str(&from));
+	/* One work for all that waits. */
+	key_pending(&from, *account, '\0', 0);
+	key_pending(&to, *account, '\x7f', 0);
 	store_delete_range(txn, buf_str(&from), buf_str(&to));
+	key_pending(&from, *account, 'a', 0);
+	store_put(txn, buf_str(&from), str_of("", 0));
 	buf_fini(&from);
 	buf_fini(&to);
 	return OK;
@@ -359,5 +627,9 @@ static enum err purge_account(struct store_txn *txn, void *arg)
 
 enum err mail_account_purge(struct mail *mail, account_num account)
 {
-	return account_write(mail, account, purge_account, &account);
+	enum err e = account_write(mail, account, remove_account, &account);
+
+	if (!e)
+		mail_wake_janitor(mail);
+	return e;
 }

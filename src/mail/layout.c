@@ -30,6 +30,15 @@ void key_account(struct buf *key, account_num account)
 	key_account_prefix(key, account, 'a');
 }
 
+void key_account_range(struct buf *from, struct buf *to, account_num account)
+{
+	key_account_prefix(from, account, '\0');
+	buf_truncate(from, from->n - 1);
+	buf_reset(to);
+	buf_add(to, buf_str(from));
+	key_prefix_end(to);
+}
+
 void key_prefix_end(struct buf *key)
 {
 	while (key->n && (unsigned char)key->p[key->n - 1] == 0xff)
@@ -298,6 +307,24 @@ void journal_fini(struct journal_record *r)
 	uidset_fini(&r->expunged);
 }
 
+void history_encode(const struct history_record *r, struct buf *value)
+{
+	begin(value);
+	buf_add_varint(value, r->pruned);
+	buf_add_varint(value, r->forgotten);
+	buf_add_varint(value, zigzag(r->oldest));
+}
+
+enum err history_decode(str value, struct history_record *r)
+{
+	struct cursor c = begun(value);
+
+	r->pruned = cursor_varint(&c);
+	r->forgotten = cursor_varint(&c);
+	r->oldest = unzigzag(cursor_varint(&c));
+	return ended(&c);
+}
+
 /* All of a membership but its UID. */
 static void add_member(struct buf *value, const struct membership *m)
 {
@@ -359,8 +386,8 @@ void expunged_encode(
 	add_member(value, m);
 }
 
-enum err expunged_decode(str value, uid_num uid, struct membership *m,
-	modseq_num *expunged_at_r)
+enum err expunged_decode(
+	str value, uid_num uid, struct membership *m, modseq_num *expunged_at_r)
 {
 	struct cursor c = begun(value);
 

@@ -12,6 +12,8 @@
  *	b       mailbox:4 block:4             128 UIDs' memberships, see below
  *	c       message:8 chunk:4             message bytes, chunk * CHUNK_SIZE
  *	d       message:8                     digest (message/digest.h)
+ *	h       mailbox:4                     history: struct history_record,
+ *	                                      once its journal was pruned
  *	i       message:8                     message: struct message_record
  *	j       mailbox:4 modseq:8            journal: struct journal_record
  *	l       message:8 mailbox:4 uid:4     link: this membership uses it
@@ -26,6 +28,7 @@
  * Work left for the janitor stands under keys of its own, 'P', account:8, a
  * letter and number:8, with an empty value:
  *
+ *	a       account that was removed: all of its keys (number 0)
  *	p       mailbox with expunged messages ('p' keys) to be let go
  *	u       message of an upload that is not finished: chunks only
  *	z       deleted mailbox whose blocks are still there
@@ -61,10 +64,10 @@ struct account_record {
 	mailbox_num next_mailbox;
 	message_num next_message;
 	uint32_t next_uidvalidity;
-	modseq_num modseq;   /* the last one given out */
-	uint64_t bytes;	     /* sum of the sizes of all memberships */
-	uint64_t messages;   /* memberships */
-	uint64_t quota;	     /* bytes; 0: none */
+	modseq_num modseq; /* the last one given out */
+	uint64_t bytes;	   /* sum of the sizes of all memberships */
+	uint64_t messages; /* memberships */
+	uint64_t quota;	   /* bytes; 0: none */
 	uint32_t mailboxes;
 };
 
@@ -72,8 +75,8 @@ struct mailbox_record {
 	str name; /* canonical UTF-8, NFC */
 	uint32_t uidvalidity;
 	uid_num uidnext;
-	modseq_num modseq;     /* of its last change */
-	uid_num recent_from;   /* UIDs from here on are \Recent to the next */
+	modseq_num modseq;   /* of its last change */
+	uid_num recent_from; /* UIDs from here on are \Recent to the next */
 	uint32_t exists;
 	uint32_t unseen;
 	uint32_t deleted;
@@ -89,7 +92,7 @@ struct membership {
 	uint64_t flags;
 	modseq_num modseq;
 	message_num message;
-	uint64_t size; /* bytes of the message */
+	uint64_t size;	       /* bytes of the message */
 	int64_t internal_date; /* unix seconds */
 	int32_t zone;	       /* its zone, minutes east */
 	int64_t save_date;     /* unix seconds */
@@ -106,9 +109,19 @@ struct journal_record {
 	int64_t when;
 };
 
+/* What a mailbox's journal has forgotten. */
+struct history_record {
+	modseq_num pruned;    /* up to here only expunges are left in it */
+	modseq_num forgotten; /* up to here nothing is left in it */
+	int64_t oldest;	      /* unix seconds of the first of what is left up
+				 to `pruned` */
+};
+
 /* Keys. Each replaces what the buf held. */
 void key_account(struct buf *, account_num);
 void key_account_prefix(struct buf *, account_num, char letter);
+/* [from, to): all keys of the account. */
+void key_account_range(struct buf *from, struct buf *to, account_num);
 /* The first key after all that begin with the same bytes. */
 void key_prefix_end(struct buf *);
 void key_mailbox(struct buf *, account_num, char letter, mailbox_num);
@@ -118,8 +131,7 @@ void key_journal(struct buf *, account_num, mailbox_num, modseq_num);
 void key_name(struct buf *, account_num, char letter, str name);
 void key_message(struct buf *, account_num, char letter, message_num);
 void key_chunk(struct buf *, account_num, message_num, uint32_t chunk);
-void key_link(
-	struct buf *, account_num, message_num, mailbox_num, uid_num);
+void key_link(struct buf *, account_num, message_num, mailbox_num, uid_num);
 void key_hash(struct buf *, account_num, const unsigned char hash[HASH_SIZE]);
 
 void key_pending(struct buf *, account_num, char kind, uint64_t number);
@@ -141,6 +153,8 @@ MUST enum err message_decode(str, struct message_record *);
 void journal_encode(const struct journal_record *, struct buf *);
 MUST enum err journal_decode(str, struct journal_record *);
 void journal_fini(struct journal_record *);
+void history_encode(const struct history_record *, struct buf *);
+MUST enum err history_decode(str, struct history_record *);
 
 /* members: ascending, all of block `block`. */
 void block_encode(const struct membership *members, size_t count,

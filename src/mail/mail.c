@@ -5,6 +5,7 @@
 #include "mail/private.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static const struct mail_limits default_limits = {
 	.mailboxes = 10000,
@@ -16,13 +17,18 @@ static const struct mail_limits default_limits = {
 struct mail *mail_new(struct store *store, const struct mail_limits *limits)
 {
 	struct mail *mail = xcalloc(1, sizeof *mail);
+	pthread_condattr_t monotonic;
 
 	mail->store = store;
 	mail->limits = limits ? *limits : default_limits;
 	pthread_mutex_init(&mail->watch_lock, NULL);
 	pthread_mutex_init(&mail->view_lock, NULL);
 	pthread_mutex_init(&mail->janitor_lock, NULL);
-	pthread_cond_init(&mail->janitor_wake, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&mail->janitor_wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	mail->work_waits = true; /* what an earlier process left */
 	return mail;
 }
 
@@ -48,8 +54,8 @@ uint64_t mailbox_hash(account_num account, mailbox_num mailbox)
 
 /* The account. */
 
-enum err mail_account_info(struct mail *mail, account_num account,
-	struct account_record *record_r)
+enum err mail_account_info(
+	struct mail *mail, account_num account, struct account_record *record_r)
 {
 	struct store_txn *txn = store_begin_read(mail->store);
 	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
@@ -132,8 +138,8 @@ void mail_watch_told(struct mail *mail, struct mail_watch *watch)
 	mail_wake_janitor(mail);
 }
 
-static bool watches(const struct mail_watch *w, account_num account,
-	mailbox_num mailbox)
+static bool watches(
+	const struct mail_watch *w, account_num account, mailbox_num mailbox)
 {
 	return w->account == account && w->mailbox == mailbox;
 }

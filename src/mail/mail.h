@@ -34,26 +34,32 @@ void mail_free(struct mail *);
 struct store *mail_store(struct mail *);
 
 /* Lets go of what nothing refers to any more: expunged messages that every
- * session was told of, deleted mailboxes, uploads that a crash left, old
- * history. Blocks until mail_stop(); run it in a thread of its own. */
+ * session was told of, deleted mailboxes, removed accounts, old history.
+ * Blocks until mail_stop(); run it in a thread of its own. */
 void mail_run_janitor(struct mail *);
 void mail_stop(struct mail *);
 /* One round of it now. `all`: uploads of an earlier process too, so only
  * before the first upload begins. */
 MUST enum err mail_purge(struct mail *, bool all);
+/* Only those uploads; the rest is the janitor's. */
+MUST enum err mail_purge_uploads(struct mail *);
+/* Forgets old history as if it were `now` (unix seconds): expunges after
+ * limits.history, other changes, which only views read, after an hour. The
+ * janitor does it once an hour. */
+MUST enum err mail_prune(struct mail *, int64_t now);
 
 /* Rights (RFC 4314 section 2.1), as needed by what is asked. */
 enum right {
-	RIGHT_LOOKUP = 1 << 0,	 /* l: see that it exists */
-	RIGHT_READ = 1 << 1,	 /* r: SELECT, FETCH, SEARCH */
-	RIGHT_SEEN = 1 << 2,	 /* s: keep \Seen */
-	RIGHT_WRITE = 1 << 3,	 /* w: other flags */
-	RIGHT_INSERT = 1 << 4,	 /* i: APPEND, COPY into */
-	RIGHT_CREATE = 1 << 5,	 /* k: create below */
-	RIGHT_DELETE = 1 << 6,	 /* x: delete the mailbox */
-	RIGHT_DELETED = 1 << 7,	 /* t: \Deleted */
-	RIGHT_EXPUNGE = 1 << 8,	 /* e */
-	RIGHT_ADMIN = 1 << 9,	 /* a */
+	RIGHT_LOOKUP = 1 << 0,	/* l: see that it exists */
+	RIGHT_READ = 1 << 1,	/* r: SELECT, FETCH, SEARCH */
+	RIGHT_SEEN = 1 << 2,	/* s: keep \Seen */
+	RIGHT_WRITE = 1 << 3,	/* w: other flags */
+	RIGHT_INSERT = 1 << 4,	/* i: APPEND, COPY into */
+	RIGHT_CREATE = 1 << 5,	/* k: create below */
+	RIGHT_DELETE = 1 << 6,	/* x: delete the mailbox */
+	RIGHT_DELETED = 1 << 7, /* t: \Deleted */
+	RIGHT_EXPUNGE = 1 << 8, /* e */
+	RIGHT_ADMIN = 1 << 9,	/* a */
 	RIGHT_ALL = (1 << 10) - 1,
 };
 
@@ -116,8 +122,7 @@ MUST enum err mailbox_status(struct mail *, const struct mailbox_ref *,
  * ERR_EXISTS, ERR_LIMIT, ERR_INVALID (a name that cannot be), ERR_CONFLICT
  * (another mailbox has that special use). uidvalidity 0: the next one. */
 MUST enum err mailbox_create(struct mail *, const struct mail_user *, str name,
-	uint32_t special_use, uint32_t uidvalidity,
-	struct mailbox_ref *ref_r);
+	uint32_t special_use, uint32_t uidvalidity, struct mailbox_ref *ref_r);
 /* ERR_NOTFOUND; ERR_HASCHILDREN: it does not exist itself but has children;
  * ERR_UNSUPPORTED for INBOX. Its children stay. */
 MUST enum err mailbox_delete(struct mail *, const struct mail_user *, str name);
@@ -138,7 +143,9 @@ MUST enum err mail_account_info(
 	struct mail *, account_num, struct account_record *record_r);
 MUST enum err mail_account_set_quota(
 	struct mail *, account_num, uint64_t bytes);
-/* Removes everything of an account. */
+/* Removes everything of an account, for ever: its number must not be given to
+ * another one. Its mailboxes are gone at once; the janitor lets go of the rest.
+ * Sessions that have one of them open must end. */
 MUST enum err mail_account_purge(struct mail *, account_num);
 
 /*

@@ -56,8 +56,8 @@ static enum err append(struct world *w, const char *mailbox, str text,
 	enum err e = upload_feed(u, text);
 
 	if (!e)
-		e = append_commit(w->mail, &ann, str_c(mailbox), &item, 1,
-			&result);
+		e = append_commit(
+			w->mail, &ann, str_c(mailbox), &item, 1, &result);
 	*uid_r = uidset_min(&result.uids);
 	uidset_fini(&result.uids);
 	upload_free(u);
@@ -103,8 +103,8 @@ static void test_append_and_read_back(void **unused)
 	m = view_find(v, 2);
 	assert_non_null(m);
 	txn = store_begin_read(w.store);
-	assert_ok(message_get_bytes(
-		txn, ann.account, m->message, 9, 3, &bytes));
+	assert_ok(
+		message_get_bytes(txn, ann.account, m->message, 9, 3, &bytes));
 	assert_str(buf_str(&bytes), "two");
 	store_end_read(txn);
 	view_release(w.mail, v);
@@ -189,8 +189,7 @@ static void test_copy_move_expunge(void **unused)
 	for (int i = 0; i < 300; i++)
 		add(&w, i % 2 ? "x: odd\r\n\r\n" : "x: even\r\n\r\n",
 			i == 7 ? FLAG_DELETED : 0);
-	assert_ok(mailbox_create(
-		w.mail, &ann, STR("a/b"), 0, 0, &target));
+	assert_ok(mailbox_create(w.mail, &ann, STR("a/b"), 0, 0, &target));
 	uidset_add_range(&uids, 100, 299);
 	assert_ok(message_copy(
 		w.mail, &ann, &w.inbox, &uids, STR("a/b"), COPY_MOVE, &r));
@@ -206,8 +205,8 @@ static void test_copy_move_expunge(void **unused)
 	assert_uids(&w, &w.inbox, "1:7,9:99,300");
 	assert_ok(view_find_expunged(w.mail, &w.inbox, 8, &kept));
 	assert_ok(mail_purge(w.mail, false));
-	assert_int_equal(view_find_expunged(w.mail, &w.inbox, 8, &kept),
-		ERR_EXPUNGED);
+	assert_int_equal(
+		view_find_expunged(w.mail, &w.inbox, 8, &kept), ERR_EXPUNGED);
 	assert_ok(mail_account_info(w.mail, ann.account, &account));
 	assert_int_equal(account.messages, 299);
 	assert_ok(mailbox_delete(w.mail, &ann, STR("a/b")));
@@ -229,12 +228,12 @@ static void test_rename_tree_and_inbox(void **unused)
 	begin(&w);
 	add(&w, "a: 1\r\n\r\n", 0);
 	assert_ok(mailbox_create(w.mail, &ann, STR("p/q/r"), 0, 0, &ref));
-	assert_int_equal(
-		mailbox_rename(w.mail, &ann, STR("p"), STR("p/x")), ERR_INVALID);
+	assert_int_equal(mailbox_rename(w.mail, &ann, STR("p"), STR("p/x")),
+		ERR_INVALID);
 	assert_ok(mailbox_rename(w.mail, &ann, STR("p"), STR("n/m")));
 	assert_ok(mailbox_open(w.mail, &ann, STR("n/m/q/r"), 0, &ref));
-	assert_int_equal(mailbox_open(w.mail, &ann, STR("p"), 0, &ref),
-		ERR_NOTFOUND);
+	assert_int_equal(
+		mailbox_open(w.mail, &ann, STR("p"), 0, &ref), ERR_NOTFOUND);
 	assert_ok(mailbox_rename(w.mail, &ann, STR("INBOX"), STR("old")));
 	assert_ok(mailbox_open(w.mail, &ann, STR("old"), 0, &ref));
 	assert_uids(&w, &ref, "1");
@@ -252,8 +251,7 @@ static void test_quota_is_counted_with_the_mail(void **unused)
 	begin(&w);
 	assert_ok(mail_account_set_quota(w.mail, ann.account, 20));
 	assert_ok(append(&w, "INBOX", STR("0123456789"), 0, NULL, &uid));
-	assert_int_equal(
-		append(&w, "INBOX", STR("0123456789x"), 0, NULL, &uid),
+	assert_int_equal(append(&w, "INBOX", STR("0123456789x"), 0, NULL, &uid),
 		ERR_QUOTA);
 	assert_ok(append(&w, "INBOX", STR("9876543210"), 0, NULL, &uid));
 	assert_int_equal(uid, 2);

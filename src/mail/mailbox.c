@@ -83,8 +83,8 @@ static enum err find_mailbox(struct mail *mail, const struct mail_user *user,
 	return e;
 }
 
-enum err mailbox_open(struct mail *mail, const struct mail_user *user,
-	str name, uint32_t rights_needed, struct mailbox_ref *ref_r)
+enum err mailbox_open(struct mail *mail, const struct mail_user *user, str name,
+	uint32_t rights_needed, struct mailbox_ref *ref_r)
 {
 	enum err e = find_mailbox(mail, user, name, ref_r);
 
@@ -260,8 +260,7 @@ enum err mailbox_status(struct mail *mail, const struct mailbox_ref *ref,
 	struct store_txn *txn = store_begin_read(mail->store);
 	struct buf value = BUF_UNBOUNDED;
 	struct mailbox_record record;
-	enum err e =
-		read_mailbox(txn, ref->account, ref->id, &value, &record);
+	enum err e = read_mailbox(txn, ref->account, ref->id, &value, &record);
 
 	if (!e) {
 		*info_r = (struct mailbox_info){
@@ -326,8 +325,8 @@ static enum err create(struct store_txn *txn, void *arg)
 	if (!e)
 		e = create_parents(&ch, q->name, max);
 	if (!e)
-		e = change_create_mailbox(&ch, q->name, q->special_use,
-			q->uidvalidity, &q->made);
+		e = change_create_mailbox(
+			&ch, q->name, q->special_use, q->uidvalidity, &q->made);
 	if (!e && ch.record.mailboxes > max)
 		e = ERR_LIMIT;
 	return change_end(&ch, e);
@@ -396,23 +395,20 @@ static enum err delete_mailbox(struct change *ch, mailbox_num id)
 	return OK;
 }
 
-static enum err delete(struct store_txn *txn, void *arg)
-{
-	struct make_request *q = arg;
-	struct change ch;
-	bool children;
+static enum err delete (struct store_txn *txn, void *arg) {
+	struct make_request *q = arg; struct change ch; bool children;
 	enum err e;
 
 	change_begin(&ch, txn, q->user->account);
 	e = change_find_name(&ch, q->name, &q->made);
-	if (!e) {
-		e = delete_mailbox(&ch, q->made);
-	} else if (e == ERR_NOTFOUND) {
-		enum err scan_e = has_children(&ch, q->name, &children);
+	if (!e){e = delete_mailbox(&ch, q->made);}
+else if (e == ERR_NOTFOUND)
+{
+	enum err scan_e = has_children(&ch, q->name, &children);
 
-		e = scan_e ? scan_e : children ? ERR_HASCHILDREN : e;
-	}
-	return change_end(&ch, e);
+	e = scan_e ? scan_e : children ? ERR_HASCHILDREN : e;
+}
+return change_end(&ch, e);
 }
 
 enum err mailbox_delete(
@@ -442,7 +438,26 @@ struct rename_request {
 	mailbox_num inbox;
 };
 
-/* Of "a/b" to "a", what becomes "a/b" comes after the one that leaves it. */
+/* Gives a mailbox of the tree its new name, which must be free. */
+static enum err rename_one(struct change *ch, mailbox_num id, str from, str to)
+{
+	struct mailbox_record record;
+	mailbox_num taken;
+	str renamed;
+	enum err e = change_read_mailbox(ch, id, &record);
+
+	if (!e)
+		e = mailbox_name_rebase(
+			&ch->arena, record.name, from, to, &renamed);
+	if (e)
+		return e;
+	e = change_find_name(ch, renamed, &taken);
+	if (e != ERR_NOTFOUND)
+		return e ? e : ERR_EXISTS;
+	change_rename_mailbox(ch, id, &record, renamed);
+	return OK;
+}
+
 static int compare_lengths(const void *a, const void *b)
 {
 	const struct mailbox_info *x = a, *y = b;
@@ -450,7 +465,8 @@ static int compare_lengths(const void *a, const void *b)
 	return (x->name.n > y->name.n) - (x->name.n < y->name.n);
 }
 
-/* The names that a rename would make must all be free. */
+/* Parents first: when `to` is above `from`, the name that a mailbox gets may
+ * be one that another of them still has. */
 static enum err rename_tree(struct change *ch, str from, str to, uint32_t max)
 {
 	struct listing list = {.arena = &ch->arena};
@@ -461,21 +477,10 @@ static enum err rename_tree(struct change *ch, str from, str to, uint32_t max)
 		qsort(list.all, list.count, sizeof *list.all, compare_lengths);
 	for (size_t i = 0; !e && i < list.count; i++) {
 		str name = list.all[i].name;
-		struct mailbox_record record;
-		mailbox_num taken;
-		str renamed;
 
 		if (!str_eq(name, from) && !mailbox_name_is_below(name, from))
 			continue;
-		e = mailbox_name_rebase(&ch->arena, name, from, to, &renamed);
-		if (e)
-			break;
-		if (change_find_name(ch, renamed, &taken) != ERR_NOTFOUND)
-			return ERR_EXISTS;
-		e = change_read_mailbox(ch, list.all[i].id, &record);
-		if (!e)
-			change_rename_mailbox(
-				ch, list.all[i].id, &record, renamed);
+		e = rename_one(ch, list.all[i].id, from, to);
 		moved++;
 	}
 	if (e)
@@ -494,8 +499,7 @@ static enum err rename_mailbox(struct store_txn *txn, void *arg)
 	e = change_find_name(&ch, q->to, &taken);
 	e = e == ERR_NOTFOUND ? OK : e ? e : ERR_EXISTS;
 	if (!e)
-		e = rename_tree(
-			&ch, q->from, q->to, q->mail->limits.mailboxes);
+		e = rename_tree(&ch, q->from, q->to, q->mail->limits.mailboxes);
 	return change_end(&ch, e);
 }
 
@@ -515,6 +519,8 @@ static enum err rename_inbox(struct store_txn *txn, void *arg)
 		e = create_parents(&ch, q->to, q->mail->limits.mailboxes);
 	if (!e)
 		e = change_create_mailbox(&ch, q->to, 0, 0, &made);
+	if (!e && ch.record.mailboxes > q->mail->limits.mailboxes)
+		e = ERR_LIMIT;
 	if (!e)
 		e = change_find_name(&ch, STR("INBOX"), &q->inbox);
 	if (!e)

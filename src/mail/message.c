@@ -193,8 +193,8 @@ static enum err copy_members(struct box_change *from, struct box_change *to,
 	return e;
 }
 
-static enum err remove_members(struct box_change *box,
-	const struct membership *members, size_t count)
+static enum err remove_members(
+	struct box_change *box, const struct membership *members, size_t count)
 {
 	enum err e = OK;
 
@@ -329,6 +329,7 @@ static enum err expunge(struct store_txn *txn, void *arg)
 	enum err e;
 
 	uidset_clear(q->expunged);
+	q->modseq = 0;
 	change_begin(&ch, txn, q->ref->account);
 	e = box_begin(&box, &ch, q->ref->id);
 	if (!e)

@@ -18,20 +18,21 @@ struct flag_change {
 };
 
 struct store_result {
-	struct uidset changed;	 /* got new flags */
-	struct uidset stale;	 /* of those: others had changed them after
-				    `told`, the session's position */
-	struct uidset missing;	 /* not there any more */
-	struct uidset modified;	 /* failed UNCHANGEDSINCE (RFC 7162) */
-	modseq_num modseq;	 /* of this change; 0: nothing changed */
+	struct uidset changed;	/* got new flags */
+	struct uidset stale;	/* of those: others had changed them after
+				   `told`, the session's position */
+	struct uidset missing;	/* not there any more */
+	struct uidset modified; /* failed UNCHANGEDSINCE (RFC 7162) */
+	modseq_num modseq;	/* of this change; 0: nothing changed */
 };
 
 void store_result_fini(struct store_result *);
 
 /* `told`: the mod-sequence up to which the asking session knows flags.
  * `unchanged_since`: UINT64_MAX for none. Rights (by ref): w for most flags, s
- * for \Seen, t for \Deleted: flags without their right are left alone, ERR_DENIED
- * when none remains. ERR_LIMIT: too many keywords in this mailbox. */
+ * for \Seen, t for \Deleted: flags without their right are left alone,
+ * ERR_DENIED when none remains. ERR_LIMIT: too many keywords in this mailbox.
+ */
 MUST enum err message_store_flags(struct mail *, const struct mailbox_ref *,
 	const struct uidset *uids, const struct flag_change *, modseq_num told,
 	modseq_num unchanged_since, struct store_result *result_r);

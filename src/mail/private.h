@@ -29,7 +29,8 @@ struct mail {
 
 	pthread_mutex_t janitor_lock;
 	pthread_cond_t janitor_wake;
-	bool work_waits, stopping;
+	bool work_waits;
+	_Atomic bool stopping;
 };
 
 uint64_t mailbox_hash(account_num, mailbox_num);
@@ -38,6 +39,14 @@ void mail_notify(struct mail *, account_num, mailbox_num);
 void mail_wake_janitor(struct mail *);
 /* The least floor of all who watch it; UINT64_MAX when nobody does. */
 modseq_num mail_watch_floor(struct mail *, account_num, mailbox_num);
+
+/* The least account above that has keys; 0: there is none. */
+MUST enum err mail_next_account(
+	struct mail *, account_num after, account_num *account_r);
+
+/* What was pruned of a mailbox's journal; zero when nothing was. */
+MUST enum err history_read(struct store_txn *, account_num, mailbox_num,
+	struct history_record *record_r);
 
 /* A write of one account; the writers of an account are one scope. */
 MUST enum err account_write(
@@ -61,7 +70,8 @@ struct change {
 void change_begin(struct change *, struct store_txn *, account_num);
 /* `e` passed through; on OK the account record is written. Frees. */
 MUST enum err change_end(struct change *, enum err e);
-/* Reads the account record, once. */
+/* Reads the account record, once; ERR_NOTFOUND when the account is being
+ * removed. */
 MUST enum err change_need_account(struct change *);
 /* After change_need_account. */
 modseq_num change_modseq(struct change *);

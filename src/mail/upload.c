@@ -13,10 +13,10 @@ struct upload {
 	account_num account;
 	enum err err;
 	uint64_t size;
-	struct buf chunk;     /* the bytes after `written` chunks */
-	uint32_t written;     /* full chunks in the store already */
-	message_num message;  /* 0 until a chunk was written */
-	EVP_MD_CTX *hashing;  /* NULL when sealed */
+	struct buf chunk;	    /* the bytes after `written` chunks */
+	uint32_t written;	    /* full chunks in the store already */
+	message_num message;	    /* 0 until a chunk was written */
+	EVP_MD_CTX *hashing;	    /* NULL when sealed */
 	struct mime_parser *parser; /* NULL when sealed */
 	unsigned char hash[HASH_SIZE];
 	struct buf digest;
@@ -43,45 +43,51 @@ uint64_t upload_size(const struct upload *u)
 	return u->size;
 }
 
-static void put_chunk(struct change *ch, const struct upload *u,
-	message_num message)
+static void put_chunk(
+	struct change *ch, const struct upload *u, message_num message)
 {
 	key_chunk(&ch->key, u->account, message, u->written);
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&u->chunk));
 }
 
+struct chunk_request {
+	const struct upload *upload;
+	message_num message;
+};
+
 /* Writes a full chunk; the first one takes the message's number, and notes
  * that the upload is under way. */
 static enum err write_chunk(struct store_txn *txn, void *arg)
 {
-	struct upload *u = arg;
-	message_num message = u->message;
+	struct chunk_request *q = arg;
+	const struct upload *u = q->upload;
 	struct change ch;
 	enum err e = OK;
 
+	q->message = u->message;
 	change_begin(&ch, txn, u->account);
 	if (u->written == 0) {
 		e = change_need_account(&ch);
-		message = ch.record.next_message++;
-		change_pending(&ch, 'u', message);
+		q->message = ch.record.next_message++;
+		change_pending(&ch, 'u', q->message);
 	}
-	put_chunk(&ch, u, message);
-	e = change_end(&ch, e);
-	if (!e)
-		u->message = message;
-	return e;
+	put_chunk(&ch, u, q->message);
+	return change_end(&ch, e);
 }
 
 static enum err flush_chunk(struct upload *u)
 {
+	struct chunk_request q = {.upload = u};
 	struct buf scope = BUF_UNBOUNDED;
 	enum err e;
 
 	buf_add_be64(&scope, u->account);
-	e = store_write_lazy(u->mail->store, buf_str(&scope), write_chunk, u);
+	e = store_write_lazy(u->mail->store, buf_str(&scope), write_chunk, &q);
 	buf_fini(&scope);
 	if (e)
 		return e;
+	/* Only now: a number whose write failed is somebody else's next. */
+	u->message = q.message;
 	u->written++;
 	buf_reset(&u->chunk);
 	return OK;
@@ -156,8 +162,8 @@ void upload_free(struct upload *u)
 	if (u->message && !u->committed) {
 		buf_add_be64(&scope, u->account);
 		/* When this fails, the janitor does it after a restart. */
-		if (store_write_lazy(u->mail->store, buf_str(&scope),
-			    drop_chunks, u))
+		if (store_write_lazy(
+			    u->mail->store, buf_str(&scope), drop_chunks, u))
 			u->err = ERR_IO;
 		buf_fini(&scope);
 	}
@@ -229,9 +235,9 @@ struct append_request {
 	message_num *messages; /* that the items became */
 };
 
-static enum err append_one(
-	struct box_change *box, const struct append_item *item,
-	message_num *message_r, struct append_result *result)
+static enum err append_one(struct box_change *box,
+	const struct append_item *item, message_num *message_r,
+	struct append_result *result)
 {
 	struct membership m = {
 		.uid = item->uid,
@@ -265,8 +271,7 @@ static enum err append(struct store_txn *txn, void *arg)
 	change_begin(&ch, txn, q->ref->account);
 	e = box_begin(&box, &ch, q->ref->id);
 	for (size_t i = 0; !e && i < q->count; i++)
-		e = append_one(
-			&box, &q->items[i], &q->messages[i], q->result);
+		e = append_one(&box, &q->items[i], &q->messages[i], q->result);
 	q->result->uidvalidity = box.record.uidvalidity;
 	return change_end(&ch, box_end(&box, e));
 }

@@ -26,7 +26,7 @@ struct append_item {
 	size_t keyword_count;
 	int64_t internal_date; /* unix seconds */
 	int32_t zone;	       /* minutes east */
-	uid_num uid; /* 0: the next one; else >= UIDNEXT (imports) */
+	uid_num uid;	       /* 0: the next one; else >= UIDNEXT (imports) */
 };
 
 struct append_result {

@@ -77,8 +77,8 @@ struct box_count {
 	struct mailbox_record counted;
 };
 
-static void verify_member(struct verifying *vs, struct box_count *box,
-	const struct membership *m)
+static void verify_member(
+	struct verifying *vs, struct box_count *box, const struct membership *m)
 {
 	struct mailbox_record *c = &box->counted;
 
@@ -89,8 +89,7 @@ static void verify_member(struct verifying *vs, struct box_count *box,
 	c->deleted += (m->flags & FLAG_DELETED) != 0;
 	if (m->uid == 0 || m->uid >= box->record.uidnext)
 		problem(vs, "%.*s: UID %u is not below UIDNEXT %u",
-			STR_ARG(box->record.name), m->uid,
-			box->record.uidnext);
+			STR_ARG(box->record.name), m->uid, box->record.uidnext);
 	if (m->modseq > box->record.modseq)
 		problem(vs, "%.*s UID %u: its mod-sequence is in the future",
 			STR_ARG(box->record.name), m->uid);
@@ -175,14 +174,13 @@ static enum err verify_mailbox(
 	buf_add(&to, buf_str(&from));
 	key_prefix_end(&to);
 	e = scan_range(vs, buf_str(&from), buf_str(&to), verify_block, &box);
-	compare_count(vs, &box, "messages", box.record.exists,
-		box.counted.exists);
+	compare_count(
+		vs, &box, "messages", box.record.exists, box.counted.exists);
 	compare_count(vs, &box, "unseen messages", box.record.unseen,
 		box.counted.unseen);
 	compare_count(vs, &box, "deleted messages", box.record.deleted,
 		box.counted.deleted);
-	compare_count(
-		vs, &box, "bytes", box.record.bytes, box.counted.bytes);
+	compare_count(vs, &box, "bytes", box.record.bytes, box.counted.bytes);
 	vs->bytes += box.counted.bytes;
 	vs->messages += box.counted.exists;
 	buf_fini(&from);
@@ -205,8 +203,7 @@ static enum err verify_name_entry(
 
 /* Messages. */
 
-static enum err hash_chunk(
-	struct verifying *vs, str key, str value, void *arg)
+static enum err hash_chunk(struct verifying *vs, str key, str value, void *arg)
 {
 	(void)vs;
 	(void)key;
@@ -319,8 +316,7 @@ static enum err verify_message(
 }
 
 /* A link is explained by a membership, or by what waits for the janitor. */
-static enum err verify_link(
-	struct verifying *vs, str key, str value, void *arg)
+static enum err verify_link(struct verifying *vs, str key, str value, void *arg)
 {
 	struct cursor c = cursor_of(key_tail(key));
 	message_num message = cursor_be64(&c);
@@ -331,8 +327,7 @@ static enum err verify_link(
 
 	(void)value;
 	(void)arg;
-	key_mailbox_u32(
-		&vs->key, vs->account, 'b', mailbox, uid / BLOCK_UIDS);
+	key_mailbox_u32(&vs->key, vs->account, 'b', mailbox, uid / BLOCK_UIDS);
 	if (store_get(vs->txn, buf_str(&vs->key), &vs->value) == OK &&
 		block_decode(buf_str(&vs->value), uid / BLOCK_UIDS, members,
 			&count) == OK)
@@ -349,6 +344,121 @@ static enum err verify_link(
 	return OK;
 }
 
+/* Content that is found by its hash. */
+static enum err verify_hash(struct verifying *vs, str key, str value, void *arg)
+{
+	struct cursor c = cursor_of(value);
+	message_num message = cursor_be64(&c);
+	struct message_record record;
+
+	(void)arg;
+	key_message(&vs->key, vs->account, 'i', message);
+	if (!cursor_ok(&c) ||
+		store_get(vs->txn, buf_str(&vs->key), &vs->value) ||
+		message_decode(buf_str(&vs->value), &record) ||
+		!str_eq(key_tail(key),
+			str_of((const char *)record.hash, HASH_SIZE)))
+		problem(vs, "message %llu: is found by what it is not",
+			(unsigned long long)message);
+	return OK;
+}
+
+static bool is_pending(struct verifying *vs, char kind, uint64_t number)
+{
+	key_pending(&vs->key, vs->account, kind, number);
+	return has(vs);
+}
+
+/* Expunged, and known to somebody: all of it is there still. */
+static enum err verify_expunged(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	struct cursor c = cursor_of(key_tail(key));
+	mailbox_num mailbox = cursor_be32(&c);
+	uid_num uid = cursor_be32(&c);
+	struct membership m;
+	modseq_num when;
+	bool there;
+
+	(void)arg;
+	if (expunged_decode(value, uid, &m, &when)) {
+		problem(vs, "mailbox %u UID %u: expunged, and damaged", mailbox,
+			uid);
+		return OK;
+	}
+	key_message(&vs->key, vs->account, 'i', m.message);
+	there = has(vs);
+	key_link(&vs->key, vs->account, m.message, mailbox, uid);
+	if (!there || !has(vs))
+		problem(vs, "mailbox %u UID %u: its message went too early",
+			mailbox, uid);
+	if (!is_pending(vs, 'p', mailbox) && !is_pending(vs, 'z', mailbox))
+		problem(vs, "mailbox %u UID %u: expunged, and kept for ever",
+			mailbox, uid);
+	return OK;
+}
+
+/* Keys that belong to a number: calls fn once for each number. */
+typedef void number_fn(struct verifying *, char letter, uint64_t number);
+
+static enum err scan_numbers(
+	struct verifying *vs, char letter, bool wide, number_fn *fn)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	bool more = true;
+	enum err e = OK;
+
+	key_account_prefix(&from, vs->account, letter);
+	key_account_prefix(&to, vs->account, (char)(letter + 1));
+	while (!e && more) {
+		struct store_iter *it =
+			store_scan(vs->txn, buf_str(&from), buf_str(&to));
+		uint64_t number = 0;
+		str key, value;
+
+		more = store_iter_next(it, &key, &value);
+		if (more) {
+			struct cursor c = cursor_of(key_tail(key));
+
+			number = wide ? cursor_be64(&c) : cursor_be32(&c);
+		}
+		e = store_iter_end(it);
+		if (e || !more)
+			break;
+		fn(vs, letter, number);
+		if (wide)
+			key_message(&from, vs->account, letter, number);
+		else
+			key_mailbox(&from, vs->account, letter,
+				(mailbox_num)number);
+		key_prefix_end(&from);
+	}
+	buf_fini(&from);
+	buf_fini(&to);
+	return e;
+}
+
+static void verify_of_message(
+	struct verifying *vs, char letter, uint64_t number)
+{
+	key_message(&vs->key, vs->account, 'i', number);
+	if (has(vs) || (letter == 'c' && is_pending(vs, 'u', number)))
+		return;
+	problem(vs, "message %llu: it is not there, but its %s",
+		(unsigned long long)number,
+		letter == 'c' ? "bytes are" : "digest is");
+}
+
+static void verify_of_mailbox(
+	struct verifying *vs, char letter, uint64_t number)
+{
+	key_mailbox(&vs->key, vs->account, 'm', (mailbox_num)number);
+	if (has(vs) || is_pending(vs, 'z', number))
+		return;
+	problem(vs, "mailbox %llu: it is not there, but '%c' of it",
+		(unsigned long long)number, letter);
+}
+
 /* Accounts. */
 
 static enum err verify_account(struct verifying *vs, str value)
@@ -361,6 +471,19 @@ static enum err verify_account(struct verifying *vs, str value)
 		{'n', verify_name_entry},
 		{'i', verify_message},
 		{'l', verify_link},
+		{'p', verify_expunged},
+		{'x', verify_hash},
+	};
+	static const struct {
+		char letter;
+		bool wide; /* numbers of messages, else of mailboxes */
+		number_fn *fn;
+	} owned[] = {
+		{'b', false, verify_of_mailbox},
+		{'c', true, verify_of_message},
+		{'d', true, verify_of_message},
+		{'h', false, verify_of_mailbox},
+		{'j', false, verify_of_mailbox},
 	};
 	enum err e = OK;
 
@@ -371,6 +494,9 @@ static enum err verify_account(struct verifying *vs, str value)
 	}
 	for (size_t i = 0; !e && i < sizeof parts / sizeof *parts; i++)
 		e = scan_letter(vs, parts[i].letter, parts[i].fn);
+	for (size_t i = 0; !e && i < sizeof owned / sizeof *owned; i++)
+		e = scan_numbers(
+			vs, owned[i].letter, owned[i].wide, owned[i].fn);
 	if (e)
 		return e;
 	if (vs->record.bytes != vs->bytes)
@@ -411,27 +537,6 @@ static enum err verify_one(
 	return e == ERR_NOTFOUND ? OK : e;
 }
 
-/* The account after this one; 0: there is none. */
-static enum err next_account(
-	struct mail *mail, account_num after, account_num *account_r)
-{
-	struct store_txn *txn = store_begin_read(mail->store);
-	struct buf from = BUF_UNBOUNDED;
-	struct store_iter *it;
-	str key, value;
-	enum err e;
-
-	key_account_prefix(&from, after + 1, '\0');
-	buf_truncate(&from, from.n - 1);
-	it = store_scan(txn, buf_str(&from), STR("B"));
-	*account_r = store_iter_next(it, &key, &value) ? key_account_of(key)
-						       : 0;
-	e = store_iter_end(it);
-	store_end_read(txn);
-	buf_fini(&from);
-	return e;
-}
-
 enum err verify_mail(struct mail *mail, account_num account, struct verify *v)
 {
 	account_num at = 0;
@@ -441,7 +546,7 @@ enum err verify_mail(struct mail *mail, account_num account, struct verify *v)
 		v->problems = 0;
 	if (account)
 		return verify_one(mail, account, v);
-	while (!(e = next_account(mail, at, &at)) && at)
+	while (!(e = mail_next_account(mail, at, &at)) && at)
 		if ((e = verify_one(mail, at, v)))
 			break;
 	return e;

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/view.h"
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "mail/private.h"
 #include "message/flags.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-/* A view older than this is read anew, not brought up to date: the journal
- * may have been cut meanwhile. */
-#define VIEW_MAX_AGE_MS (3600u * 1000u)
 
 /* The cache: one entry per mailbox, with the newest view of it. Entries in use
  * by somebody cost nothing extra; the oldest others go when it is over its
@@ -73,8 +68,8 @@ static void append_block(struct view *v, struct view_block *b)
 
 /* Loading. */
 
-static struct view *view_from_record(const struct mailbox_ref *ref,
-	const struct mailbox_record *record)
+static struct view *view_from_record(
+	const struct mailbox_ref *ref, const struct mailbox_record *record)
 {
 	struct view *v = xcalloc(1, sizeof *v);
 
@@ -87,8 +82,8 @@ static struct view *view_from_record(const struct mailbox_ref *ref,
 	v->unseen = record->unseen;
 	v->keyword_count = record->keyword_count;
 	for (uint32_t i = 0; i < record->keyword_count; i++)
-		v->keywords[i] = str_of(xstrndup(record->keywords[i].p,
-						record->keywords[i].n),
+		v->keywords[i] = str_of(
+			xstrndup(record->keywords[i].p, record->keywords[i].n),
 			record->keywords[i].n);
 	return v;
 }
@@ -133,7 +128,6 @@ static enum err load_all(struct store_txn *txn, struct view *v)
 	buf_fini(&from);
 	buf_fini(&to);
 	uidset_compact(&v->uids);
-	v->loaded = (int64_t)clock_monotonic_ms();
 	return e ? e : scan_e;
 }
 
@@ -247,7 +241,6 @@ static enum err load_changes(
 		share_block(v, old->blocks[i++]);
 	uidset_fini(&changed);
 	uidset_compact(&v->uids);
-	v->loaded = old->loaded;
 	return e;
 }
 
@@ -295,8 +288,8 @@ static void lru_append(struct mail *mail, struct view_entry *entry)
 
 static void entry_free(struct mail *mail, struct view_entry *entry)
 {
-	struct view_entry **at = entry_bucket(
-		mail, entry->view->account, entry->view->mailbox);
+	struct view_entry **at =
+		entry_bucket(mail, entry->view->account, entry->view->mailbox);
 
 	while (*at != entry)
 		at = &(*at)->bucket_next;
@@ -394,11 +387,19 @@ void view_cache_free(struct mail *mail)
 		entry_free(mail, mail->view_oldest);
 }
 
-/* Is it worth more to read all than what changed? */
-static bool is_usable(const struct view *old)
+/* Can it be brought up to date by the journal? */
+static enum err is_usable(struct store_txn *txn, const struct view *old,
+	const struct mailbox_record *record, bool *yes_r)
 {
-	return old && (int64_t)clock_monotonic_ms() - old->loaded <
-			      (int64_t)VIEW_MAX_AGE_MS;
+	struct history_record history;
+	enum err e;
+
+	*yes_r = false;
+	if (!old || old->uidvalidity != record->uidvalidity)
+		return OK;
+	e = history_read(txn, old->account, old->mailbox, &history);
+	*yes_r = history.pruned <= old->modseq;
+	return e;
 }
 
 static enum err load_view(struct store_txn *txn, const struct mailbox_ref *ref,
@@ -406,15 +407,20 @@ static enum err load_view(struct store_txn *txn, const struct mailbox_ref *ref,
 	struct view **view_r)
 {
 	struct view *v;
+	bool usable;
 	enum err e;
 
-	if (is_usable(old) && old->modseq == record->modseq) {
+	if (old && old->modseq == record->modseq &&
+		old->uidvalidity == record->uidvalidity) {
 		atomic_fetch_add(&old->refs, 1);
 		*view_r = old;
 		return OK;
 	}
+	e = is_usable(txn, old, record, &usable);
+	if (e)
+		return e;
 	v = view_from_record(ref, record);
-	e = is_usable(old) ? load_changes(txn, v, old) : load_all(txn, v);
+	e = usable ? load_changes(txn, v, old) : load_all(txn, v);
 	if (e)
 		view_unref(v);
 	else
@@ -422,8 +428,8 @@ static enum err load_view(struct store_txn *txn, const struct mailbox_ref *ref,
 	return e;
 }
 
-enum err view_acquire(struct mail *mail, const struct mailbox_ref *ref,
-	struct view **view_r)
+enum err view_acquire(
+	struct mail *mail, const struct mailbox_ref *ref, struct view **view_r)
 {
 	struct view *old = cache_get(mail, ref);
 	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
@@ -605,9 +611,14 @@ enum err message_get_bytes(struct store_txn *txn, account_num account,
 		if (value.n < CHUNK_SIZE)
 			break;
 	}
+	if (e == ERR_NOTFOUND) {
+		/* Past the end, or gone? */
+		key_message(&key, account, 'i', message);
+		e = store_has(txn, buf_str(&key));
+	}
 	buf_fini(&key);
 	buf_fini(&value);
-	if (e == ERR_NOTFOUND)
-		e = offset > 0 ? OK : ERR_EXPUNGED;
-	return e ? e : buf_err(bytes);
+	if (e)
+		return e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
+	return buf_err(bytes);
 }

@@ -32,7 +32,6 @@ struct view {
 	uint32_t keyword_count;
 	size_t block_count;
 	struct view_block **blocks; /* ascending, none empty */
-	int64_t loaded; /* when all of it was read, monotonic ms */
 };
 
 /* The newest committed state. ERR_NOTFOUND: the mailbox is gone. */
@@ -73,8 +72,8 @@ MUST enum err view_find_expunged(struct mail *, const struct mailbox_ref *,
 struct store_txn;
 
 /* ERR_EXPUNGED when the message is gone. */
-MUST enum err message_get_digest(struct store_txn *, account_num, message_num,
-	struct buf *digest_r);
+MUST enum err message_get_digest(
+	struct store_txn *, account_num, message_num, struct buf *digest_r);
 /* Appends up to n bytes from `offset` on; fewer only at the message's end. */
 MUST enum err message_get_bytes(struct store_txn *, account_num, message_num,
 	uint64_t offset, uint64_t n, struct buf *bytes);

@@ -337,7 +337,7 @@ static enum err open_store(struct mail_role *m)
 	if (e)
 		return e;
 	service->mail = mail_new(service->store, &limits);
-	e = mail_purge(service->mail, true);
+	e = mail_purge_uploads(service->mail);
 	if (e)
 		log_error("store", "cleaning up failed", LOG_ERR(e));
 	return e;
