@@ -83,6 +83,7 @@ static void close_imap(struct session *session)
 	imap_append_abort(s);
 	imap_unselect(s);
 	uidset_fini(&s->own);
+	uidset_fini(&s->own_changes);
 	uidset_fini(&s->to_tell);
 }
 
@@ -129,8 +130,8 @@ static enum step begin_body(struct imap *s, const struct imap_frame *frame)
 {
 	struct arena *arena = imap_arena(s);
 	struct imap_command *c = ARENA_NEW(arena, struct imap_command);
-	enum err e = imap_parse(
-		arena, arena_str(arena, frame->text), s->rev2, c);
+	enum err e =
+		imap_parse(arena, arena_str(arena, frame->text), s->rev2, c);
 
 	s->command = c;
 	if (e) {
@@ -301,6 +302,18 @@ static enum session_want bye(struct imap *s, const char *text)
 	return SESSION_WANT_CLOSE;
 }
 
+/* News for a client that reads them; for others they wait in the store, and
+ * one telling is as long as many. */
+static void tell_idler(struct imap *s)
+{
+	if (imap_out(s)->n - s->session.out_at >= SESSION_OUT_HIGH &&
+		session_flush(&s->session))
+		return;
+	if (imap_sync(s, true, true))
+		log_warn("imap", "cannot tell changes",
+			LOG_C("session", s->session.id));
+}
+
 /* What comes from outside the command stream. */
 static enum session_want handle_events(struct imap *s, unsigned events)
 {
@@ -311,10 +324,8 @@ static enum session_want handle_events(struct imap *s, unsigned events)
 		return bye(s, "[UNAVAILABLE] The server ends this session");
 	if (events & SESSION_EXPIRED)
 		return bye(s, "[UNAVAILABLE] Idle for too long");
-	if (s->doing == IMAP_DOING_IDLE && s->selected &&
-		imap_sync(s, true, true))
-		log_warn("imap", "cannot tell changes",
-			LOG_C("session", s->session.id));
+	if (s->doing == IMAP_DOING_IDLE && s->selected)
+		tell_idler(s);
 	return SESSION_WANT_TURN;
 }
 

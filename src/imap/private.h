@@ -33,9 +33,9 @@ struct imap_selected {
 /* What a command that goes on is doing. */
 enum imap_doing {
 	IMAP_DOING_NOTHING,
-	IMAP_DOING_IDLE,  /* until DONE */
-	IMAP_DOING_FETCH, /* between batches */
-	IMAP_DOING_BODY,  /* APPEND: the message is coming */
+	IMAP_DOING_IDLE,       /* until DONE */
+	IMAP_DOING_FETCH,      /* between batches */
+	IMAP_DOING_BODY,       /* APPEND: the message is coming */
 	IMAP_DOING_AFTER_BODY, /* APPEND: the rest of its command */
 };
 
@@ -50,8 +50,10 @@ struct imap {
 	struct imap_selected *selected; /* NULL: authenticated state */
 	struct uidset saved;		/* SEARCHRES: "$" */
 	/* For the next sync: UIDs whose flags this command changed, so that
-	 * the client knows them; UIDs whose flags it wants to be told. */
-	struct uidset own, to_tell;
+	 * the client knows them, unless somebody changed them again: the
+	 * mod-sequences of these changes are told + each of own_changes. And
+	 * UIDs whose flags it wants to be told. */
+	struct uidset own, own_changes, to_tell;
 	unsigned bad; /* commands in a row that were no commands */
 	/* The command that goes on; text and tree are in the arena. */
 	struct imap_command *command;
@@ -98,8 +100,8 @@ typedef enum err imap_executor(
 /* Executes one command; answers, unless it goes on. */
 void imap_execute(struct imap *, struct imap_command *);
 /* The tagged answer of a command that went on; ends it. */
-void imap_complete(struct imap *, struct imap_command *, enum err,
-	struct imap_reply *);
+void imap_complete(
+	struct imap *, struct imap_command *, enum err, struct imap_reply *);
 
 /* sync.c */
 /* Tells what changed: EXPUNGE (if allowed), EXISTS, RECENT, FLAGS, FETCH. */
@@ -108,6 +110,8 @@ void imap_put_fetch_flags(struct imap *, const struct view *,
 	const struct membership *, bool with_uid);
 /* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]". */
 void imap_put_flag_lists(struct imap *, const struct view *);
+/* The client knows the flags of these, as of this change. */
+void imap_note_own(struct imap *, const struct uidset *, modseq_num);
 uint64_t imap_hash_keywords(const struct view *);
 /* The newest view; an empty one when the mailbox was deleted. */
 MUST enum err imap_view(struct imap *, struct view **view_r);
@@ -129,8 +133,8 @@ void imap_tell_normalized(struct imap *, const struct imap_mailbox *asked,
 /* sets.c: the UIDs that a command's set names, among those known to the
  * client. `uid`: the set is of UIDs. ERR_INVALID: a message number that does
  * not exist. */
-MUST enum err imap_resolve_set(struct imap *, const struct seqset *, bool uid,
-	struct uidset *uids_r);
+MUST enum err imap_resolve_set(
+	struct imap *, const struct seqset *, bool uid, struct uidset *uids_r);
 /* Message number of a UID that is known. */
 uint32_t imap_number(const struct imap *, uid_num);
 

@@ -53,7 +53,8 @@ void imap_put_flag_lists(struct imap *s, const struct view *v)
 			buf_add_c(out, " \\*");
 	}
 	buf_addf(out, ")] %s\r\n",
-		s->selected->read_only ? "Read-only" : "Limited only by number");
+		s->selected->read_only ? "Read-only"
+				       : "Limited only by number");
 	buf_fini(&flags);
 }
 
@@ -132,11 +133,29 @@ static enum err tell_arrivals(struct imap *s, const struct view *v)
 
 		uidset_copy(&recent, &box->recent);
 		uidset_and(&recent, &box->known);
-		buf_addf(imap_out(s), "* %u RECENT\r\n",
-			uidset_count(&recent));
+		buf_addf(imap_out(s), "* %u RECENT\r\n", uidset_count(&recent));
 		uidset_fini(&recent);
 	}
 	return e;
+}
+
+void imap_note_own(struct imap *s, const struct uidset *uids, modseq_num modseq)
+{
+	modseq_num told = s->selected->told;
+
+	if (modseq <= told || modseq - told > UINT32_MAX)
+		return; /* then it is told twice */
+	uidset_or(&s->own, uids);
+	uidset_add(&s->own_changes, (uint32_t)(modseq - told));
+}
+
+/* The last change of this message is one that the client knows. */
+static bool is_own(const struct imap *s, const struct membership *m)
+{
+	modseq_num since = m->modseq - s->selected->told;
+
+	return uidset_has(&s->own, m->uid) && since <= UINT32_MAX &&
+	       uidset_has(&s->own_changes, (uint32_t)since);
 }
 
 /* Of what others changed, and what this command asked to be told. */
@@ -148,13 +167,16 @@ static void tell_flags(struct imap *s, const struct view *v,
 	uint32_t uid;
 
 	view_changed_since(v, s->selected->told, &changed);
-	uidset_andnot(&changed, &s->own);
 	uidset_and(&changed, known_before);
 	uidset_or(&changed, &s->to_tell);
 	uidset_and(&changed, &v->uids);
 	it = uidset_iter(&changed, 1);
-	while ((uid = uidset_iter_next(&it)))
-		imap_put_fetch_flags(s, v, view_find(v, uid), with_uid);
+	while ((uid = uidset_iter_next(&it))) {
+		const struct membership *m = view_find(v, uid);
+
+		if (uidset_has(&s->to_tell, uid) || !is_own(s, m))
+			imap_put_fetch_flags(s, v, m, with_uid);
+	}
 	uidset_fini(&changed);
 }
 
@@ -189,6 +211,7 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 		uidset_compact(&box->known);
 	}
 	uidset_clear(&s->own);
+	uidset_clear(&s->own_changes);
 	uidset_clear(&s->to_tell);
 	view_release(imap_mail(s), v);
 	return e;

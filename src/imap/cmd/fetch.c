@@ -124,7 +124,7 @@ static enum err mark_seen(struct imap *s, struct imap_fetch_run *run)
 	uidset_fini(&unseen);
 	if (!e) {
 		uidset_copy(&run->seen_now, &result.changed);
-		uidset_or(&s->own, &result.changed);
+		imap_note_own(s, &result.changed, result.modseq);
 		view_release(imap_mail(s), run->view);
 		run->view = NULL;
 		e = imap_view(s, &run->view);
@@ -136,9 +136,8 @@ static enum err mark_seen(struct imap *s, struct imap_fetch_run *run)
 static enum err take_batch(struct imap *s, struct imap_fetch_run *run)
 {
 	uint32_t first = uidset_min(&run->uids);
-	uint32_t last = run->sets_seen
-				? uidset_select(&run->uids, SEEN_AT_ONCE)
-				: 0;
+	uint32_t last =
+		run->sets_seen ? uidset_select(&run->uids, SEEN_AT_ONCE) : 0;
 	enum err e;
 
 	if (!last)
@@ -170,8 +169,8 @@ static struct buf *item(struct imap *s, struct imap_fetch_run *run)
 static void put_flags(struct imap *s, struct imap_fetch_run *run)
 {
 	struct buf *out = item(s, run);
-	bool recent = !s->rev2 &&
-		      uidset_has(&s->selected->recent, run->member.uid);
+	bool recent =
+		!s->rev2 && uidset_has(&s->selected->recent, run->member.uid);
 
 	buf_add_c(out, "FLAGS ");
 	imap_put_flags(out, run->member.flags, recent, run->view->keywords,
@@ -200,8 +199,8 @@ static void put_items(struct imap *s, struct imap_fetch_run *run)
 		put_flags(s, run);
 	if (items & IMAP_FETCH_INTERNALDATE) {
 		buf_add_c(item(s, run), "INTERNALDATE ");
-		imap_put_date_time(imap_out(s),
-			(struct date){m->internal_date, m->zone});
+		imap_put_date_time(
+			imap_out(s), (struct date){m->internal_date, m->zone});
 	}
 	if (items & IMAP_FETCH_SIZE)
 		buf_addf(item(s, run), "RFC822.SIZE %llu",
@@ -244,6 +243,7 @@ static enum err find_member(struct imap *s, struct imap_fetch_run *run)
 static enum err begin_message(
 	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
 {
+	uid_num uid = uidset_min(&run->batch);
 	enum err e = find_member(s, run);
 
 	if (!e && run->needs_digest)
@@ -253,13 +253,15 @@ static enum err begin_message(
 		e = digest_decode(buf_str(&run->digest_bytes), &run->digest);
 	if (!e)
 		e = check_sections(run);
-	if (e)
+	if (e) {
+		/* What became of its flags is told at the end. */
+		uidset_remove(&s->own, uid);
 		return e;
+	}
 	run->in_message = true;
 	run->first_item = true;
 	run->section = run->q->sections;
-	buf_addf(imap_out(s), "* %u FETCH (",
-		imap_number(s, run->member.uid));
+	buf_addf(imap_out(s), "* %u FETCH (", imap_number(s, run->member.uid));
 	put_items(s, run);
 	return OK;
 }
@@ -278,8 +280,8 @@ static enum err begin_section(
 	imap_put_section(out, x, s->rev2);
 	buf_add_byte(out, ' ');
 	if (e == ERR_NOTFOUND) {
-		buf_add_c(out, x->name == IMAP_SECTION_BINARY_SIZE ? "0"
-								   : "NIL");
+		buf_add_c(
+			out, x->name == IMAP_SECTION_BINARY_SIZE ? "0" : "NIL");
 		return OK;
 	}
 	if (e)

@@ -17,13 +17,13 @@ static struct flag_change flag_change_of(const struct imap_store *q)
 }
 
 /* The client knows what it set, unless somebody else's change that it was not
- * told of is under it. */
+ * told of is under it; or some of it failed, and it cannot know which. */
 static void note_own(struct imap *s, const struct imap_store *q,
 	const struct uidset *uids, struct store_result *result)
 {
-	if (q->silent) {
+	if (q->silent && uidset_is_empty(&result->missing)) {
 		uidset_andnot(&result->changed, &result->stale);
-		uidset_or(&s->own, &result->changed);
+		imap_note_own(s, &result->changed, result->modseq);
 	} else {
 		uidset_or(&s->to_tell, uids);
 	}

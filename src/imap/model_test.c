@@ -1,0 +1,691 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Several sessions do random things to the same two mailboxes. Each keeps what
+ * a client would: the messages by number, with the UIDs and flags that it was
+ * told. Message numbers that mean another message than the client thinks,
+ * lost or doubled EXISTS and EXPUNGE, flags that it was not told of, bytes
+ * that changed under a UID, a \Recent told twice: each ends the test, with the
+ * seed. In turn, from one thread, a seed repeats exactly; at once, each with a
+ * thread of its own, it repeats what each client does.
+ */
+#include "imap/fixture.h"
+#include "mail/view.h"
+#include "message/flags.h"
+
+#define CLIENTS 5
+#define BOXES 2
+#define UIDS 20000
+#define KEYWORDS 4
+#define RECENT (1u << 31)
+#define LOG_LINES 64
+
+static const char *const box_names[BOXES] = {"INBOX", "other"};
+
+/* A message as the client knows it. */
+struct entry {
+	unsigned serial; /* the client's own name for it */
+	uid_num uid;	 /* 0: not told yet */
+	bool has_flags;
+	uint32_t flags; /* bits as below */
+	bool told_now;	/* by a FETCH in this command */
+	bool must_go;	/* it is expunged, says what was not told */
+};
+
+/* What all have seen. */
+struct facts {
+	pthread_mutex_t lock;
+	unsigned content[BOXES][UIDS]; /* number in the text, 0: not seen */
+	unsigned recent[BOXES][UIDS];  /* selection that was told, 0: none */
+	unsigned contents, selections;
+};
+
+struct player {
+	struct world *w;
+	struct facts *facts;
+	unsigned seed, number;
+	struct random_data random;
+	char random_state[64];
+	struct client c;
+	bool rev2;
+	int box;	     /* selected */
+	unsigned selection;  /* which SELECT of all this is */
+	struct entry *known; /* by message number - 1 */
+	unsigned count, room, serials;
+	unsigned tags;
+	bool may_expunge; /* now */
+	struct buf line;
+	char log[LOG_LINES][160]; /* the last lines, either way */
+	unsigned lines;
+};
+
+static void note(struct player *p, char who, str line)
+{
+	snprintf(p->log[p->lines++ % LOG_LINES], sizeof p->log[0], "%c: %.*s",
+		who, STR_ARG(str_trim(line)));
+}
+
+static void die(struct player *p, const char *why)
+{
+	unsigned from = p->lines > LOG_LINES ? p->lines - LOG_LINES : 0;
+
+	fprintf(stderr, "seed %u, client %u: %s\n", p->seed, p->number, why);
+	for (unsigned i = from; i < p->lines; i++)
+		fprintf(stderr, "  %s\n", p->log[i % LOG_LINES]);
+	abort();
+}
+
+#define CHECK(p, condition)                                                    \
+	do {                                                                   \
+		if (!(condition))                                              \
+			die((p), #condition);                                  \
+	} while (0)
+
+static unsigned pick(struct player *p, unsigned below)
+{
+	int32_t n;
+
+	random_r(&p->random, &n);
+	return (unsigned)n % below;
+}
+
+/* Lines. */
+
+static void receive(struct player *p)
+{
+	struct pollfd fd = {.fd = p->c.fd, .events = POLLIN};
+	char piece[8192];
+	ssize_t n;
+
+	CHECK(p, poll(&fd, 1, PATIENCE_MS) > 0);
+	n = recv(p->c.fd, piece, sizeof piece, 0);
+	CHECK(p, n > 0);
+	buf_add(&p->c.in, str_of(piece, (size_t)n));
+}
+
+/* Bytes of the literal that ends this part of a line; 0: none. */
+static size_t literal_size(str part)
+{
+	size_t open = part.n;
+	uint64_t size;
+
+	if (!str_ends(part, STR("}\r\n")))
+		return 0;
+	while (open && part.p[open - 1] != '{')
+		open--;
+	if (str_to_u64(str_of(part.p + open, part.n - open - 3), UINT32_MAX,
+		    &size))
+		return 0;
+	return (size_t)size;
+}
+
+/* One line with the literals in it. */
+static str next_line(struct player *p)
+{
+	struct buf *in = &p->c.in;
+	size_t end = 0;
+
+	for (;;) {
+		str rest = str_skip(buf_str(in), end);
+		size_t n = str_find(rest, STR("\r\n")), literal;
+
+		if (n == rest.n) {
+			receive(p);
+			continue;
+		}
+		literal = literal_size(str_take(rest, n + 2));
+		while (in->n < end + n + 2 + literal)
+			receive(p);
+		end += n + 2 + literal;
+		if (!literal)
+			break;
+	}
+	buf_reset(&p->line);
+	buf_add(&p->line, str_take(buf_str(in), end));
+	buf_consume(in, end);
+	note(p, 'S', buf_str(&p->line));
+	return buf_str(&p->line);
+}
+
+/* What the server says. */
+
+static uint32_t flag_bit(struct player *p, str name)
+{
+	uint64_t bit = flags_system_bit(name);
+
+	if (bit)
+		return (uint32_t)bit;
+	if (str_ieq_c(name, "\\Recent"))
+		return RECENT;
+	CHECK(p, name.n == 2 && name.p[0] == 'k' && name.p[1] >= '0' &&
+			 name.p[1] < '0' + KEYWORDS);
+	return 256u << (name.p[1] - '0');
+}
+
+static uint32_t parse_flags(struct player *p, str list)
+{
+	uint32_t flags = 0;
+
+	while (list.n) {
+		size_t n = str_find_byte(list, ' ');
+
+		if (n)
+			flags |= flag_bit(p, str_take(list, n));
+		list = str_skip(list, n + 1);
+	}
+	return flags;
+}
+
+/* The text between two marks; absent when there is no such. */
+static str between(str line, const char *before, const char *after)
+{
+	str rest = str_skip(line, str_find(line, str_c(before)));
+
+	if (rest.n == 0)
+		return str_none();
+	rest = str_skip(rest, strlen(before));
+	return str_take(rest, str_find(rest, str_c(after)));
+}
+
+static uint64_t number_of(struct player *p, str digits)
+{
+	uint64_t n = 0;
+	size_t end = 0;
+
+	while (end < digits.n && ascii_is_digit(digits.p[end]))
+		end++;
+	CHECK(p, str_to_u64(str_take(digits, end), UINT32_MAX, &n) == OK);
+	return n;
+}
+
+static void told_uid(struct player *p, unsigned at, uid_num uid)
+{
+	CHECK(p, uid > 0 && uid < UIDS);
+	CHECK(p, p->known[at].uid == 0 || p->known[at].uid == uid);
+	p->known[at].uid = uid;
+	for (unsigned i = at; i-- > 0;)
+		if (p->known[i].uid) {
+			CHECK(p, p->known[i].uid < uid);
+			break;
+		}
+	for (unsigned i = at + 1; i < p->count; i++)
+		if (p->known[i].uid) {
+			CHECK(p, p->known[i].uid > uid);
+			break;
+		}
+}
+
+static void told_flags(struct player *p, unsigned at, uint32_t flags)
+{
+	struct entry *e = &p->known[at];
+
+	e->flags = flags & ~RECENT;
+	e->has_flags = true;
+	e->told_now = true;
+	if (!(flags & RECENT) || !e->uid)
+		return;
+	pthread_mutex_lock(&p->facts->lock);
+	CHECK(p, !p->rev2);
+	CHECK(p, p->facts->recent[p->box][e->uid] == 0 ||
+			 p->facts->recent[p->box][e->uid] == p->selection);
+	p->facts->recent[p->box][e->uid] = p->selection;
+	pthread_mutex_unlock(&p->facts->lock);
+}
+
+static void told_content(struct player *p, unsigned at, unsigned content)
+{
+	uid_num uid = p->known[at].uid;
+	unsigned *was = &p->facts->content[p->box][uid];
+
+	if (!uid)
+		return;
+	pthread_mutex_lock(&p->facts->lock);
+	CHECK(p, *was == 0 || *was == content);
+	*was = content;
+	pthread_mutex_unlock(&p->facts->lock);
+}
+
+static void told_fetch(struct player *p, uint64_t number, str line)
+{
+	str uid = between(line, "UID ", ")");
+	str flags = between(line, "FLAGS (", ")");
+	str content = between(line, "content-", "\r\n");
+	unsigned at = (unsigned)number - 1;
+
+	CHECK(p, number >= 1 && number <= p->count);
+	if (!str_is_none(uid))
+		told_uid(p, at, (uid_num)number_of(p, uid));
+	if (!str_is_none(flags))
+		told_flags(p, at, parse_flags(p, flags));
+	if (!str_is_none(content))
+		told_content(p, at, (unsigned)number_of(p, content));
+}
+
+static void told_exists(struct player *p, uint64_t number)
+{
+	CHECK(p, number >= p->count);
+	CHECK(p, number < UIDS);
+	while (p->count < number) {
+		if (p->count == p->room) {
+			p->room = p->room ? p->room * 2 : 64;
+			p->known =
+				xrealloc(p->known, p->room, sizeof *p->known);
+		}
+		p->known[p->count++] = (struct entry){.serial = ++p->serials};
+	}
+}
+
+static void told_expunge(struct player *p, uint64_t number)
+{
+	CHECK(p, p->may_expunge);
+	CHECK(p, number >= 1 && number <= p->count);
+	memmove(&p->known[number - 1], &p->known[number],
+		(p->count - number) * sizeof *p->known);
+	p->count--;
+}
+
+static void told(struct player *p, str line)
+{
+	uint64_t number;
+	str rest;
+
+	if (!ascii_is_digit(line.p[2]))
+		return;
+	number = number_of(p, str_skip(line, 2));
+	rest = str_skip(line, 2 + str_find_byte(str_skip(line, 2), ' ') + 1);
+	if (str_starts(rest, STR("EXISTS")))
+		told_exists(p, number);
+	else if (str_starts(rest, STR("EXPUNGE")))
+		told_expunge(p, number);
+	else if (str_starts(rest, STR("FETCH")))
+		told_fetch(p, number, rest);
+	else
+		CHECK(p, str_starts(rest, STR("RECENT")));
+}
+
+/* What the client says. */
+
+static void send_text(struct player *p, str text)
+{
+	note(p, 'C', text);
+	CHECK(p,
+		send(p->c.fd, text.p, text.n, MSG_NOSIGNAL) == (ssize_t)text.n);
+}
+
+/* Until the tagged answer; true when it is OK. Never BAD. */
+static bool answered(struct player *p)
+{
+	char tag[16];
+	size_t n = (size_t)snprintf(tag, sizeof tag, "t%u ", p->tags);
+	str line;
+
+	for (;;) {
+		line = next_line(p);
+		if (str_starts(line, str_of(tag, n)))
+			break;
+		CHECK(p, line.n > 2 && line.p[0] == '*');
+		told(p, line);
+	}
+	p->may_expunge = false;
+	line = str_skip(line, n);
+	CHECK(p, !str_starts(line, STR("BAD")));
+	return str_starts(line, STR("OK"));
+}
+
+static bool command(struct player *p, bool may_expunge, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static bool command(struct player *p, bool may_expunge, const char *format, ...)
+{
+	struct buf text = BUF_UNBOUNDED;
+	va_list ap;
+
+	for (unsigned i = 0; i < p->count; i++)
+		p->known[i].told_now = false;
+	p->may_expunge = may_expunge;
+	buf_addf(&text, "t%u ", ++p->tags);
+	va_start(ap, format);
+	buf_vaddf(&text, format, ap);
+	va_end(ap);
+	buf_add_c(&text, "\r\n");
+	send_text(p, buf_str(&text));
+	buf_fini(&text);
+	return answered(p);
+}
+
+static void do_select(struct player *p)
+{
+	p->box = (int)pick(p, BOXES);
+	p->count = 0;
+	pthread_mutex_lock(&p->facts->lock);
+	p->selection = ++p->facts->selections;
+	pthread_mutex_unlock(&p->facts->lock);
+	CHECK(p, command(p, false, "SELECT %s", box_names[p->box]));
+}
+
+static void do_append(struct player *p)
+{
+	unsigned content;
+	char text[64];
+	size_t n;
+
+	pthread_mutex_lock(&p->facts->lock);
+	content = ++p->facts->contents;
+	pthread_mutex_unlock(&p->facts->lock);
+	n = (size_t)snprintf(
+		text, sizeof text, "Subject: x\r\n\r\ncontent-%u\r\n", content);
+	CHECK(p,
+		command(p, true, "APPEND %s (k%u) {%zu+}\r\n%s",
+			box_names[pick(p, BOXES)], pick(p, KEYWORDS), n, text));
+}
+
+/* One or a run of message numbers, or their UIDs when they are known. */
+struct range {
+	unsigned from, to; /* indexes */
+	bool uid;
+	char text[32];
+};
+
+static bool pick_range(struct player *p, struct range *r)
+{
+	unsigned length = pick(p, 3) ? 1 : 1 + pick(p, 8);
+
+	if (p->count == 0)
+		return false;
+	r->from = pick(p, p->count);
+	r->to = r->from + length - 1;
+	if (r->to >= p->count)
+		r->to = p->count - 1;
+	r->uid = p->known[r->from].uid && p->known[r->to].uid && pick(p, 2);
+	snprintf(r->text, sizeof r->text, "%u:%u",
+		r->uid ? p->known[r->from].uid : r->from + 1,
+		r->uid ? p->known[r->to].uid : r->to + 1);
+	return true;
+}
+
+static struct entry *find_serial(struct player *p, unsigned serial)
+{
+	for (unsigned i = 0; i < p->count; i++)
+		if (p->known[i].serial == serial)
+			return &p->known[i];
+	return NULL;
+}
+
+/* After STORE .SILENT the client knows the flags without being told. */
+static void assume(struct player *p, const unsigned *serials, unsigned count,
+	char op, uint32_t bits)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct entry *e = find_serial(p, serials[i]);
+
+		if (!e || e->told_now)
+			continue;
+		if (op == '+')
+			e->flags |= bits;
+		else if (op == '-')
+			e->flags &= ~bits;
+		else
+			e->flags = bits;
+		e->has_flags |= op == ' ';
+	}
+}
+
+static void do_store(struct player *p)
+{
+	static const char *const names[] = {"\\Seen", "\\Flagged", "\\Deleted",
+		"\\Answered", "k0", "k1", "k2", "k3"};
+	const char *name = names[pick(p, COUNT_OF(names))];
+	char op = "+- "[pick(p, 3)];
+	bool silent = pick(p, 2);
+	unsigned serials[16], count = 0;
+	struct range r;
+	bool done;
+
+	if (!pick_range(p, &r))
+		return;
+	for (unsigned i = r.from; i <= r.to; i++)
+		serials[count++] = p->known[i].serial;
+	done = command(p, r.uid, "%sSTORE %s %.1sFLAGS%s (%s)",
+		r.uid ? "UID " : "", r.text, op == ' ' ? "" : &op,
+		silent ? ".SILENT" : "", name);
+	if (done && silent)
+		assume(p, serials, count, op, flag_bit(p, str_c(name)));
+	for (unsigned i = 0; done && !silent && i < count; i++) {
+		struct entry *e = find_serial(p, serials[i]);
+
+		/* Not told: it was expunged right after. */
+		if (e && !e->told_now)
+			e->must_go = true;
+	}
+}
+
+static void do_fetch(struct player *p)
+{
+	static const char *const items[] = {"FLAGS", "(UID FLAGS)",
+		"(UID BODY.PEEK[TEXT])", "(UID BODY[TEXT])", "(FLAGS BODY[])",
+		"(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)"};
+	struct range r;
+
+	if (pick_range(p, &r))
+		command(p, r.uid, "%sFETCH %s %s", r.uid ? "UID " : "", r.text,
+			items[pick(p, COUNT_OF(items))]);
+}
+
+/* COPY by number is all or nothing; what is gone already may be among it. */
+static void do_copy(struct player *p)
+{
+	bool move = pick(p, 2);
+	struct range r;
+
+	if (pick_range(p, &r))
+		CHECK(p, command(p, true, "%s%s %s %s", r.uid ? "UID " : "",
+				 move ? "MOVE" : "COPY", r.text,
+				 box_names[pick(p, BOXES)]) ||
+				 (!move && !r.uid));
+}
+
+static void do_expunge(struct player *p)
+{
+	struct range r;
+
+	if (pick_range(p, &r) && r.uid)
+		CHECK(p, command(p, true, "UID EXPUNGE %s", r.text));
+	else
+		CHECK(p, command(p, true, "EXPUNGE"));
+}
+
+static void do_idle(struct player *p)
+{
+	struct pollfd fd = {.fd = p->c.fd, .events = POLLIN};
+	char text[32];
+	str line;
+
+	p->may_expunge = true;
+	snprintf(text, sizeof text, "t%u IDLE\r\n", ++p->tags);
+	send_text(p, str_c(text));
+	do {
+		line = next_line(p);
+		if (line.p[0] == '*')
+			told(p, line);
+	} while (line.p[0] != '+');
+	/* Hears for a while what the others do. */
+	while (poll(&fd, 1, (int)pick(p, 5)) > 0 && pick(p, 4))
+		told(p, next_line(p));
+	send_text(p, STR("DONE\r\n"));
+	CHECK(p, answered(p));
+}
+
+static void do_search(struct player *p)
+{
+	command(p, false, "SEARCH FLAGGED");
+}
+
+static void do_noop(struct player *p)
+{
+	CHECK(p, command(p, true, "NOOP"));
+}
+
+static void play(struct player *p)
+{
+	static const struct {
+		unsigned weight;
+		void (*fn)(struct player *);
+	} acts[] = {
+		{12, do_append},
+		{30, do_store},
+		{22, do_fetch},
+		{10, do_copy},
+		{4, do_expunge},
+		{5, do_idle},
+		{4, do_search},
+		{8, do_noop},
+		{2, do_select},
+	};
+	unsigned n = pick(p, 97), i = 0;
+
+	while (n >= acts[i].weight)
+		n -= acts[i++].weight;
+	acts[i].fn(p);
+}
+
+/* At the end, with nobody else about: what the client was told is what is. */
+static void compare(struct player *p)
+{
+	struct mail_user user = {1, RIGHT_ALL};
+	struct mailbox_ref ref;
+	const struct membership *m;
+	struct view_iter it;
+	struct view *v;
+	unsigned at = 0;
+
+	do_noop(p);
+	CHECK(p, mailbox_open(p->w->mail, &user, str_c(box_names[p->box]),
+			 RIGHT_READ, &ref) == OK);
+	CHECK(p, view_acquire(p->w->mail, &ref, &v) == OK);
+	it = view_iter(v, 1);
+	for (; (m = view_iter_next(&it)); at++) {
+		uint32_t flags = (uint32_t)m->flags & FLAGS_SYSTEM;
+		const struct entry *e = &p->known[at];
+
+		for (uint32_t k = 0; k < v->keyword_count; k++)
+			if (m->flags & flags_keyword_bit(k))
+				flags |= flag_bit(p, v->keywords[k]);
+		CHECK(p, at < p->count);
+		CHECK(p, !e->must_go);
+		CHECK(p, !e->uid || e->uid == m->uid);
+		if (e->has_flags && e->flags != flags) {
+			fprintf(stderr, "message %u UID %u: %x told, %x is\n",
+				at + 1, m->uid, e->flags, flags);
+			die(p, "flags");
+		}
+	}
+	CHECK(p, at == p->count);
+	view_release(p->w->mail, v);
+	if (p->count)
+		CHECK(p, command(p, false, "FETCH 1:* (UID FLAGS BODY[])"));
+}
+
+static void player_begin(struct player *p, struct world *w, struct facts *facts,
+	unsigned seed, unsigned number)
+{
+	static const struct player none;
+
+	*p = none;
+	p->w = w;
+	p->facts = facts;
+	p->seed = seed;
+	p->number = number;
+	p->line = BUF_UNBOUNDED;
+	initstate_r(seed * CLIENTS + number, p->random_state,
+		sizeof p->random_state, &p->random);
+	client_begin(w, &p->c);
+	buf_reset(&p->c.in);
+	p->rev2 = number % 2;
+	if (p->rev2)
+		CHECK(p, command(p, false, "ENABLE IMAP4rev2"));
+	command(p, false, "CREATE other");
+	do_select(p);
+}
+
+static void player_end(struct player *p)
+{
+	client_end(&p->c);
+	buf_fini(&p->line);
+	free(p->known);
+}
+
+static void *play_all(void *arg)
+{
+	struct player *p = arg;
+
+	for (int i = 0; i < 250; i++)
+		play(p);
+	return NULL;
+}
+
+static void game(unsigned seed, bool at_once)
+{
+	struct facts *facts = xcalloc(1, sizeof *facts);
+	struct player *players = xcalloc(CLIENTS, sizeof *players);
+	pthread_t threads[CLIENTS];
+	struct world w;
+
+	pthread_mutex_init(&facts->lock, NULL);
+	world_begin(&w);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		player_begin(&players[i], &w, facts, seed, i);
+	for (unsigned i = 0; at_once && i < CLIENTS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, play_all,
+					 &players[i]),
+			0);
+	for (unsigned i = 0; at_once && i < CLIENTS; i++)
+		pthread_join(threads[i], NULL);
+	for (unsigned i = 0; !at_once && i < 250 * CLIENTS; i++)
+		play(&players[pick(&players[0], CLIENTS)]);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		compare(&players[i]);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		player_end(&players[i]);
+	world_end(&w);
+	pthread_mutex_destroy(&facts->lock);
+	free(facts);
+	free(players);
+}
+
+/* CULVER_SEED: begin there; CULVER_GAMES: so many. */
+static unsigned from_environment(const char *name, unsigned otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
+
+static void games(bool at_once)
+{
+	unsigned seed = from_environment("CULVER_SEED", 1);
+	unsigned n = from_environment("CULVER_GAMES", 3);
+
+	for (unsigned i = 0; i < n; i++)
+		game(seed + i, at_once);
+}
+
+static void test_in_turn(void **unused)
+{
+	(void)unused;
+	games(false);
+}
+
+static void test_at_once(void **unused)
+{
+	(void)unused;
+	games(true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_in_turn),
+		cmocka_unit_test(test_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
