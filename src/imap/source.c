@@ -126,6 +126,20 @@ static enum err pull(struct section_source *src, struct store_txn *txn,
 	return OK;
 }
 
+/* Is a NUL in those bytes of the output that are within the partial? `at`: of
+ * the first one. */
+static bool has_nul(const struct imap_section *x, uint64_t at, str bytes)
+{
+	uint64_t from = at, end = at + bytes.n;
+
+	if (x->partial && from < x->from)
+		from = x->from;
+	if (x->partial && end > x->from + x->length)
+		end = x->from + x->length; /* both have 63 bits */
+	return from < end && memchr(bytes.p + (from - at), '\0',
+				     (size_t)(end - from));
+}
+
 /* How many bytes come out in all. */
 static enum err measure(
 	struct section_source *src, struct store_txn *txn, uint64_t *length_r)
@@ -137,6 +151,9 @@ static enum err measure(
 	*length_r = 0;
 	while (!e && !end) {
 		e = pull(src, txn, &out, &end);
+		if (!e && !src->has_nul)
+			src->has_nul = has_nul(
+				src->section, *length_r, buf_str(&out));
 		*length_r += out.n;
 		buf_reset(&out);
 	}
@@ -175,9 +192,11 @@ enum err source_open(struct section_source *src, struct store_txn *txn,
 		return e;
 	*src = (struct section_source){
 		.account = account, .message = message, .section = x};
-	src->kind = range.filter			? SOURCE_FILTER
-		    : transfer != TRANSFER_IDENTITY ? SOURCE_DECODE
-						    : SOURCE_RAW;
+	src->kind = range.filter ? SOURCE_FILTER
+		    : transfer != TRANSFER_IDENTITY ||
+				    x->name == IMAP_SECTION_BINARY
+			    ? SOURCE_DECODE
+			    : SOURCE_RAW;
 	length = range.n;
 	start(src, &range, transfer);
 	if (src->kind != SOURCE_RAW) {

@@ -4,7 +4,8 @@
  * it is, header fields picked out of it, or the decoded content of a part
  * (BINARY). Read piecewise within any number of transactions; memory is one
  * piece, whatever the size. Filtered and decoded sections are gone through
- * twice, since IMAP wants their length first.
+ * twice, since IMAP wants their length first, and of BINARY whether a NUL is
+ * in them.
  */
 #ifndef IMAP_SOURCE_H
 #define IMAP_SOURCE_H
@@ -24,6 +25,7 @@ struct section_source {
 	uint64_t at, end; /* of the message's bytes, not yet read */
 	uint64_t skip;	  /* bytes of the output before the partial */
 	uint64_t left;	  /* bytes of the output still to be given */
+	bool has_nul;	  /* of BINARY: in what source_read will give */
 	struct header_filter filter;
 	struct transfer_decoder decoder;
 	const struct imap_section *section;

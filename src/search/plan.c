@@ -86,6 +86,14 @@ static void ask_members(struct making *mk, const struct search_node *node,
 	}
 }
 
+/* Message numbers in an empty mailbox, "*" too, are nothing. For clients that
+ * mean all messages by SEARCH 1:*; RFC 9051 (section 9, seq-number) would have
+ * BAD, as FETCH gives. */
+static bool tolerate_numbers_of_nothing(const struct uidset *known)
+{
+	return uidset_is_empty(known);
+}
+
 static void ask_numbers(
 	struct making *mk, const struct seqset *set, struct uidset *found)
 {
@@ -94,6 +102,8 @@ static void ask_numbers(
 	struct uidset_iter it;
 	uint32_t from, to;
 
+	if (tolerate_numbers_of_nothing(known))
+		return;
 	if (seqset_exceeds(set, uidset_count(known))) {
 		mk->err = ERR_INVALID;
 		return;

@@ -184,6 +184,8 @@ class Tokens:
         if not match or self.part + 1 >= len(self.parts):
             return None
         value = Text(self.parts[self.part + 1][1])
+        if match[0][:1] == b"~" and not self.pattern and b"\0" not in value:
+            raise Malformed("literal8 without NUL")     # RFC 3516 section 4.3
         self.part += 2
         self.at = 0
         return value

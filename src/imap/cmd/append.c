@@ -12,6 +12,9 @@ enum err imap_append_begin(struct imap *s, struct imap_command *c)
 	struct mailbox_ref ref;
 	enum err e;
 
+	/* RFC 3502 section 6.3.11: an error, which clients use to cancel. */
+	if (c->append.size == 0)
+		return ERR_UNSUPPORTED;
 	/* No TRYCREATE for a name that cannot be. */
 	if (name->err)
 		return ERR_INVALID;

@@ -289,7 +289,8 @@ static enum err begin_section(
 	if (x->name == IMAP_SECTION_BINARY_SIZE) {
 		buf_add_u64(out, length);
 		source_close(&run->source);
-	} else if (x->name == IMAP_SECTION_BINARY) {
+	} else if (run->source.has_nul && x->name == IMAP_SECTION_BINARY) {
+		/* Only then (RFC 3516 section 4.3). */
 		imap_put_literal8(out, length);
 	} else {
 		imap_put_literal(out, length);
