@@ -8,6 +8,29 @@
 
 #define PIECE (32 * 1024)
 
+/* Up to n bytes at `at`, fewer at a chunk's border; from the chunk that was
+ * read last where that has them: a message of many small parts is read once. */
+static enum err window_get(struct scan *scan, struct store_txn *txn,
+	account_num account, message_num message, uint64_t at, uint64_t n,
+	str *bytes_r)
+{
+	uint64_t start = at / CHUNK_SIZE * CHUNK_SIZE;
+	enum err e = OK;
+
+	if (scan->window_message != message || scan->window_at != start ||
+		scan->window.n == 0) {
+		buf_reset(&scan->window);
+		scan->window_message = message;
+		scan->window_at = start;
+		e = message_get_bytes(txn, account, message, start, CHUNK_SIZE,
+			&scan->window);
+	}
+	*bytes_r = str_take(
+		str_skip(buf_str(&scan->window), (size_t)(at - start)),
+		(size_t)n);
+	return e || bytes_r->n ? e : ERR_CORRUPT;
+}
+
 void scan_init(struct scan *scan, struct plan *plan, struct arena *arena)
 {
 	str *needles = ARENA_ARRAY(arena, str, plan->leaf_count);
@@ -15,7 +38,7 @@ void scan_init(struct scan *scan, struct plan *plan, struct arena *arena)
 	*scan = (struct scan){
 		.plan = plan,
 		.digest_bytes = BUF_UNBOUNDED,
-		.piece = BUF_UNBOUNDED,
+		.window = BUF_UNBOUNDED,
 		.field = {.max = SCAN_FIELD_MAX},
 		.text = BUF_UNBOUNDED,
 		.folded = BUF_UNBOUNDED,
@@ -37,7 +60,7 @@ void scan_init(struct scan *scan, struct plan *plan, struct arena *arena)
 void scan_fini(struct scan *scan)
 {
 	buf_fini(&scan->digest_bytes);
-	buf_fini(&scan->piece);
+	buf_fini(&scan->window);
 	buf_fini(&scan->field);
 	buf_fini(&scan->text);
 	buf_fini(&scan->folded);
@@ -142,15 +165,11 @@ static enum err read_header(struct scan *scan, struct store_txn *txn,
 	enum err e = OK;
 
 	while (!e && n) {
-		uint64_t take = n < PIECE ? n : PIECE;
 		str rest;
 
-		buf_reset(&scan->piece);
-		e = message_get_bytes(
-			txn, account, message, at, take, &scan->piece);
-		if (e || scan->piece.n == 0)
+		e = window_get(scan, txn, account, message, at, n, &rest);
+		if (e)
 			break;
-		rest = buf_str(&scan->piece);
 		at += rest.n;
 		n -= rest.n;
 		while (rest.n) {
@@ -278,15 +297,11 @@ static enum err read_text(struct scan *scan, struct store_txn *txn,
 	match_break(scan->match);
 	while (!e && at < end && !match_done(scan->match)) {
 		uint64_t n = end - at < PIECE ? end - at : PIECE;
+		str piece = str_none();
 
-		buf_reset(&scan->piece);
-		e = message_get_bytes(
-			txn, account, message, at, n, &scan->piece);
-		if (!e && scan->piece.n != n)
-			e = ERR_CORRUPT;
-		at += n;
-		transfer_decoder_feed(
-			&d.transfer, buf_str(&scan->piece), &d.plain);
+		e = window_get(scan, txn, account, message, at, n, &piece);
+		at += piece.n;
+		transfer_decoder_feed(&d.transfer, piece, &d.plain);
 		pass_on(&d, false);
 	}
 	transfer_decoder_finish(&d.transfer, &d.plain);

@@ -2,7 +2,7 @@
 /*
  * scan: reads one message for a plan's leaves: first its header, and only if
  * that does not settle the question its parts, decoded piece by piece. Memory
- * is one piece, one header field (cut at SCAN_FIELD_MAX) and the matchers.
+ * is one chunk, one header field (cut at SCAN_FIELD_MAX) and the matchers.
  */
 #ifndef SEARCH_SCAN_H
 #define SEARCH_SCAN_H
@@ -22,7 +22,11 @@ struct scan {
 	struct match *match;
 	struct plan_leaf **which;
 	size_t needles;
-	struct buf digest_bytes, piece, field, text, folded;
+	struct buf digest_bytes, field, text, folded;
+	/* A chunk of the message, and which. */
+	struct buf window;
+	message_num window_message;
+	uint64_t window_at;
 	struct digest digest;
 };
 
