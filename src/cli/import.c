@@ -315,8 +315,8 @@ static int import_eml(
 }
 
 /* The message that mbox_next found. */
-static int import_mbox_message(
-	struct import *im, struct mbox *mbox, struct import_message *m)
+static int import_mbox_message(struct import *im, struct mbox *mbox,
+	const struct mbox_from *from, struct import_message *m)
 {
 	struct mbox_status status;
 	struct arena arena;
@@ -329,6 +329,10 @@ static int import_mbox_message(
 		spool_add(&im->spool, bytes);
 	if (e)
 		return CLI_OK; /* mbox_next says it again */
+	if (from->has_date)
+		m->date = from->date;
+	else
+		import_date(im, &m->date);
 	arena_init(&arena, SPOOL_MEMORY);
 	mbox_status_parse(&arena, spool_head(&im->spool), &status);
 	m->flags = status.flags;
@@ -353,9 +357,7 @@ static int import_mbox(
 			"%s: message %llu", path, (unsigned long long)++number);
 		struct import_message m = {.name = name, .date = modified(st)};
 
-		if (from.has_date)
-			m.date = from.date;
-		code = import_mbox_message(im, &mbox, &m);
+		code = import_mbox_message(im, &mbox, &from, &m);
 		free(name);
 	}
 	if (!code && e == ERR_INVALID)
@@ -377,16 +379,23 @@ static enum import_format tell_format(
 		return im->format;
 	if (read_at(&fd, 0, start, sizeof start, &n))
 		return IMPORT_EML; /* which tells the error */
+	if (str_ends(str_c(path), STR(".eml")) &&
+		!str_starts(str_of(start, n), STR("From ")))
+		return IMPORT_EML; /* whatever is wrong with it */
 	if (mbox_is_likely(str_of(start, n)))
 		return IMPORT_MBOX;
-	if (str_ends(str_c(path), STR(".eml")) ||
-		is_message_likely(str_of(start, n)))
-		return IMPORT_EML;
-	return IMPORT_AUTO;
+	return is_message_likely(str_of(start, n)) ? IMPORT_EML : IMPORT_AUTO;
 }
 
-/* named: by the user, so that it has to be mail. */
-static int import_file(struct import *im, const char *path, bool named)
+/* What is done about a file that is no mail. */
+enum stranger {
+	STRANGER_WRONG, /* the user named it */
+	STRANGER_TOLD,
+	STRANGER_SILENT, /* a Maildir has files of its own */
+};
+
+static int import_file(
+	struct import *im, const char *path, enum stranger stranger)
 {
 	struct stat st;
 	int fd = open_file(im, path, &st), code = CLI_OK;
@@ -401,9 +410,9 @@ static int import_file(struct import *im, const char *path, bool named)
 		code = import_eml(im, fd, path, &st);
 		break;
 	default:
-		if (named && st.st_size > 0)
+		if (stranger == STRANGER_WRONG && st.st_size > 0)
 			import_problem(im, path, "is no mail");
-		else if (st.st_size > 0)
+		else if (stranger == STRANGER_TOLD && st.st_size > 0)
 			say(path, "is no mail, left out");
 	}
 	close(fd);
@@ -495,8 +504,9 @@ static int import_entry(struct import *im, const char *path, const char *way,
 	} else if (directory) {
 		further = way ? import_join(way, name) : NULL;
 		code = import_directory(im, full, further, depth + 1);
-	} else if (!in_maildir && im->format != IMPORT_MAILDIR) {
-		code = import_file(im, full, false);
+	} else if (im->format != IMPORT_MAILDIR) {
+		code = import_file(
+			im, full, in_maildir ? STRANGER_SILENT : STRANGER_TOLD);
 	}
 	free(further);
 	free(full);
@@ -577,7 +587,7 @@ static int import_path(struct import *im, const char *path)
 
 	if (!is_directory(path, true)) {
 		if (im->format != IMPORT_MAILDIR)
-			return import_file(im, path, true);
+			return import_file(im, path, STRANGER_WRONG);
 		import_problem(im, path, "is no Maildir");
 		return CLI_OK;
 	}

@@ -101,19 +101,39 @@ void maildir_name_add_flags(
 			buf_add_byte(out, (char)('a' + i));
 }
 
-/* Separators to slashes, "\2e" to a dot. */
+/* What listescape escapes, and how. Names from elsewhere may have a backslash
+ * without a meaning, so no others are taken for escapes. */
+static const struct {
+	char byte;
+	str escape;
+} escapes[] = {
+	{'.', STR_LIT("\\2e")},
+	{'\\', STR_LIT("\\5c")},
+	{'~', STR_LIT("\\7e")},
+};
+
+/* The byte that an escape at the start of s stands for; -1: none. */
+static int unescape(str s)
+{
+	for (size_t i = 0; i < COUNT_OF(escapes); i++)
+		if (str_istarts(s, escapes[i].escape))
+			return escapes[i].byte;
+	return -1;
+}
+
+/* Separators to slashes, escapes to what they stand for. */
 static void add_separated(struct buf *out, str name, char separator)
 {
 	while (name.n) {
-		bool is_dot = str_istarts(name, STR("\\2e"));
+		int byte = unescape(name);
 
-		if (is_dot)
-			buf_add_byte(out, '.');
+		if (byte >= 0)
+			buf_add_byte(out, (char)byte);
 		else
 			buf_add_byte(out, name.p[0] == separator
 						  ? MAILBOX_SEPARATOR
 						  : name.p[0]);
-		name = str_skip(name, is_dot ? 3 : 1);
+		name = str_skip(name, byte >= 0 ? 3 : 1);
 	}
 }
 
@@ -162,6 +182,18 @@ enum err maildir_folder_decode(
 		arena, str_skip(directory, 1), '.', mailbox_r);
 }
 
+/* "~" is a home directory at the start of a name. */
+static void add_escaped(struct buf *out, char c, bool is_first)
+{
+	for (size_t i = 0; i < COUNT_OF(escapes); i++) {
+		if (c == escapes[i].byte && (c != '~' || is_first)) {
+			buf_add(out, escapes[i].escape);
+			return;
+		}
+	}
+	buf_add_byte(out, c == MAILBOX_SEPARATOR ? '.' : c);
+}
+
 void maildir_folder_encode(struct buf *out, str mailbox)
 {
 	struct buf utf7 = BUF_UNBOUNDED;
@@ -170,13 +202,7 @@ void maildir_folder_encode(struct buf *out, str mailbox)
 		return;
 	mailbox_name_add_utf7(&utf7, mailbox);
 	buf_add_byte(out, '.');
-	for (size_t i = 0; i < utf7.n; i++) {
-		if (utf7.p[i] == MAILBOX_SEPARATOR)
-			buf_add_byte(out, '.');
-		else if (utf7.p[i] == '.')
-			buf_add_c(out, "\\2e");
-		else
-			buf_add_byte(out, utf7.p[i]);
-	}
+	for (size_t i = 0; i < utf7.n; i++)
+		add_escaped(out, utf7.p[i], i == 0);
 	buf_fini(&utf7);
 }

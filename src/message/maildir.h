@@ -37,7 +37,8 @@ void maildir_name_add_flags(
 	struct buf *, uint64_t flags, bool is_forwarded, uint32_t keywords);
 
 /* A directory of Maildir++ to a canonical name; "" and "." are INBOX. Names
- * are modified UTF-7, else UTF-8; "\2e" is a dot (Dovecot's listescape).
+ * are modified UTF-7, else UTF-8; "\2e" is a dot, "\5c" a backslash, "\7e"
+ * a tilde at the start (Dovecot's listescape).
  * ERR_INVALID for what cannot be a mailbox, ERR_TOOBIG. */
 MUST enum err maildir_folder_decode(
 	struct arena *, str directory, str *mailbox_r);

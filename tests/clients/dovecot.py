@@ -61,7 +61,9 @@ service imap {{
 
 
 class Dovecot:
-    def __init__(self, root, location="maildir:~/"):
+    """extra: more lines of configuration."""
+
+    def __init__(self, root, location="maildir:~/", extra=""):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.directory.chmod(0o755)
         self.port = free_port()
@@ -81,7 +83,8 @@ class Dovecot:
             user="dovecot" if root_user else self.user,
             login="dovenull" if root_user else self.user,
             group="dovecot" if root_user else grp.getgrgid(
-                os.getgid()).gr_name).replace("last_valid_uid = 0\n", ""))
+                os.getgid()).gr_name).replace("last_valid_uid = 0\n", "")
+            + extra)
         self.process = subprocess.Popen(
             ["/usr/sbin/dovecot", "-F", "-c", self.directory / "dovecot.conf"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
