@@ -27,8 +27,11 @@ NINJA = /usr/bin/ninja
 
 all: build
 
+# What a target needs beyond a build is installed with the rest at once.
 deps:
-	@tools/deps build
+	@tools/deps build $(ALSO)
+run: ALSO = run
+test asan bench: ALSO = run test
 
 build: deps build/build.ninja
 	@$(NINJA) -C build $(if $(V),-v)
@@ -58,11 +61,9 @@ build-clang/build.ninja:
 	CC=clang $(MESON) setup build-clang --buildtype=debug
 
 run: build
-	@tools/deps run
 	@tools/run-demo
 
 test: build
-	@tools/deps run test
 	@$(PYTHON) tests/run $(STEPS)
 
 unit:
@@ -70,7 +71,6 @@ unit:
 	@$(PYTHON) tests/run unit
 
 asan: build
-	@tools/deps run test
 	@$(PYTHON) tests/run unit transcripts
 
 tsan:
@@ -94,7 +94,6 @@ check:
 	@tools/check
 
 bench: build
-	@tools/deps run test
 	@bench/run
 
 install: build
