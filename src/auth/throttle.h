@@ -38,7 +38,7 @@ void throttle_free(struct throttle *);
 /* Who tries. */
 struct throttle_who {
 	uint64_t address; /* THROTTLE_NO_ADDRESS: only the account counts */
-	str account; /* as typed, or better as prepared */
+	str account;	  /* as typed, or better as prepared */
 };
 
 /* When this attempt may be looked at, >= now. False: so many wait already that

@@ -23,8 +23,8 @@ struct plan_leaf {
 	enum leaf_kind kind;
 	const struct search_node *node;
 	const struct search_row *row;
-	str field;  /* LEAF_FIELD: name */
-	str needle; /* folded */
+	str field;	      /* LEAF_FIELD: name */
+	str needle;	      /* folded */
 	enum verdict verdict; /* on the message under way */
 };
 

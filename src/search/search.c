@@ -7,8 +7,8 @@
 /* Messages under one transaction. */
 #define SEARCH_BATCH 16
 
-static enum err decide_one(const struct search_scope *scope,
-	struct scan *scan, struct store_txn *txn, uid_num uid, bool *yes_r)
+static enum err decide_one(const struct search_scope *scope, struct scan *scan,
+	struct store_txn *txn, uid_num uid, bool *yes_r)
 {
 	struct plan *plan = scan->plan;
 	const struct membership *m = view_find(scope->view, uid);

@@ -31,7 +31,7 @@ struct search_scope {
 /* result_r is replaced. ERR_INVALID: a message number that does not exist.
  * The arena is for the plan; it is given back. May take long; no transaction
  * stays open longer than a bounded batch. */
-MUST enum err search_run(const struct search_scope *, const struct search_node *,
-	struct arena *, struct uidset *result_r);
+MUST enum err search_run(const struct search_scope *,
+	const struct search_node *, struct arena *, struct uidset *result_r);
 
 #endif

@@ -9,7 +9,8 @@
 
 #define PIECE (256 * 1024)
 
-struct export {
+struct export
+{
 	struct control_call *call;
 	struct mail *mail;
 	struct mail_user user;
@@ -45,8 +46,8 @@ static enum err send_bytes(struct export *ex, const struct membership *m)
 		struct store_txn *txn = store_begin_read(mail_store(ex->mail));
 
 		buf_reset(&piece);
-		e = message_get_bytes(txn, ex->user.account, m->message, at,
-			PIECE, &piece);
+		e = message_get_bytes(
+			txn, ex->user.account, m->message, at, PIECE, &piece);
 		store_end_read(txn);
 		if (!e && piece.n == 0)
 			e = ERR_CORRUPT;
@@ -91,8 +92,8 @@ static enum err send_messages(struct export *ex, const struct mailbox_ref *ref)
 
 static enum err send_mailbox(struct export *ex, const struct mailbox_info *info)
 {
-	struct mailbox_ref ref = {ex->user.account, info->id,
-		info->uidvalidity, RIGHT_ALL};
+	struct mailbox_ref ref = {
+		ex->user.account, info->id, info->uidvalidity, RIGHT_ALL};
 	json_t *item = json_pack("{ss%sbsbsIsI}", "mailbox", info->name.p,
 		info->name.n, "subscribed", info->subscribed, "exists",
 		info->exists, "uidvalidity", (json_int_t)info->uidvalidity,

@@ -5,17 +5,18 @@
  *
  * "import" {"account":7}, then the client's items:
  *
- *	{"mailbox":"INBOX","uidvalidity":1275660208}	from here on into it; it is
- *		made when there is none; uidvalidity is kept if it is new
+ *	{"mailbox":"INBOX","uidvalidity":1275660208}	from here on into it; it
+ *is made when there is none; uidvalidity is kept if it is new
  *	{"flags":["\\Seen","work"],"date":1700000000,"zone":60,"uid":12},
  *		"size":N and N bytes: a message
  *	{"uidnext":25022}	of the mailbox: no UID below will be given out
  *	{"subscribe":"Lists/x"}
  *
- * The answer counts: {"added":n,"skipped":n,"refused":n}. A message is skipped when the
- * mailbox has as many copies of exactly these bytes as came so far, so an
- * import that is run again adds nothing. A UID that cannot be kept is replaced.
- * A message that is too large or has flags that cannot be is refused: an item
+ * The answer counts: {"added":n,"skipped":n,"refused":n}. A message is skipped
+ *when the mailbox has as many copies of exactly these bytes as came so far, so
+ *an import that is run again adds nothing. A UID that cannot be kept is
+ *replaced. A message that is too large or has flags that cannot be is refused:
+ *an item
  * {"name":…,"error":"words"}, the name as the client may give it with the
  * message, is sent meanwhile, and the rest goes on.
  *

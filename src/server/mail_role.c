@@ -123,8 +123,8 @@ static void note(const struct peer *auth, account_num account, uint64_t serial)
 	buf_add_varint(&payload, account);
 	buf_add_varint(&payload, serial);
 	/* Not said is said again. */
-	(void)!ipc_send(auth->watch.fd, IPC_ACCOUNT_NOTED, 0,
-		buf_str(&payload), -1);
+	(void)!ipc_send(
+		auth->watch.fd, IPC_ACCOUNT_NOTED, 0, buf_str(&payload), -1);
 	buf_fini(&payload);
 }
 
@@ -202,7 +202,8 @@ static void handle_message(
 		close(msg->fd);
 }
 
-static void on_peer(struct loop *loop, struct loop_watch *watch, uint32_t events)
+static void on_peer(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
 {
 	struct peer *p = LOOP_OWNER(watch, struct peer, watch);
 	struct mail_role *m = p->mail_role;
@@ -253,8 +254,7 @@ static void apply_config(struct mail_role *m)
 {
 	const struct config *config = m->role.config;
 	struct session_limits limits = {
-		.per_account =
-			(unsigned)config->limits_connections_per_account,
+		.per_account = (unsigned)config->limits_connections_per_account,
 		.idle_ms = (uint64_t)config->limits_autologout,
 		.command_memory = (size_t)config->limits_command_memory,
 		.literal = (uint64_t)config->limits_literal,
@@ -352,8 +352,8 @@ static enum err start(struct mail_role *m)
 		e = loop_new(&m->loop);
 	if (e)
 		return e;
-	m->pool = pool_new((unsigned)role->config->workers_mail_threads,
-		THREAD_STACK);
+	m->pool = pool_new(
+		(unsigned)role->config->workers_mail_threads, THREAD_STACK);
 	m->tickets = ticket_table_new();
 	if (scoreboard_attach(role_memory(role, "scoreboard"), role->index,
 		    &m->service.board) ||

@@ -44,9 +44,9 @@ enum session_want {
 
 /* A protocol: what differs between IMAP, POP3 and LMTP here. */
 struct session_protocol {
-	const char *name;	/* as in tickets and logs */
-	size_t size;		/* of its struct, which begins with session */
-	uint64_t idle_ms;	/* default for autologout */
+	const char *name; /* as in tickets and logs */
+	size_t size;	  /* of its struct, which begins with session */
+	uint64_t idle_ms; /* default for autologout */
 	/* The session begins; the handover's strs are gone after it. May
 	 * write to s->out. */
 	void (*open)(struct session *, const struct handover *);
@@ -76,8 +76,8 @@ struct session {
 	uint64_t bytes_in, bytes_out;
 	/* Not yet consumed, not yet sent. */
 	struct buf in, out;
-	size_t out_at; /* bytes of out that were sent */
-	bool closed;   /* the other side went, or an error */
+	size_t out_at;	    /* bytes of out that were sent */
+	bool closed;	    /* the other side went, or an error */
 	struct arena arena; /* the command's; reset after each */
 };
 

@@ -67,8 +67,9 @@ enum err imap_id(
 				LOG_C("session", s->session.id),
 				LOG_STR("field", id->field),
 				LOG_STR("value", id->value));
-	buf_add_c(imap_out(s), "* ID (\"name\" \"Culver\" \"version\" \""
-			       CULVER_VERSION "\")\r\n");
+	buf_add_c(imap_out(s),
+		"* ID (\"name\" \"Culver\" \"version\" \"" CULVER_VERSION
+		"\")\r\n");
 	return OK;
 }
 

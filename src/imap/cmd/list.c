@@ -19,9 +19,9 @@
 struct node {
 	str name;
 	const struct mailbox_info *info; /* NULL: a parent only */
-	bool children;	   /* a mailbox is below it */
-	bool child_chosen; /* something below it is chosen */
-	bool child_hidden; /* and no pattern matches that */
+	bool children;			 /* a mailbox is below it */
+	bool child_chosen;		 /* something below it is chosen */
+	bool child_hidden;		 /* and no pattern matches that */
 };
 
 struct listing {
@@ -119,8 +119,7 @@ static bool chosen(const struct listing *l, const struct node *n)
 
 	if (l->lsub)
 		return n->info && n->info->subscribed;
-	if (select & IMAP_LIST_SUBSCRIBED &&
-		!(n->info && n->info->subscribed))
+	if (select & IMAP_LIST_SUBSCRIBED && !(n->info && n->info->subscribed))
 		return false;
 	if (select & IMAP_LIST_SPECIAL_USE &&
 		!(n->info && n->info->special_use))
@@ -229,8 +228,7 @@ static uint32_t count_recent(struct imap *s, const struct mailbox_info *info)
 	if (info->recent_from >= info->uidnext)
 		return 0;
 	if (view_acquire(imap_mail(s), &ref, &v) == OK) {
-		n = uidset_count_range(
-			&v->uids, info->recent_from, UINT32_MAX);
+		n = uidset_count_range(&v->uids, info->recent_from, UINT32_MAX);
 		view_release(imap_mail(s), v);
 	}
 	return n;
@@ -358,8 +356,8 @@ static enum err list(struct imap *s, const struct imap_list *q, bool lsub)
 		buf_add_c(imap_out(s), "* LIST (\\Noselect) \"/\" \"\"\r\n");
 		return OK;
 	}
-	e = mailbox_list(imap_mail(s), &s->session.user, imap_arena(s), &infos,
-		&count);
+	e = mailbox_list(
+		imap_mail(s), &s->session.user, imap_arena(s), &infos, &count);
 	if (e)
 		return e;
 	build(&l, infos, count);
@@ -395,8 +393,8 @@ enum err imap_status(
 	(void)reply;
 	if (name->err)
 		return ERR_NOTFOUND;
-	e = mailbox_open(imap_mail(s), &s->session.user, name->name,
-		RIGHT_READ, &ref);
+	e = mailbox_open(
+		imap_mail(s), &s->session.user, name->name, RIGHT_READ, &ref);
 	if (!e)
 		e = mailbox_status(imap_mail(s), &ref, imap_arena(s), &info);
 	if (!e)

@@ -55,8 +55,8 @@ static struct imap_selected *new_selected(
 	return box;
 }
 
-static enum err claim_recent(struct imap *s, struct imap_selected *box,
-	const struct view *v)
+static enum err claim_recent(
+	struct imap *s, struct imap_selected *box, const struct view *v)
 {
 	uid_num from, to;
 	enum err e;
@@ -146,12 +146,12 @@ enum err imap_select(
 	imap_unselect(s);
 	if (name->err)
 		return ERR_NOTFOUND;
-	e = mailbox_open(imap_mail(s), &s->session.user, name->name, RIGHT_READ,
-		&ref);
+	e = mailbox_open(
+		imap_mail(s), &s->session.user, name->name, RIGHT_READ, &ref);
 	if (!e)
 		e = enter(s, c, &ref,
 			read_only || !(ref.rights & ~(uint32_t)(RIGHT_LOOKUP |
-						       RIGHT_READ)));
+								RIGHT_READ)));
 	if (e) {
 		imap_unselect(s);
 		return e;
