@@ -9,6 +9,8 @@
  * thread of its own, it repeats what each client does.
  */
 #include "imap/fixture.h"
+#include "base/clock.h"
+#include "mail/verify.h"
 #include "mail/view.h"
 #include "message/flags.h"
 
@@ -87,6 +89,17 @@ static unsigned pick(struct player *p, unsigned below)
 	random_r(&p->random, &n);
 	return (unsigned)n % below;
 }
+
+#define CHECK_PLAIN(condition)                                                 \
+	do {                                                                   \
+		if (!(condition))                                              \
+			abort();                                               \
+	} while (0)
+
+struct cleaner {
+	struct mail *mail;
+	_Atomic bool stop;
+};
 
 /* Lines. */
 
@@ -622,8 +635,31 @@ static void *play_all(void *arg)
 	return NULL;
 }
 
+/* Lets go of what it can, all the while, as if years went by. */
+static void *clean_up(void *arg)
+{
+	struct cleaner *c = arg;
+
+	while (!c->stop) {
+		CHECK_PLAIN(mail_purge(c->mail, false) == OK);
+		CHECK_PLAIN(mail_prune(c->mail,
+				    clock_wall_s() + 10 * 365 * 86400) == OK);
+		usleep(2000);
+	}
+	return NULL;
+}
+
+static void on_problem(void *arg, str words)
+{
+	(void)arg;
+	fprintf(stderr, "verify: %.*s\n", STR_ARG(words));
+}
+
 static void game(unsigned seed, bool at_once)
 {
+	struct verify verify = {.problem = on_problem};
+	struct cleaner cleaner = {0};
+	pthread_t cleaning;
 	struct facts *facts = xcalloc(1, sizeof *facts);
 	struct player *players = xcalloc(CLIENTS, sizeof *players);
 	pthread_t threads[CLIENTS];
@@ -633,6 +669,9 @@ static void game(unsigned seed, bool at_once)
 	world_begin(&w);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		player_begin(&players[i], &w, facts, seed, i);
+	cleaner.mail = w.mail;
+	assert_int_equal(
+		pthread_create(&cleaning, NULL, clean_up, &cleaner), 0);
 	for (unsigned i = 0; at_once && i < CLIENTS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, play_all,
 					 &players[i]),
@@ -645,6 +684,10 @@ static void game(unsigned seed, bool at_once)
 		compare(&players[i]);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		player_end(&players[i]);
+	cleaner.stop = true;
+	pthread_join(cleaning, NULL);
+	assert_ok(verify_mail(w.mail, 0, &verify));
+	assert_int_equal(verify.problems, 0);
 	world_end(&w);
 	pthread_mutex_destroy(&facts->lock);
 	free(facts);
