@@ -149,14 +149,13 @@ static struct mailbox_info *listing_add(struct listing *list, str name)
 static enum err scan_mailboxes(
 	struct store_txn *txn, account_num account, struct listing *list)
 {
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf prefix = BUF_UNBOUNDED;
 	struct store_iter *it;
 	str key, value;
 	enum err e = OK, scan_e;
 
-	key_account_prefix(&from, account, 'm');
-	key_account_prefix(&to, account, 'm' + 1);
-	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	key_account_prefix(&prefix, account, 'm');
+	it = store_scan_prefix(txn, buf_str(&prefix));
 	while (!e && store_iter_next(it, &key, &value)) {
 		struct cursor c = cursor_of(key_tail(key));
 		struct mailbox_record record;
@@ -167,8 +166,7 @@ static enum err scan_mailboxes(
 				cursor_be32(&c), &record);
 	}
 	scan_e = store_iter_end(it);
-	buf_fini(&from);
-	buf_fini(&to);
+	buf_fini(&prefix);
 	return e ? e : scan_e;
 }
 
@@ -209,15 +207,14 @@ static struct mailbox_info *listing_find(
 static enum err scan_subscriptions(
 	struct store_txn *txn, account_num account, struct listing *list)
 {
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf prefix = BUF_UNBOUNDED;
 	size_t mailboxes = list->count;
 	struct store_iter *it;
 	str key, value;
 	enum err e;
 
-	key_account_prefix(&from, account, 's');
-	key_account_prefix(&to, account, 's' + 1);
-	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	key_account_prefix(&prefix, account, 's');
+	it = store_scan_prefix(txn, buf_str(&prefix));
 	while (store_iter_next(it, &key, &value)) {
 		str name = key_tail(key);
 		struct mailbox_info *info = listing_find(list, mailboxes, name);
@@ -227,8 +224,7 @@ static enum err scan_subscriptions(
 		info->subscribed = true;
 	}
 	e = store_iter_end(it);
-	buf_fini(&from);
-	buf_fini(&to);
+	buf_fini(&prefix);
 	return e;
 }
 
@@ -361,18 +357,15 @@ enum err mailbox_create(struct mail *mail, const struct mail_user *user,
 
 static enum err has_children(struct change *ch, str name, bool *yes_r)
 {
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf prefix = BUF_UNBOUNDED;
 	struct store_iter *it;
 	str key, value;
 
-	key_name(&from, ch->account, 'n', name);
-	buf_add_byte(&from, MAILBOX_SEPARATOR);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	it = store_scan(ch->txn, buf_str(&from), buf_str(&to));
+	key_name(&prefix, ch->account, 'n', name);
+	buf_add_byte(&prefix, MAILBOX_SEPARATOR);
+	it = store_scan_prefix(ch->txn, buf_str(&prefix));
 	*yes_r = store_iter_next(it, &key, &value);
-	buf_fini(&from);
-	buf_fini(&to);
+	buf_fini(&prefix);
 	return store_iter_end(it);
 }
 

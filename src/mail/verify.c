@@ -40,13 +40,13 @@ static bool has(struct verifying *vs)
 	return store_has(vs->txn, buf_str(&vs->key)) == OK;
 }
 
-/* Keys of a letter: calls fn for each until it fails. */
+/* Calls fn for each key that begins so, until it fails. */
 typedef enum err scan_fn(struct verifying *, str key, str value, void *arg);
 
-static enum err scan_range(
-	struct verifying *vs, str from, str to, scan_fn *fn, void *arg)
+static enum err scan_prefix(
+	struct verifying *vs, str prefix, scan_fn *fn, void *arg)
 {
-	struct store_iter *it = store_scan(vs->txn, from, to);
+	struct store_iter *it = store_scan_prefix(vs->txn, prefix);
 	str key, value;
 	enum err e = OK, scan_e;
 
@@ -58,14 +58,12 @@ static enum err scan_range(
 
 static enum err scan_letter(struct verifying *vs, char letter, scan_fn *fn)
 {
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf prefix = BUF_UNBOUNDED;
 	enum err e;
 
-	key_account_prefix(&from, vs->account, letter);
-	key_account_prefix(&to, vs->account, (char)(letter + 1));
-	e = scan_range(vs, buf_str(&from), buf_str(&to), fn, NULL);
-	buf_fini(&from);
-	buf_fini(&to);
+	key_account_prefix(&prefix, vs->account, letter);
+	e = scan_prefix(vs, buf_str(&prefix), fn, NULL);
+	buf_fini(&prefix);
 	return e;
 }
 
@@ -156,7 +154,7 @@ static enum err verify_mailbox(
 {
 	struct cursor c = cursor_of(key_tail(key));
 	struct box_count box = {.id = cursor_be32(&c)};
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf prefix = BUF_UNBOUNDED;
 	enum err e;
 
 	(void)arg;
@@ -170,10 +168,9 @@ static enum err verify_mailbox(
 	if (box.record.modseq > vs->record.modseq)
 		problem(vs, "%.*s: its mod-sequence is in the future",
 			STR_ARG(box.record.name));
-	key_mailbox(&from, vs->account, 'b', box.id);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	e = scan_range(vs, buf_str(&from), buf_str(&to), verify_block, &box);
+	key_mailbox(&prefix, vs->account, 'b', box.id);
+	e = scan_prefix(vs, buf_str(&prefix), verify_block, &box);
+	buf_fini(&prefix);
 	compare_count(
 		vs, &box, "messages", box.record.exists, box.counted.exists);
 	compare_count(vs, &box, "unseen messages", box.record.unseen,
@@ -183,8 +180,6 @@ static enum err verify_mailbox(
 	compare_count(vs, &box, "bytes", box.record.bytes, box.counted.bytes);
 	vs->bytes += box.counted.bytes;
 	vs->messages += box.counted.exists;
-	buf_fini(&from);
-	buf_fini(&to);
 	return e;
 }
 
@@ -203,47 +198,42 @@ static enum err verify_name_entry(
 
 /* Messages. */
 
-static enum err hash_chunk(struct verifying *vs, str key, str value, void *arg)
-{
-	(void)vs;
-	(void)key;
-	return EVP_DigestUpdate(arg, value.p, value.n) ? OK : ERR_IO;
-}
+struct content {
+	EVP_MD_CTX *hashing;
+	uint64_t size;
+};
 
-static enum err add_size(struct verifying *vs, str key, str value, void *arg)
+static enum err add_chunk(struct verifying *vs, str key, str value, void *arg)
 {
+	struct content *content = arg;
+
 	(void)vs;
 	(void)key;
-	*(uint64_t *)arg += value.n;
-	return OK;
+	content->size += value.n;
+	return EVP_DigestUpdate(content->hashing, value.p, value.n) ? OK
+								    : ERR_IO;
 }
 
 static enum err verify_bytes(struct verifying *vs, message_num message,
 	const struct message_record *record)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *hashing = EVP_MD_CTX_new();
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
-	uint64_t size = 0;
+	struct buf prefix = BUF_UNBOUNDED;
+	struct content content = {.hashing = EVP_MD_CTX_new()};
 	enum err e;
 
-	if (!hashing || !EVP_DigestInit_ex(hashing, EVP_sha256(), NULL))
+	if (!content.hashing ||
+		!EVP_DigestInit_ex(content.hashing, EVP_sha256(), NULL))
 		abort();
-	key_message(&from, vs->account, 'c', message);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	e = scan_range(vs, buf_str(&from), buf_str(&to), hash_chunk, hashing);
-	if (!e)
-		e = scan_range(
-			vs, buf_str(&from), buf_str(&to), add_size, &size);
-	EVP_DigestFinal_ex(hashing, hash, NULL);
-	EVP_MD_CTX_free(hashing);
-	if (size != record->size || memcmp(hash, record->hash, HASH_SIZE) != 0)
+	key_message(&prefix, vs->account, 'c', message);
+	e = scan_prefix(vs, buf_str(&prefix), add_chunk, &content);
+	EVP_DigestFinal_ex(content.hashing, hash, NULL);
+	EVP_MD_CTX_free(content.hashing);
+	if (content.size != record->size || memcmp(hash, record->hash, HASH_SIZE) != 0)
 		problem(vs, "message %llu: its bytes are damaged",
 			(unsigned long long)message);
-	vs->v->bytes += size;
-	buf_fini(&from);
-	buf_fini(&to);
+	vs->v->bytes += content.size;
+	buf_fini(&prefix);
 	return e;
 }
 
@@ -265,23 +255,23 @@ static void verify_digest(struct verifying *vs, message_num message,
 
 static enum err count_one(struct verifying *vs, str key, str value, void *arg)
 {
-	return add_size(vs, key, str_of(value.p, 1), arg);
+	(void)vs;
+	(void)key;
+	(void)value;
+	++*(uint64_t *)arg;
+	return OK;
 }
 
 static void verify_linked(struct verifying *vs, message_num message)
 {
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf prefix = BUF_UNBOUNDED;
 	uint64_t links = 0;
 
-	key_message(&from, vs->account, 'l', message);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	if (scan_range(vs, buf_str(&from), buf_str(&to), count_one, &links) ||
-		links == 0)
+	key_message(&prefix, vs->account, 'l', message);
+	if (scan_prefix(vs, buf_str(&prefix), count_one, &links) || links == 0)
 		problem(vs, "message %llu: belongs to no mailbox",
 			(unsigned long long)message);
-	buf_fini(&from);
-	buf_fini(&to);
+	buf_fini(&prefix);
 }
 
 static enum err verify_message(

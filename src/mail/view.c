@@ -104,15 +104,13 @@ static void note_uids(struct uidset *uids, const struct view_block *b)
 static enum err load_all(struct store_txn *txn, struct view *v)
 {
 	struct membership members[BLOCK_UIDS];
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf prefix = BUF_UNBOUNDED;
 	struct store_iter *it;
 	str key, value;
 	enum err e = OK, scan_e;
 
-	key_mailbox(&from, v->account, 'b', v->mailbox);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	key_mailbox(&prefix, v->account, 'b', v->mailbox);
+	it = store_scan_prefix(txn, buf_str(&prefix));
 	while (!e && store_iter_next(it, &key, &value)) {
 		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
 		uint32_t number = cursor_be32(&c);
@@ -125,8 +123,7 @@ static enum err load_all(struct store_txn *txn, struct view *v)
 		note_uids(&v->uids, v->blocks[v->block_count - 1]);
 	}
 	scan_e = store_iter_end(it);
-	buf_fini(&from);
-	buf_fini(&to);
+	buf_fini(&prefix);
 	uidset_compact(&v->uids);
 	return e ? e : scan_e;
 }

@@ -200,6 +200,36 @@ void store_delete(struct store_txn *t, str key)
 }
 
 /* The iterator lives on while its keys are deleted behind it. */
+/* The first key after all that begin with the prefix; empty: there is none. */
+static void prefix_end(struct buf *end, str prefix)
+{
+	buf_add(end, prefix);
+	while (end->n && (unsigned char)end->p[end->n - 1] == 0xff)
+		end->n--;
+	if (end->n)
+		end->p[end->n - 1]++;
+}
+
+struct store_iter *store_scan_prefix(struct store_txn *t, str prefix)
+{
+	struct buf end = BUF_UNBOUNDED;
+	struct store_iter *it;
+
+	prefix_end(&end, prefix);
+	it = store_scan(t, prefix, buf_str(&end));
+	buf_fini(&end);
+	return it;
+}
+
+void store_delete_prefix(struct store_txn *t, str prefix)
+{
+	struct buf end = BUF_UNBOUNDED;
+
+	prefix_end(&end, prefix);
+	store_delete_range(t, prefix, buf_str(&end));
+	buf_fini(&end);
+}
+
 void store_delete_range(struct store_txn *t, str from, str to)
 {
 	struct store_iter *it = store_scan(t, from, to);

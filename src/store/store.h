@@ -67,7 +67,9 @@ MUST enum err store_has(struct store_txn *, str key);
  * transaction the scan sees the transaction's own writes made before it
  * began; those made during it may or may not be seen. */
 struct store_iter *store_scan(struct store_txn *, str from, str to);
-/* The same keys, descending. */
+/* Keys that begin with these bytes. */
+struct store_iter *store_scan_prefix(struct store_txn *, str prefix);
+/* As store_scan, descending. */
 struct store_iter *store_scan_back(struct store_txn *, str from, str to);
 bool store_iter_next(struct store_iter *, str *key_r, str *value_r);
 /* Frees it; the error that ended the scan early, if any. */
@@ -86,6 +88,7 @@ void store_put(struct store_txn *, str key, str value);
 void store_delete(struct store_txn *, str key);
 /* All keys in [from, to). Costs a read of each key. */
 void store_delete_range(struct store_txn *, str from, str to);
+void store_delete_prefix(struct store_txn *, str prefix);
 
 /* Counters since open, for status and for tests of cost. */
 struct store_stats {
