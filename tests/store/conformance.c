@@ -352,6 +352,55 @@ static void test_sizes_of_keys(void **state)
 	store_end_read(t);
 }
 
+static enum err put_prefixes(struct store_txn *t, void *unused)
+{
+	static const str keys[] = {STR_LIT("j\xff"), STR_LIT("k"),
+		STR_LIT("k\xff"), STR_LIT("k\xff\xff"), STR_LIT("l"),
+		STR_LIT("\xff"), STR_LIT("\xff\xff")};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		store_put(t, keys[i], STR("v"));
+	return OK;
+}
+
+static enum err drop_prefix(struct store_txn *t, void *prefix)
+{
+	store_delete_prefix(t, *(const str *)prefix);
+	return OK;
+}
+
+static size_t count_prefix(struct store *s, str prefix)
+{
+	struct store_txn *t = store_begin_read(s);
+	struct store_iter *it = store_scan_prefix(t, prefix);
+	str k, v;
+	size_t n = 0;
+
+	while (store_iter_next(it, &k, &v)) {
+		assert_true(str_starts(k, prefix));
+		n++;
+	}
+	assert_ok(store_iter_end(it));
+	store_end_read(t);
+	return n;
+}
+
+static void test_prefixes(void **state)
+{
+	struct fixture *f = *state;
+	str k = STR_LIT("k\xff");
+
+	assert_ok(store_write(f->store, STR(""), put_prefixes, NULL));
+	assert_int_equal(count_prefix(f->store, STR("k")), 3);
+	assert_int_equal(count_prefix(f->store, k), 2);
+	assert_int_equal(count_prefix(f->store, STR("\xff")), 2);
+	assert_int_equal(count_prefix(f->store, STR("m")), 0);
+	assert_ok(store_write(f->store, STR(""), drop_prefix, &k));
+	assert_int_equal(count_prefix(f->store, STR("k")), 1);
+	assert_int_equal(count_prefix(f->store, STR("")), 5);
+}
+
 /* Iterates while it changes what it iterates over: keys ascend strictly, and
  * what stood there before and was not touched comes exactly once. */
 static enum err churn(struct store_txn *t, void *unused)
@@ -706,6 +755,7 @@ static const struct CMUnitTest cases[] = {
 	CASE(test_snapshots),
 	CASE(test_sizes_of_values),
 	CASE(test_sizes_of_keys),
+	CASE(test_prefixes),
 	CASE(test_changes_under_a_scan),
 	CASE(test_threads),
 	CASE(test_writers_share_a_sync),
