@@ -388,20 +388,23 @@ static enum err delete_mailbox(struct change *ch, mailbox_num id)
 	return OK;
 }
 
-static enum err delete (struct store_txn *txn, void *arg) {
-	struct make_request *q = arg; struct change ch; bool children;
+static enum err delete_by_name(struct store_txn *txn, void *arg)
+{
+	struct make_request *q = arg;
+	struct change ch;
+	bool children;
 	enum err e;
 
 	change_begin(&ch, txn, q->user->account);
 	e = change_find_name(&ch, q->name, &q->made);
-	if (!e){e = delete_mailbox(&ch, q->made);}
-else if (e == ERR_NOTFOUND)
-{
-	enum err scan_e = has_children(&ch, q->name, &children);
+	if (!e) {
+		e = delete_mailbox(&ch, q->made);
+	} else if (e == ERR_NOTFOUND) {
+		enum err scan_e = has_children(&ch, q->name, &children);
 
-	e = scan_e ? scan_e : children ? ERR_HASCHILDREN : e;
-}
-return change_end(&ch, e);
+		e = scan_e ? scan_e : children ? ERR_HASCHILDREN : e;
+	}
+	return change_end(&ch, e);
 }
 
 enum err mailbox_delete(
@@ -414,7 +417,7 @@ enum err mailbox_delete(
 		return ERR_UNSUPPORTED;
 	if (!(user->rights & RIGHT_DELETE))
 		return ERR_DENIED;
-	e = account_write(mail, user->account, delete, &q);
+	e = account_write(mail, user->account, delete_by_name, &q);
 	if (e)
 		return e;
 	mail_notify(mail, user->account, q.made);
