@@ -19,9 +19,9 @@ static struct flag_change flag_change_of(const struct imap_store *q)
 /* The client knows what it set, unless somebody else's change that it was not
  * told of is under it; or some of it failed, and it cannot know which. */
 static void note_own(struct imap *s, const struct imap_store *q,
-	const struct uidset *uids, struct store_result *result)
+	const struct uidset *uids, struct store_result *result, enum err e)
 {
-	if (q->silent && uidset_is_empty(&result->missing)) {
+	if (q->silent && !e) {
 		uidset_andnot(&result->changed, &result->stale);
 		imap_note_own(s, &result->changed, result->modseq);
 	} else {
@@ -44,11 +44,11 @@ static enum err store(struct imap *s, struct imap_command *c,
 	e = message_store_flags(imap_mail(s), &box->ref, uids, &change,
 		box->told, UINT64_MAX, &result);
 	if (!e) {
-		note_own(s, &c->store, uids, &result);
 		/* A UID that does not exist is ignored (RFC 9051 section
 		 * 6.4.9). */
 		if (!c->uid && !uidset_is_empty(&result.missing))
 			e = ERR_EXPUNGED;
+		note_own(s, &c->store, uids, &result, e);
 	}
 	store_result_fini(&result);
 	(void)reply;
