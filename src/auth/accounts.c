@@ -494,13 +494,16 @@ enum err accounts_update(struct accounts *a, struct account *account)
 	return e;
 }
 
-static enum err delete (struct accounts *a, str name, uint64_t *id_r) {
-	struct account account; struct query q;
+static enum err delete_account(struct accounts *a, str name, uint64_t *id_r)
+{
+	struct account account;
+	struct query q;
 	enum err e = get_prepared(a, name, &account);
 
 	*id_r = account.id;
 	account_fini(&account);
-	if (e) return e;
+	if (e)
+		return e;
 	q = query(a, "DELETE FROM account WHERE id = ?");
 	bind_number(&q, *id_r);
 	e = run(&q);
@@ -517,7 +520,7 @@ enum err accounts_remove(struct accounts *a, str name, uint64_t *id_r)
 		pthread_mutex_lock(&a->lock);
 		e = execute(a, "BEGIN IMMEDIATE");
 		if (!e)
-			e = delete (a, buf_str(&prepared), id_r);
+			e = delete_account(a, buf_str(&prepared), id_r);
 		e = finish(a, e);
 		pthread_mutex_unlock(&a->lock);
 	}

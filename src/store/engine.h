@@ -30,7 +30,7 @@ struct store_ops {
 	enum err (*iter_end)(struct store_iter *);
 
 	void (*put)(struct store_txn *, str key, str value);
-	void (*delete)(struct store_txn *, str key);
+	void (*remove)(struct store_txn *, str key);
 	enum err (*write)(struct store *, str scope, store_write_fn *,
 		void *arg, bool lazy);
 

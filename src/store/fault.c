@@ -140,7 +140,7 @@ static void fault_put(struct store_txn *t, str key, str value)
 
 static void fault_delete(struct store_txn *t, str key)
 {
-	ops_of(t)->delete (inner_of(t), key);
+	ops_of(t)->remove(inner_of(t), key);
 }
 
 struct call {
@@ -248,7 +248,7 @@ static const struct store_ops fault_ops = {
 	.iter_next = fault_next,
 	.iter_end = fault_iter_end,
 	.put = fault_put,
-	.delete = fault_delete,
+	.remove = fault_delete,
 	.write = fault_write,
 	.begin_batch = fault_begin_batch,
 	.savepoint = fault_savepoint,

@@ -196,7 +196,7 @@ void store_delete(struct store_txn *t, str key)
 	if (stick(t, check_key(key)) || t->err)
 		return;
 	t->written += key.n;
-	t->store->ops->delete (t, key);
+	t->store->ops->remove(t, key);
 }
 
 /* The iterator lives on while its keys are deleted behind it. */
