@@ -17,6 +17,7 @@
 
 /* A server that starts or stops has the state directory, but no sockets. */
 #define PATIENCE_MS 10000
+#define RETRY_MS 500
 
 static const char *const names[CLIENT_ROLES] = {"auth", "mail"};
 
@@ -50,20 +51,6 @@ static int dial(const char *state, enum client_role role)
 	return -1;
 }
 
-/* errno of the first that fails; 0. */
-static int connect_all(struct client *c)
-{
-	for (int role = 0; role < CLIENT_ROLES; role++) {
-		int fd = dial(c->state, (enum client_role)role);
-
-		if (fd < 0)
-			return errno;
-		c->roles[role].fd = fd;
-		lines_init(&c->roles[role].lines, fd, CLIENT_LINE_MAX);
-	}
-	return 0;
-}
-
 static void disconnect_all(struct client *c)
 {
 	for (int role = 0; role < CLIENT_ROLES; role++) {
@@ -73,6 +60,38 @@ static void disconnect_all(struct client *c)
 		close(c->roles[role].fd);
 		c->roles[role].fd = -1;
 	}
+}
+
+/* A server that is about to end still has its sockets, but does not answer. */
+static bool is_answered(struct client *c, enum client_role role)
+{
+	static const str question = STR_LIT("{\"cmd\":\"\"}\n");
+	str line;
+
+	return fd_write_all(c->roles[role].fd, question) == OK &&
+	       lines_next(&c->roles[role].lines, &line) == OK;
+}
+
+/* errno of the first that fails, when none is connected; 0. */
+static int connect_all(struct client *c)
+{
+	int number = 0;
+
+	for (int i = 0; i < CLIENT_ROLES && !number; i++) {
+		enum client_role role = (enum client_role)i;
+		int fd = dial(c->state, role);
+
+		number = fd < 0 ? errno : 0;
+		if (fd < 0)
+			break;
+		c->roles[role].fd = fd;
+		lines_init(&c->roles[role].lines, fd, CLIENT_LINE_MAX);
+		if (!is_answered(c, role))
+			number = ECONNREFUSED;
+	}
+	if (number)
+		disconnect_all(c);
+	return number;
 }
 
 /* In the child; does not return. */
@@ -125,28 +144,13 @@ static void stop_server(struct client *c)
 	c->server = 0;
 }
 
-static int wait_for_other(struct client *c)
-{
-	uint64_t deadline = clock_monotonic_ms() + PATIENCE_MS;
-
-	do {
-		usleep(100000);
-		if (connect_all(c) == 0)
-			return CLI_OK;
-		disconnect_all(c);
-	} while (clock_monotonic_ms() < deadline);
-	return say(CLI_IN_USE,
-		"another instance has the state directory and does not answer",
-		c->state);
-}
-
-static int connect_or_start(struct client *c, bool start)
+/* Connects, or starts a server; CLI_IN_USE when neither is possible yet. */
+static int connect_or_start_once(struct client *c, bool start)
 {
 	int number = connect_all(c), code;
 
 	if (number == 0)
 		return CLI_OK;
-	disconnect_all(c);
 	if (number == EACCES)
 		return say(CLI_NO_SERVER,
 			"the control socket is closed to this user; try as "
@@ -157,10 +161,24 @@ static int connect_or_start(struct client *c, bool start)
 	if (!start)
 		return say(CLI_NO_SERVER, "the server does not run", NULL);
 	code = start_server(c);
+	if (code == CLI_OK && (number = connect_all(c)) != 0)
+		return say(CLI_NO_SERVER, c->state, strerror(number));
+	return code;
+}
+
+static int connect_or_start(struct client *c, bool start)
+{
+	uint64_t deadline = clock_monotonic_ms() + PATIENCE_MS;
+	int code;
+
+	while ((code = connect_or_start_once(c, start)) == CLI_IN_USE &&
+		clock_monotonic_ms() < deadline)
+		usleep(RETRY_MS * 1000);
 	if (code == CLI_IN_USE)
-		return wait_for_other(c);
-	if (code == CLI_OK && connect_all(c) != 0)
-		return say(CLI_NO_SERVER, c->state, strerror(errno));
+		return say(code,
+			"another instance has the state directory and does "
+			"not answer",
+			c->state);
 	return code;
 }
 

@@ -624,8 +624,7 @@ static void summarise(const struct import *im, const json_t *answer)
 	printf("%lld messages added, %lld there already", (long long)added,
 		(long long)skipped);
 	if (im->problems)
-		printf(", %llu files or messages passed over",
-			(unsigned long long)im->problems);
+		printf(", %llu problems", (unsigned long long)im->problems);
 	putchar('\n');
 }
 

@@ -34,6 +34,7 @@ struct import {
 	size_t copies_count, copies_room;
 	/* The batch. */
 	struct append_item items[BATCH_MESSAGES];
+	const char *names[BATCH_MESSAGES]; /* in the arena */
 	size_t count;
 	uint64_t bytes;
 	uid_num next; /* the UID that the next message would get */
@@ -94,29 +95,83 @@ static enum err is_new(struct import *im, struct upload *u, bool *new_r)
 
 /* The batch. */
 
-static enum err commit_batch(struct import *im)
+static enum err read_uidnext(struct import *im, uid_num *uidnext_r)
+{
+	struct arena arena;
+	struct mailbox_info info = {0};
+	enum err e;
+
+	arena_init(&arena, SIZE_MAX);
+	e = mailbox_status(im->mail, &im->ref, &arena, &info);
+	*uidnext_r = info.uidnext;
+	arena_fini(&arena);
+	return e;
+}
+
+/* Tells the client, which goes on, of a message. */
+static enum err tell(struct import *im, const char *name, const char *words)
+{
+	return control_item(
+		im->call, json_pack("{ss,ss}", "name", name, "error", words));
+}
+
+static enum err commit(struct import *im, size_t from, size_t count)
 {
 	struct append_result result = {0};
-	enum err e = OK;
+	enum err e = append_commit(im->mail, &im->user, str_c(im->mailbox),
+		im->items + from, count, &result);
 
-	if (im->count)
-		e = append_commit(im->mail, &im->user, str_c(im->mailbox),
-			im->items, im->count, &result);
-	if (e == ERR_LIMIT) {
-		/* New mail came meanwhile and has those UIDs. */
-		for (size_t i = 0; i < im->count; i++)
-			im->items[i].uid = 0;
-		e = append_commit(im->mail, &im->user, str_c(im->mailbox),
-			im->items, im->count, &result);
+	uidset_fini(&result.uids);
+	return e;
+}
+
+/* One that perhaps has a UID that new mail took meanwhile, or keywords that
+ * are too many for the mailbox: it goes without. */
+static enum err commit_one(struct import *im, size_t i)
+{
+	struct append_item *item = &im->items[i];
+	uid_num uidnext = 0;
+	enum err e = commit(im, i, 1);
+
+	if (e == ERR_LIMIT && item->uid) {
+		e = read_uidnext(im, &uidnext);
+		if (!e && item->uid < uidnext)
+			item->uid = 0;
+		if (!e)
+			e = commit(im, i, 1);
 	}
-	if (!e)
-		im->added += im->count;
+	if (e == ERR_LIMIT && item->keyword_count) {
+		item->keyword_count = 0;
+		e = commit(im, i, 1);
+		if (!e)
+			e = tell(im, im->names[i],
+				"added without its keywords: the mailbox has "
+				"too many");
+	}
+	return e;
+}
+
+static void forget_batch(struct import *im)
+{
 	for (size_t i = 0; i < im->count; i++)
 		upload_free(im->items[i].upload);
-	uidset_fini(&result.uids);
 	arena_reset(&im->arena);
 	im->count = 0;
 	im->bytes = 0;
+}
+
+static enum err commit_batch(struct import *im)
+{
+	enum err e = im->count ? commit(im, 0, im->count) : OK;
+
+	if (e == ERR_LIMIT) {
+		e = OK;
+		for (size_t i = 0; i < im->count && !e; i++)
+			e = commit_one(im, i);
+	}
+	if (!e)
+		im->added += im->count;
+	forget_batch(im);
 	return e;
 }
 
@@ -159,33 +214,21 @@ static enum err receive(struct import *im, struct upload *u)
 	return e ? e : fed;
 }
 
-/* What the next message's UID would be, as far as one can know. */
-static enum err predict_uid(struct import *im)
+/* The client's words for it. */
+static const char *name_of(const json_t *item)
 {
-	struct arena arena;
-	struct mailbox_info info;
-	enum err e;
+	const char *name = json_string_value(json_object_get(item, "name"));
 
-	if (im->count)
-		return OK;
-	arena_init(&arena, SIZE_MAX);
-	e = mailbox_status(im->mail, &im->ref, &arena, &info);
-	im->next = info.uidnext;
-	arena_fini(&arena);
-	return e;
+	return name ? name : "a message";
 }
 
 /* A message that cannot be taken is no reason to refuse the rest. */
 static enum err refuse(struct import *im, const json_t *item, enum err why)
 {
-	const char *name = json_string_value(json_object_get(item, "name"));
-
 	if (why != ERR_INVALID && why != ERR_TOOBIG && why != ERR_LIMIT)
 		return why;
 	im->refused++;
-	return control_item(im->call,
-		json_pack("{ss,ss}", "name", name ? name : "a message", "error",
-			err_words(why)));
+	return tell(im, name_of(item), err_words(why));
 }
 
 static enum err take_message(struct import *im, const json_t *item)
@@ -194,12 +237,13 @@ static enum err take_message(struct import *im, const json_t *item)
 	struct upload *u;
 	bool new = false;
 	int64_t uid;
-	enum err e;
+	enum err e = OK;
 
 	if (!im->mailbox)
 		return control_fail(
 			im->call, ERR_INVALID, "a message before a mailbox");
-	e = predict_uid(im);
+	if (im->count == 0)
+		e = read_uidnext(im, &im->next);
 	if (e)
 		return e;
 	*append = (struct append_item){0};
@@ -221,6 +265,7 @@ static enum err take_message(struct import *im, const json_t *item)
 		return e;
 	}
 	append->upload = u;
+	im->names[im->count] = arena_str(&im->arena, str_c(name_of(item))).p;
 	/* The UID it had, if no other here can have it. */
 	if (uid >= im->next && uid < UINT32_MAX)
 		im->next = append->uid = (uid_num)uid;
@@ -311,12 +356,9 @@ enum err import_run(struct control_call *call, void *ctx)
 	e = im->user.account ? OK : ERR_INVALID;
 	while (!e && !(e = control_next_item(call, &item)) && item)
 		e = take_item(im, item);
-	if (!e) {
+	if (!e)
 		e = commit_batch(im);
-	} else {
-		for (size_t i = 0; i < im->count; i++)
-			upload_free(im->items[i].upload);
-	}
+	forget_batch(im);
 	json_object_set_new(
 		answer, "added", json_integer((json_int_t)im->added));
 	json_object_set_new(

@@ -18,7 +18,8 @@
  *replaced. A message that is too large or has flags that cannot be is refused:
  *an item
  * {"name":…,"error":"words"}, the name as the client may give it with the
- * message, is sent meanwhile, and the rest goes on.
+ * message, is sent meanwhile, and the rest goes on. The same is told of one
+ * that is added without its keywords, when the mailbox has no room for more.
  *
  * "export" {"account":7} answers items: {"mailbox":"…","uidvalidity":…,
  * "uidnext":…,"subscribed":true} for each mailbox, each followed by its

@@ -6,6 +6,7 @@ import contextlib
 import imaplib
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
@@ -383,8 +384,8 @@ def test_what_cannot_be_read_is_passed_over(server, tmp_path):
     assert done.returncode == 1
     for name in ("2.b:2,S", "3.c", "dovecot-uidlist", "picture", "nowhere"):
         assert name in done.stderr, done.stderr
-    assert done.stdout == "2 messages added, 0 there already, " \
-        "5 files or messages passed over\n"
+    assert done.stdout == \
+        "2 messages added, 0 there already, 5 problems\n"
     imap = login(server, account)
     assert sorted(fetch_all(imap, "INBOX").values()) == [
         message(1), message(4)]
@@ -406,6 +407,105 @@ def test_too_large_a_message(tmp_path):
         assert len(fetch_all(login(one, account), "INBOX")) == 2
     finally:
         one.close()
+
+
+def test_too_many_keywords(server, tmp_path):
+    """56 go into a mailbox; what has more comes without, with its UID."""
+    maildir = tmp_path / "Maildir"
+    for sub in ("cur", "new", "tmp"):
+        (maildir / sub).mkdir(parents=True)
+    (maildir / "cur" / "1.a:2,ab").write_bytes(message(1))
+    (maildir / "dovecot-keywords").write_text("0 late\n1 later\n")
+    (maildir / "dovecot-uidlist").write_text("3 V7 N2000\n1000 :1.a\n")
+    (tmp_path / "box").write_bytes(b"".join(
+        b"From a@b Mon Jan  1 10:00:00 2024\nX-Keywords: %s\n\nx\n\n" %
+        b" ".join(b"k%d" % (i * 5 + j) for j in range(5)) for i in range(12)))
+    account = server.account()
+    where = ["import", "--account", account[0]]
+    done = server.culver(*where, tmp_path / "box", maildir, check=False)
+    assert done.returncode == 1
+    assert done.stdout == "13 messages added, 0 there already, 2 problems\n"
+    assert "message 12: added without its keywords" in done.stderr
+    assert "1.a:2,ab: added without its keywords" in done.stderr
+    imap = login(server, account)
+    assert sorted(fetch_all(imap, "INBOX")) == [*range(1, 13), 1000]
+    lines = ok(imap.uid("FETCH", "1:*", "(FLAGS INTERNALDATE)"))
+    assert [len(flags_and_date(line)[1][0]) for line in lines] == \
+        [5] * 11 + [0, 0]
+
+
+def test_over_quota(server, tmp_path):
+    """What fits is there; the words say why there is no more."""
+    account = server.account()
+    server.culver("account", "set", account[0], "quota=1mb")
+    for i in range(200):
+        (tmp_path / f"{i:03}.eml").write_bytes(message(i, body="x" * 10_000))
+    imap = login(server, account)
+    done = server.culver("import", "--account", account[0], tmp_path,
+                         check=False)
+    assert done.returncode == 1 and "over quota" in done.stderr
+    assert 0 < len(fetch_all(imap, "INBOX")) < 105
+    server.culver("account", "set", account[0], "quota=none")
+    assert server.culver("import", "--account", account[0], tmp_path)
+    assert len(fetch_all(imap, "INBOX")) == 200
+
+
+def on_terminal(server, *arguments):
+    """Exit code, and what a person sees."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(server.program, [str(a) for a in (
+            server.program, "-c", server.config, *arguments)])
+    seen = b""
+    while True:
+        try:
+            piece = os.read(fd, 4096)
+        except OSError:
+            piece = b""
+        if not piece:
+            break
+        seen += piece
+    os.close(fd)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode()
+
+
+def test_progress_on_a_terminal(server, tmp_path):
+    """One line that is written over, and gone in the end; none elsewhere."""
+    for i in range(100):
+        (tmp_path / f"{i}.eml").write_bytes(message(i))
+    account = server.account()
+    where = ["import", "--account", account[0], tmp_path]
+    code, seen = on_terminal(server, *where)
+    assert code == 0
+    assert re.search(r"\r\x1b\[Kmessages: \d+", seen), seen
+    assert seen.endswith(
+        "\r\x1b[K100 messages added, 0 there already\r\n"), seen
+    for more in (["export", "--account", account[0], tmp_path / "out"],
+                 ["verify", "--account", account[0]]):
+        code, seen = on_terminal(server, *more)
+        assert code == 0 and "\r\x1b[Kmessages: " in seen, seen
+    assert server.culver(*where).stderr == ""
+
+
+def test_verify(server, tmp_path):
+    account = server.account()
+    imap = login(server, account)
+    append(imap, "INBOX", message(1), message(2))
+    assert re.fullmatch(
+        r"1 accounts, \d+ mailboxes, 2 messages, \d+ bytes: 0 problems\n",
+        server.culver("verify", "--account", account[0]).stdout)
+    done = server.culver("verify", "--account", "nobody", check=False)
+    assert done.returncode == 1 and "no account nobody" in done.stderr
+    assert server.culver("verify", "x", check=False).returncode == 2
+
+
+def test_status_shows_sessions(server):
+    account = server.account()
+    imap = login(server, account)
+    lines = server.culver("status").stdout.splitlines()
+    assert [line for line in lines if line.startswith(account[0]) and
+            "imap" in line and "yes" in line], lines
+    imap.logout()
 
 
 def test_below_a_mailbox(server, tmp_path):
@@ -484,3 +584,32 @@ def test_killed_and_repeated(own_server, tmp_path, what):
     assert imap.untagged_responses["UIDNEXT"][-1] == b"900000"
     assert one.culver("import", "--account", account[0], root).stdout == \
         f"0 messages added, {len(wanted)} there already\n"
+
+
+def test_killed_without_a_server(tmp_path):
+    """The command is its own server then; it ends in order, and the next
+    command waits for that."""
+    one = Server()
+    try:
+        root, wanted = many(tmp_path, 4000)
+        account = one.account()
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execv(one.program, [str(a) for a in (
+                one.program, "-c", one.config, "import", "--account",
+                account[0], root)])
+        seen = b""
+        while not re.search(rb"messages: \d\d\d", seen):
+            seen += os.read(fd, 4096)
+        os.kill(pid, signal.SIGKILL)
+        assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+        os.close(fd)
+        done = one.culver("import", "--account", account[0], root)
+        added, there = map(int, re.findall(r"\d+", done.stdout)[:2])
+        assert added > 0 and there > 0 and added + there == len(wanted)
+        one.start()
+        assert fetch_all(login(one, account), "INBOX") == wanted
+    finally:
+        if not one.process:
+            one.start()
+        one.close()
