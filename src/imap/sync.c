@@ -38,6 +38,24 @@ uint64_t imap_hash_keywords(const struct view *v)
 	return hash;
 }
 
+/* Can another keyword be made: is one of the table free, or used by no message?
+ * Looks at the messages only when the table is full. */
+static bool has_room_for_keyword(const struct view *v)
+{
+	struct view_iter it = view_iter(v, 1);
+	const struct membership *m;
+	uint64_t unused = ~(uint64_t)(flags_keyword_bit(0) - 1);
+
+	for (uint32_t i = 0; i < v->keyword_count; i++)
+		if (v->keywords[i].n == 0)
+			return true;
+	if (v->keyword_count < KEYWORDS_MAX)
+		return true;
+	while (unused && (m = view_iter_next(&it)))
+		unused &= ~m->flags;
+	return unused;
+}
+
 void imap_put_flag_lists(struct imap *s, const struct view *v)
 {
 	struct buf *out = imap_out(s);
@@ -49,7 +67,7 @@ void imap_put_flag_lists(struct imap *s, const struct view *v)
 	buf_add_c(out, "* OK [PERMANENTFLAGS (");
 	if (!s->selected->read_only) {
 		buf_add(out, buf_str(&flags));
-		if (v->keyword_count < KEYWORDS_MAX)
+		if (has_room_for_keyword(v))
 			buf_add_c(out, " \\*");
 	}
 	buf_addf(out, ")] %s\r\n",

@@ -126,7 +126,7 @@ void flags_print(struct buf *out, uint64_t flags, bool recent,
 
 	add_system(out, &first, flags, recent);
 	for (size_t i = 0; i < count && i < FLAGS_KEYWORD_MAX; i++)
-		if (flags & flags_keyword_bit(i) && !str_is_none(keywords[i]))
+		if (flags & flags_keyword_bit(i) && keywords[i].n)
 			add_name(out, &first, keywords[i]);
 }
 

@@ -61,7 +61,7 @@ MUST enum err flag_list_add(struct arena *, struct flag_list *, str name);
 
 /* Appends "\Seen $Forwarded", the system flags first, without parentheses.
  * keywords[i] names bit 8+i; bits beyond count, and those whose name is
- * absent, are left out. */
+ * absent or empty, are left out. */
 void flags_print(struct buf *, uint64_t flags, bool recent, const str *keywords,
 	size_t count);
 /* The same for a list. */

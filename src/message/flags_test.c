@@ -86,7 +86,7 @@ static void test_list(void **unused)
 
 static void test_print(void **unused)
 {
-	const str keywords[] = {STR("a"), str_none(), STR("c")};
+	const str keywords[] = {STR("a"), str_none(), STR("c"), STR("")};
 	static const struct {
 		uint64_t flags;
 		bool recent;
@@ -97,7 +97,7 @@ static void test_print(void **unused)
 		{FLAGS_SYSTEM, false,
 			"\\Answered \\Flagged \\Deleted \\Seen \\Draft"},
 		{FLAG_SEEN | UINT64_C(1) << 8, true, "\\Seen \\Recent a"},
-		{UINT64_C(7) << 8, false, "a c"},
+		{UINT64_C(15) << 8, false, "a c"},
 		{UINT64_MAX << 11, false, ""},
 	};
 
