@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 8192
+#define VALUE_MAX_BYTES 2048
 #define TOPICS_MAX 16
 
 static struct {
@@ -105,26 +106,56 @@ static bool is_plain(str s)
 	return true;
 }
 
-/* JSON's quoting, which logfmt shares. Bytes that are not ASCII stay: the
- * reader sees names in their script. */
+/* The character that s begins with, which is not empty, and its bytes; -1 for
+ * a byte that is not UTF-8 (RFC 3629). */
+static int32_t first_character(str s, size_t *n_r)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	static const int32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	int32_t c = n == 1 ? p[0] : p[0] & (0xff >> (n + 1));
+
+	*n_r = 1;
+	if (n > s.n || (n > 1 && (p[0] < 0xc2 || p[0] > 0xf4)))
+		return -1;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return -1;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return -1;
+	*n_r = n;
+	return c;
+}
+
+/* JSON's quoting, which logfmt shares. What is not ASCII stays, so that the
+ * reader sees names in their script; but not what no terminal or JSON parser
+ * should meet. */
 static void add_quoted(struct buf *line, str s)
 {
+	size_t n;
+
 	buf_add_byte(line, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+	for (; s.n; s = str_skip(s, n)) {
+		int32_t c = first_character(s, &n);
 
 		if (c == '"' || c == '\\')
-			buf_addf(line, "\\%c", c);
-		else if (c < ' ' || c == 0x7f)
-			buf_addf(line, "\\u%04x", c);
+			buf_addf(line, "\\%c", (int)c);
+		else if (c < 0)
+			buf_add_c(line, "\\ufffd");
+		else if (c < ' ' || (c >= 0x7f && c < 0xa0))
+			buf_addf(line, "\\u%04x", (unsigned)c);
 		else
-			buf_add_byte(line, (char)c);
+			buf_add(line, str_take(s, n));
 	}
 	buf_add_byte(line, '"');
 }
 
 static void add_value(struct buf *line, const struct log_field *f)
 {
+	str s = str_take(f->s, VALUE_MAX_BYTES);
+
 	switch (f->kind) {
 	case LOG_FIELD_U64:
 		buf_add_u64(line, f->u);
@@ -133,10 +164,10 @@ static void add_value(struct buf *line, const struct log_field *f)
 		buf_addf(line, "%lld", (long long)f->i);
 		break;
 	case LOG_FIELD_STR:
-		if (state.format == LOG_LOGFMT && is_plain(f->s))
-			buf_add(line, f->s);
+		if (state.format == LOG_LOGFMT && is_plain(s))
+			buf_add(line, s);
 		else
-			add_quoted(line, str_take(f->s, LINE_MAX_BYTES / 4));
+			add_quoted(line, s);
 		break;
 	}
 }
@@ -154,6 +185,19 @@ static void add_field(struct buf *line, const struct log_field *f)
 		buf_add_byte(line, '=');
 	}
 	add_value(line, f);
+}
+
+/* False when the line has no room for it: then nothing of it stays. */
+static bool add_whole_field(struct buf *line, const struct log_field *f)
+{
+	size_t before = line->n;
+
+	add_field(line, f);
+	if (!buf_err(line))
+		return true;
+	line->err = OK;
+	buf_truncate(line, before);
+	return false;
 }
 
 static str timestamp(char *room, size_t size)
@@ -185,11 +229,10 @@ void log_write(enum log_level level, const char *topic, const char *message,
 
 	buf_init(&line, LINE_MAX_BYTES);
 	for (size_t i = 0; i < COUNT_OF(head); i++)
-		add_field(&line, &head[i]);
-	for (size_t i = 0; i < count && !buf_err(&line); i++)
-		add_field(&line, &fields[i]);
-	line.err = OK; /* a line too long is cut, and still ends well */
-	line.max += 8;
+		(void)add_whole_field(&line, &head[i]);
+	for (size_t i = 0; i < count && add_whole_field(&line, &fields[i]); i++)
+		;
+	line.max += 8; /* a line too long is cut, and still ends well */
 	buf_add_c(&line, state.format == LOG_JSON ? "}\n" : "\n");
 	ignored = write(state.fd, line.p, line.n);
 	(void)ignored;
