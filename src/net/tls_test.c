@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <openssl/err.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -277,6 +278,36 @@ static void test_fed(void **unused)
 	tls_server_free(server);
 }
 
+/* A client that sends nothing but key updates must not keep the thread that
+ * reads: each costs us more than it costs the client. */
+static void test_key_updates(void **unused)
+{
+	struct tls_server *server = tls_fixture_server(false);
+	struct two t = open_two(server);
+	char room[16];
+	int left = 0, calls = 0;
+	size_t n;
+
+	(void)unused;
+	shake_hands(&t);
+	assert_ok(t.server_err);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(
+			SSL_key_update(t.client, SSL_KEY_UPDATE_NOT_REQUESTED),
+			1);
+		assert_int_equal(SSL_do_handshake(t.client), 1);
+	}
+	assert_int_equal(SSL_write(t.client, "x", 1), 1);
+	assert_int_equal(tls_read(t.server, room, sizeof room, &n), ERR_AGAIN);
+	assert_int_equal(ioctl(t.fds[0], FIONREAD, &left), 0);
+	assert_true(left > 0);
+	while (tls_read(t.server, room, sizeof room, &n) == ERR_AGAIN)
+		assert_true(++calls < 200);
+	assert_str(str_of(room, n), "x");
+	close_two(&t);
+	tls_server_free(server);
+}
+
 static void test_not_tls(void **unused)
 {
 	static const char *const rows[] = {
@@ -357,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_resumption),
 		cmocka_unit_test(test_fed),
+		cmocka_unit_test(test_key_updates),
 		cmocka_unit_test(test_not_tls),
 		cmocka_unit_test(test_bad_files),
 	};
