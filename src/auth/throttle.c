@@ -14,6 +14,7 @@ struct entry {
 	uint64_t last; /* news */
 	uint64_t next; /* moment for the next attempt */
 	uint32_t failures;
+	uint32_t pardoned_s; /* when half of them were forgiven last */
 };
 
 struct throttle {
@@ -99,7 +100,8 @@ static bool is_trusted(
 {
 	const struct entry *e = find(t, TRUSTED, who);
 
-	return e && now - e->last < THROTTLE_TRUST_MS;
+	return who->address != THROTTLE_NO_ADDRESS && e &&
+	       now - e->last < THROTTLE_TRUST_MS;
 }
 
 bool throttle_reserve(struct throttle *t, const struct throttle_who *who,
@@ -155,22 +157,33 @@ void throttle_failed(
 			now);
 }
 
-/* The address keeps half of what it has: else an account of one's own would
- * pay for guessing at others. */
+/* The address keeps half of what it has, and more when this happens often:
+ * else an account of one's own would pay for guessing at others. */
+static void pardon(struct entry *address, uint64_t now)
+{
+	uint32_t now_s = (uint32_t)(now / 1000);
+
+	if (address->pardoned_s &&
+		now_s - address->pardoned_s < THROTTLE_PARDON_MS / 1000)
+		return;
+	address->pardoned_s = now_s ? now_s : 1;
+	address->failures /= 2;
+	if (address->failures < THROTTLE_FREE_ADDRESS)
+		address->next = now;
+}
+
 void throttle_passed(
 	struct throttle *t, const struct throttle_who *who, uint64_t now)
 {
 	struct entry *address = find(t, BY_ADDRESS, who),
 		     *account = find(t, BY_ACCOUNT, who);
 
-	if (address) {
-		address->failures /= 2;
-		if (address->failures < THROTTLE_FREE_ADDRESS)
-			address->next = now;
-	}
+	if (address)
+		pardon(address, now);
 	if (account) {
 		account->failures = 0;
 		account->next = now;
 	}
-	take(t, TRUSTED, who, now)->last = now;
+	if (who->address != THROTTLE_NO_ADDRESS)
+		take(t, TRUSTED, who, now)->last = now;
 }

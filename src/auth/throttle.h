@@ -8,7 +8,8 @@
  * connections guess no faster than one. After the free failures the gap is
  * 250 ms and doubles with each failure up to 15 s; an hour of quiet forgives.
  * An address from which the account was logged in within the last days does
- * not wait for the failures of others: nobody locks a person out.
+ * not wait for the failures of others: nobody locks a person out. Who has no
+ * address of their own (THROTTLE_NO_ADDRESS) has no such trust either.
  *
  * Memory is fixed: a table of THROTTLE_ENTRIES, where the key with the oldest
  * news of some few that hash to the same place gives way. One thread. The time
@@ -26,6 +27,8 @@
 #define THROTTLE_GAP_MAX_MS 15000
 #define THROTTLE_QUEUE_MAX_MS 30000
 #define THROTTLE_FORGIVE_MS (60 * 60 * 1000)
+/* Logins forgive an address half of its failures, this often. */
+#define THROTTLE_PARDON_MS (10 * 60 * 1000)
 #define THROTTLE_TRUST_MS (7ull * 24 * 60 * 60 * 1000)
 
 #define THROTTLE_NO_ADDRESS 0

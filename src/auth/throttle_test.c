@@ -170,6 +170,36 @@ static void without_address_only_the_account_counts(void **state)
 	assert_true(guess(THROTTLE_NO_ADDRESS, "ann", 20) > 0);
 }
 
+/* Behind one address there are many; that ann came from it says nothing of who
+ * comes next. */
+static void without_address_nobody_is_trusted(void **state)
+{
+	struct throttle_who ann = who(THROTTLE_NO_ADDRESS, "ann");
+
+	(void)state;
+	throttle_passed(t, &ann, now);
+	assert_true(guess(THROTTLE_NO_ADDRESS, "ann", 20) > 0);
+}
+
+/* The same, more often: what one login of one's own forgives is no more than
+ * waiting would give. */
+static void own_account_does_not_pay_for_guesses(void **state)
+{
+	struct throttle_who own = who(1, "mallory");
+	uint64_t start = now;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "user%d", i);
+		guess(1, name, 1);
+		if (i % 4 == 3)
+			throttle_passed(t, &own, now);
+	}
+	assert_true(now - start > 50 * THROTTLE_GAP_MAX_MS / 2);
+}
+
 static void quiet_forgives(void **state)
 {
 	(void)state;
@@ -192,6 +222,8 @@ int main(void)
 		T(right_password_forgives_the_account),
 		T(right_password_does_not_clear_the_address),
 		T(without_address_only_the_account_counts),
+		T(without_address_nobody_is_trusted),
+		T(own_account_does_not_pay_for_guesses),
 		T(quiet_forgives),
 #undef T
 	};
