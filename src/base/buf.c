@@ -91,15 +91,22 @@ void buf_add_u64(struct buf *b, uint64_t value)
 void buf_vaddf(struct buf *b, const char *format, va_list ap)
 {
 	va_list again;
+	size_t left = b->cap < b->max ? b->cap - b->n : 0;
 	char *room;
 	int n;
 
+	/* Mostly it fits; else what it takes is known then. */
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, format, again);
+	n = vsnprintf(left ? b->p + b->n : NULL, left, format, again);
 	va_end(again);
-	if (n < 0 || !(room = buf_reserve(b, (size_t)n + 1)))
+	if (n < 0 || b->err)
 		return;
-	vsnprintf(room, (size_t)n + 1, format, ap);
+	if ((size_t)n >= left) {
+		room = buf_reserve(b, (size_t)n + 1);
+		if (!room)
+			return;
+		vsnprintf(room, (size_t)n + 1, format, ap);
+	}
 	b->n += (size_t)n;
 }
 

@@ -20,6 +20,24 @@ static void test_error_sticks(void **unused)
 	buf_fini(&b);
 }
 
+static void test_formatted_text_stays_within_the_maximum(void **unused)
+{
+	struct buf b;
+
+	(void)unused;
+	buf_init(&b, 12);
+	buf_addf(&b, "%s-%d", "abc", 7);
+	assert_str(buf_str(&b), "abc-7");
+	buf_addf(&b, "%s", "wxyz");
+	assert_str(buf_str(&b), "abc-7wxyz");
+	buf_addf(&b, "%s", "more than fits");
+	assert_int_equal(buf_err(&b), ERR_TOOBIG);
+	assert_str(buf_str(&b), "abc-7wxyz");
+	buf_addf(&b, "%s", "");
+	assert_str(buf_str(&b), "abc-7wxyz");
+	buf_fini(&b);
+}
+
 static void test_binary_round_trip(void **unused)
 {
 	static const uint64_t values[] = {
@@ -61,6 +79,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_error_sticks),
+		cmocka_unit_test(
+			test_formatted_text_stays_within_the_maximum),
 		cmocka_unit_test(test_binary_round_trip),
 		cmocka_unit_test(test_varint_too_long_is_refused),
 	};
