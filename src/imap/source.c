@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "imap/source.h"
 
-#define PIECE (32 * 1024)
+/* Output that is kept while its length is sent. */
+#define KEEP_MAX (64 * 1024)
 
 static const enum section_kind kinds[] = {
 	[IMAP_TEXT_ALL] = SECTION_WHOLE,
@@ -99,7 +100,8 @@ static void start(struct section_source *src, const struct section_range *range,
 static enum err pull(struct section_source *src, struct store_txn *txn,
 	struct buf *out, bool *end_r)
 {
-	uint64_t n = src->end - src->at < PIECE ? src->end - src->at : PIECE;
+	uint64_t run = message_run(src->at);
+	uint64_t n = src->end - src->at < run ? src->end - src->at : run;
 	struct buf piece = BUF_UNBOUNDED;
 	enum err e = n ? message_get_bytes(txn, src->account, src->message,
 				 src->at, n, &piece)
@@ -136,28 +138,35 @@ static bool has_nul(const struct imap_section *x, uint64_t at, str bytes)
 		from = x->from;
 	if (x->partial && end > x->from + x->length)
 		end = x->from + x->length; /* both have 63 bits */
-	return from < end && memchr(bytes.p + (from - at), '\0',
-				     (size_t)(end - from));
+	return from < end &&
+	       memchr(bytes.p + (from - at), '\0', (size_t)(end - from));
 }
 
-/* How many bytes come out in all. */
+/* How many bytes come out in all; they are kept if they are few. */
 static enum err measure(
 	struct section_source *src, struct store_txn *txn, uint64_t *length_r)
 {
-	struct buf out = BUF_UNBOUNDED;
+	struct buf *kept = &src->kept;
+	uint64_t dropped = 0;
 	bool end = false;
 	enum err e = OK;
 
-	*length_r = 0;
+	*kept = BUF_UNBOUNDED;
 	while (!e && !end) {
-		e = pull(src, txn, &out, &end);
+		size_t before = kept->n;
+
+		e = pull(src, txn, kept, &end);
 		if (!e && !src->has_nul)
-			src->has_nul = has_nul(
-				src->section, *length_r, buf_str(&out));
-		*length_r += out.n;
-		buf_reset(&out);
+			src->has_nul = has_nul(src->section, dropped + before,
+				str_skip(buf_str(kept), before));
+		if (dropped || kept->n > KEEP_MAX) {
+			dropped += kept->n;
+			buf_reset(kept);
+		}
 	}
-	buf_fini(&out);
+	*length_r = dropped + kept->n;
+	if (e || dropped)
+		buf_fini(kept);
 	if (src->kind == SOURCE_FILTER)
 		header_filter_fini(&src->filter);
 	return e;
@@ -203,7 +212,10 @@ enum err source_open(struct section_source *src, struct store_txn *txn,
 		e = measure(src, txn, &length);
 		if (e)
 			return e;
-		start(src, &range, transfer);
+		if (length > src->kept.n)
+			start(src, &range, transfer);
+		else
+			src->kind = SOURCE_KEPT;
 	}
 	set_window(src, length);
 	if (src->kind == SOURCE_RAW)
@@ -213,16 +225,15 @@ enum err source_open(struct section_source *src, struct store_txn *txn,
 	return OK;
 }
 
-static enum err read_raw(struct section_source *src, struct store_txn *txn,
-	struct buf *out, uint64_t n)
+static enum err read_raw(
+	struct section_source *src, struct store_txn *txn, struct buf *out)
 {
+	uint64_t run = message_run(src->at);
+	uint64_t n = run < src->left ? run : src->left;
 	size_t before = out->n;
 	enum err e;
 
-	if (n > src->left)
-		n = src->left;
-	e = message_get_bytes(
-		txn, src->account, src->message, src->at, n, out);
+	e = message_get_bytes(txn, src->account, src->message, src->at, n, out);
 	if (!e && out->n - before != n)
 		e = ERR_CORRUPT;
 	src->at += n;
@@ -230,8 +241,8 @@ static enum err read_raw(struct section_source *src, struct store_txn *txn,
 	return e;
 }
 
-enum err source_read(struct section_source *src, struct store_txn *txn,
-	struct buf *out, size_t max)
+enum err source_read(
+	struct section_source *src, struct store_txn *txn, struct buf *out)
 {
 	struct buf made = BUF_UNBOUNDED;
 	bool end;
@@ -241,12 +252,16 @@ enum err source_read(struct section_source *src, struct store_txn *txn,
 	if (src->left == 0)
 		return OK;
 	if (src->kind == SOURCE_RAW)
-		return read_raw(
-			src, txn, out, out->n < max ? max - out->n : 1);
+		return read_raw(src, txn, out);
+	if (src->kind == SOURCE_KEPT) {
+		bytes = str_skip(buf_str(&src->kept), (size_t)src->skip);
+		buf_add(out, str_take(bytes, (size_t)src->left));
+		src->left = 0;
+		return buf_err(out);
+	}
 	e = pull(src, txn, &made, &end);
-	bytes = str_skip(buf_str(&made), (size_t)(src->skip < made.n
-							  ? src->skip
-							  : made.n));
+	bytes = str_skip(buf_str(&made),
+		(size_t)(src->skip < made.n ? src->skip : made.n));
 	src->skip -= made.n - bytes.n;
 	if (bytes.n > src->left)
 		bytes.n = (size_t)src->left;
@@ -260,5 +275,7 @@ void source_close(struct section_source *src)
 {
 	if (src->open && src->kind == SOURCE_FILTER)
 		header_filter_fini(&src->filter);
+	if (src->open)
+		buf_fini(&src->kept);
 	src->open = false;
 }

@@ -3,9 +3,9 @@
  * source: the bytes of one section of a message, as they are sent: a range as
  * it is, header fields picked out of it, or the decoded content of a part
  * (BINARY). Read piecewise within any number of transactions; memory is one
- * piece, whatever the size. Filtered and decoded sections are gone through
- * twice, since IMAP wants their length first, and of BINARY whether a NUL is
- * in them.
+ * piece, whatever the size. Of filtered and decoded sections IMAP wants the
+ * length first, and of BINARY whether a NUL is in them: short ones are kept
+ * meanwhile, others gone through twice.
  */
 #ifndef IMAP_SOURCE_H
 #define IMAP_SOURCE_H
@@ -21,13 +21,14 @@ struct section_source {
 	bool open;
 	account_num account;
 	message_num message;
-	enum { SOURCE_RAW, SOURCE_FILTER, SOURCE_DECODE } kind;
+	enum { SOURCE_RAW, SOURCE_FILTER, SOURCE_DECODE, SOURCE_KEPT } kind;
 	uint64_t at, end; /* of the message's bytes, not yet read */
 	uint64_t skip;	  /* bytes of the output before the partial */
 	uint64_t left;	  /* bytes of the output still to be given */
 	bool has_nul;	  /* of BINARY: in what source_read will give */
 	struct header_filter filter;
 	struct transfer_decoder decoder;
+	struct buf kept; /* the whole output, when short; else empty */
 	const struct imap_section *section;
 };
 
@@ -39,10 +40,11 @@ MUST enum err source_check(const struct digest *, const struct imap_section *);
 MUST enum err source_open(struct section_source *, struct store_txn *,
 	account_num, message_num, const struct digest *,
 	const struct imap_section *, uint64_t *length_r);
-/* Appends some bytes, about max - out->n at most. ERR_CORRUPT when the message
- * is shorter than its digest says. */
+/* Appends some bytes, about as many as one record of the store has, at most
+ * 64 KiB of the message. ERR_CORRUPT when it is shorter than its digest
+ * says. */
 MUST enum err source_read(
-	struct section_source *, struct store_txn *, struct buf *out, size_t max);
+	struct section_source *, struct store_txn *, struct buf *out);
 void source_close(struct section_source *);
 
 static inline bool source_is_open(const struct section_source *src)

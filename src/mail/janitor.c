@@ -71,7 +71,7 @@ static void delete_chunks(struct change *ch, message_num message)
 static void delete_chunks_of(
 	struct change *ch, message_num message, uint64_t size)
 {
-	uint64_t count = size / CHUNK_SIZE + 1;
+	uint64_t count = (uint64_t)chunk_of(size) + 1;
 
 	for (uint64_t i = 0; i < count; i++) {
 		key_chunk(&ch->key, ch->account, message, (uint32_t)i);

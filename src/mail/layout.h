@@ -10,7 +10,7 @@
  *	------  ----------------------------  -------------------------------
  *	a       -                             account: struct account_record
  *	b       mailbox:4 block:4             128 UIDs' memberships, see below
- *	c       message:8 chunk:4             message bytes, chunk * CHUNK_SIZE
+ *	c       message:8 chunk:4             message bytes, from chunk_start on
  *	d       message:8                     digest (message/digest.h)
  *	h       mailbox:4                     history: struct history_record,
  *	                                      once its journal was pruned
@@ -50,7 +50,12 @@
 #include "base/uidset.h"
 
 #define BLOCK_UIDS 128
-#define CHUNK_SIZE (256 * 1024)
+/* The first chunk holds the header, which clients ask for of every message,
+ * and is read without the rest; a later one is as much as FETCH sends at a
+ * time. Whoever reads a part of a chunk pays for all of it (checksum,
+ * decompression). */
+#define CHUNK_FIRST (16 * 1024)
+#define CHUNK_SIZE (64 * 1024)
 #define HASH_SIZE 32
 /* Bits 8..63 of a flag word are the mailbox's keywords. */
 #define KEYWORDS_MAX 56
@@ -116,6 +121,25 @@ struct history_record {
 	int64_t oldest;	      /* unix seconds of the first of what is left up
 				 to `pruned` */
 };
+
+/* The chunk that has the byte at this offset of the message. */
+static inline uint32_t chunk_of(uint64_t offset)
+{
+	return offset < CHUNK_FIRST
+		       ? 0
+		       : (uint32_t)((offset - CHUNK_FIRST) / CHUNK_SIZE + 1);
+}
+
+static inline uint64_t chunk_start(uint32_t chunk)
+{
+	return chunk ? CHUNK_FIRST + (uint64_t)(chunk - 1) * CHUNK_SIZE : 0;
+}
+
+/* What fits; only a message's last chunk holds less. */
+static inline size_t chunk_room(uint32_t chunk)
+{
+	return chunk ? CHUNK_SIZE : CHUNK_FIRST;
+}
 
 /* Keys. Each replaces what the buf held. */
 void key_account(struct buf *, account_num);

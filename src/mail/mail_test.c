@@ -58,6 +58,52 @@ static void test_large_upload_streams_in_chunks(void **unused)
 	end(&w);
 }
 
+/* The first chunk is smaller than the others. */
+static void test_chunks_join_without_a_seam(void **unused)
+{
+	static const struct {
+		size_t size;
+		const char *why;
+	} rows[] = {
+		{CHUNK_FIRST - 1, "one chunk"},
+		{CHUNK_FIRST, "one, full"},
+		{CHUNK_FIRST + 1, "a second of one byte"},
+		{CHUNK_FIRST + CHUNK_SIZE, "two, full"},
+		{CHUNK_FIRST + CHUNK_SIZE + 1, "a third of one byte"},
+		{CHUNK_FIRST + 3 * CHUNK_SIZE - 1, "nearly four"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		size_t size = rows[i].size;
+		struct buf text = BUF_UNBOUNDED, back = BUF_UNBOUNDED;
+		struct store_txn *txn;
+		struct world w;
+		uid_num uid;
+
+		begin(&w);
+		while (text.n < size)
+			buf_addf(&text, "a%zu: %zu\r\n", text.n, i);
+		buf_truncate(&text, size);
+		assert_ok(append(&w, "INBOX", buf_str(&text), 0, NULL, &uid));
+		txn = store_begin_read(w.store);
+		for (uint64_t at = 0; at < size; at += message_run(at))
+			assert_ok(message_get_bytes(txn, ann.account, 1, at,
+				message_run(at), &back));
+		assert_true(str_eq(buf_str(&back), buf_str(&text)));
+		/* Across every seam. */
+		buf_reset(&back);
+		assert_ok(message_get_bytes(
+			txn, ann.account, 1, 5, UINT64_MAX, &back));
+		assert_true(
+			str_eq(buf_str(&back), str_skip(buf_str(&text), 5)));
+		store_end_read(txn);
+		buf_fini(&text);
+		buf_fini(&back);
+		end(&w);
+	}
+}
+
 static void test_flags_and_what_others_see(void **unused)
 {
 	struct world w;
@@ -208,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_append_and_read_back),
 		cmocka_unit_test(test_large_upload_streams_in_chunks),
+		cmocka_unit_test(test_chunks_join_without_a_seam),
 		cmocka_unit_test(test_flags_and_what_others_see),
 		cmocka_unit_test(test_copy_move_expunge),
 		cmocka_unit_test(test_rename_tree_and_inbox),

@@ -104,11 +104,12 @@ static enum err feed(struct upload *u, str bytes)
 	if (!EVP_DigestUpdate(u->hashing, bytes.p, bytes.n))
 		abort();
 	while (!e && bytes.n) {
-		str piece = str_take(bytes, CHUNK_SIZE - u->chunk.n);
+		size_t room = chunk_room(u->written);
+		str piece = str_take(bytes, room - u->chunk.n);
 
 		buf_add(&u->chunk, piece);
 		bytes = str_skip(bytes, piece.n);
-		if (u->chunk.n == CHUNK_SIZE && bytes.n)
+		if (u->chunk.n == room && bytes.n)
 			e = flush_chunk(u);
 	}
 	return e;

@@ -585,6 +585,11 @@ enum err message_get_digest(struct store_txn *txn, account_num account,
 	return e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
 }
 
+uint64_t message_run(uint64_t offset)
+{
+	return chunk_start(chunk_of(offset) + 1) - offset;
+}
+
 enum err message_get_bytes(struct store_txn *txn, account_num account,
 	message_num message, uint64_t offset, uint64_t n, struct buf *bytes)
 {
@@ -592,7 +597,7 @@ enum err message_get_bytes(struct store_txn *txn, account_num account,
 	enum err e = OK;
 
 	while (n) {
-		uint32_t chunk = (uint32_t)(offset / CHUNK_SIZE);
+		uint32_t chunk = chunk_of(offset);
 		str piece;
 
 		key_chunk(&key, account, message, chunk);
@@ -600,12 +605,12 @@ enum err message_get_bytes(struct store_txn *txn, account_num account,
 		if (e)
 			break;
 		piece = str_skip(
-			buf_str(&value), (size_t)(offset % CHUNK_SIZE));
+			buf_str(&value), (size_t)(offset - chunk_start(chunk)));
 		piece = str_take(piece, (size_t)n);
 		buf_add(bytes, piece);
 		offset += piece.n;
 		n -= piece.n;
-		if (value.n < CHUNK_SIZE)
+		if (value.n < chunk_room(chunk))
 			break;
 	}
 	if (e == ERR_NOTFOUND) {

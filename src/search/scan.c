@@ -14,7 +14,7 @@ static enum err window_get(struct scan *scan, struct store_txn *txn,
 	account_num account, message_num message, uint64_t at, uint64_t n,
 	str *bytes_r)
 {
-	uint64_t start = at / CHUNK_SIZE * CHUNK_SIZE;
+	uint64_t start = chunk_start(chunk_of(at));
 	enum err e = OK;
 
 	if (scan->window_message != message || scan->window_at != start ||
@@ -22,12 +22,12 @@ static enum err window_get(struct scan *scan, struct store_txn *txn,
 		buf_reset(&scan->window);
 		scan->window_message = message;
 		scan->window_at = start;
-		e = message_get_bytes(txn, account, message, start, CHUNK_SIZE,
-			&scan->window);
+		e = message_get_bytes(txn, account, message, start,
+			message_run(start), &scan->window);
 	}
-	*bytes_r = str_take(
-		str_skip(buf_str(&scan->window), (size_t)(at - start)),
-		(size_t)n);
+	*bytes_r =
+		str_take(str_skip(buf_str(&scan->window), (size_t)(at - start)),
+			(size_t)n);
 	return e || bytes_r->n ? e : ERR_CORRUPT;
 }
 
@@ -53,8 +53,8 @@ void scan_init(struct scan *scan, struct plan *plan, struct arena *arena)
 		scan->which[scan->needles++] = leaf;
 	}
 	if (scan->needles)
-		scan->match = match_new(arena,
-			match_set_new(arena, needles, scan->needles));
+		scan->match = match_new(
+			arena, match_set_new(arena, needles, scan->needles));
 }
 
 void scan_fini(struct scan *scan)
@@ -215,8 +215,7 @@ enum err scan_header(struct scan *scan, struct store_txn *txn,
 		txn, account, m->message, &scan->digest_bytes);
 
 	if (!e)
-		e = digest_decode(
-			buf_str(&scan->digest_bytes), &scan->digest);
+		e = digest_decode(buf_str(&scan->digest_bytes), &scan->digest);
 	if (!e)
 		e = digest_part(&scan->digest, 0, &top);
 	if (scan->match)

@@ -306,8 +306,7 @@ static enum err continue_message(
 
 	while (!e && imap_out(s)->n < SESSION_OUT_HIGH) {
 		if (source_is_open(&run->source)) {
-			e = source_read(&run->source, txn, imap_out(s),
-				SESSION_OUT_HIGH);
+			e = source_read(&run->source, txn, imap_out(s));
 			if (!e && source_is_done(&run->source))
 				source_close(&run->source);
 			if (source_is_open(&run->source))
