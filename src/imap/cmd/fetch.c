@@ -29,7 +29,12 @@ struct imap_fetch_run {
 	/* The next few messages. */
 	struct view *view;
 	struct uidset batch;
+	struct uidset_iter batch_next;
+	uid_num uid; /* the next of the batch; 0: it is over */
+	struct view_iter member_next;
 	struct uidset seen_now; /* of the batch: became \Seen by this */
+	uid_num numbered;	/* the last message, and its number */
+	uint32_t number;
 
 	/* The message under way. */
 	bool in_message;
@@ -153,7 +158,12 @@ static enum err take_batch(struct imap *s, struct imap_fetch_run *run)
 	e = imap_view(s, &run->view);
 	if (!e && run->sets_seen)
 		e = mark_seen(s, run);
-	return e;
+	if (e)
+		return e;
+	run->batch_next = uidset_iter(&run->batch, 1);
+	run->uid = uidset_iter_next(&run->batch_next);
+	run->member_next = view_iter(run->view, run->uid);
+	return OK;
 }
 
 /* One message. */
@@ -193,8 +203,10 @@ static void put_items(struct imap *s, struct imap_fetch_run *run)
 	const struct membership *m = &run->member;
 	unsigned items = run->q->items;
 
-	if (items & IMAP_FETCH_UID)
-		buf_addf(item(s, run), "UID %u", m->uid);
+	if (items & IMAP_FETCH_UID) {
+		buf_add_c(item(s, run), "UID ");
+		buf_add_u64(imap_out(s), m->uid);
+	}
 	if (items & IMAP_FETCH_FLAGS || uidset_has(&run->seen_now, m->uid))
 		put_flags(s, run);
 	if (items & IMAP_FETCH_INTERNALDATE) {
@@ -202,9 +214,10 @@ static void put_items(struct imap *s, struct imap_fetch_run *run)
 		imap_put_date_time(
 			imap_out(s), (struct date){m->internal_date, m->zone});
 	}
-	if (items & IMAP_FETCH_SIZE)
-		buf_addf(item(s, run), "RFC822.SIZE %llu",
-			(unsigned long long)m->size);
+	if (items & IMAP_FETCH_SIZE) {
+		buf_add_c(item(s, run), "RFC822.SIZE ");
+		buf_add_u64(imap_out(s), m->size);
+	}
 	if (items & IMAP_FETCH_ENVELOPE)
 		put_text(s, run, "ENVELOPE", run->digest.envelope);
 	if (items & IMAP_FETCH_BODY)
@@ -228,16 +241,33 @@ static enum err check_sections(const struct imap_fetch_run *run)
 
 static enum err find_member(struct imap *s, struct imap_fetch_run *run)
 {
-	uid_num uid = uidset_min(&run->batch);
-	const struct membership *m = view_find(run->view, uid);
+	uid_num uid = run->uid;
+	const struct membership *m = view_iter_next(&run->member_next);
 
-	uidset_remove(&run->batch, uid);
-	if (m) {
+	run->uid = uidset_iter_next(&run->batch_next);
+	if (!m || m->uid != uid) {
+		run->member_next = view_iter(run->view, uid);
+		m = view_iter_next(&run->member_next);
+	}
+	if (m && m->uid == uid) {
 		run->member = *m;
 		return OK;
 	}
 	return view_find_expunged(
 		imap_mail(s), &s->selected->ref, uid, &run->member);
+}
+
+/* Its message number. Nobody is told of changes meanwhile, so that the one
+ * after a message that is known has the next number. */
+static void number_message(struct imap *s, struct imap_fetch_run *run)
+{
+	uid_num uid = run->member.uid;
+
+	if (run->numbered && uid == run->numbered + 1)
+		run->number++;
+	else
+		run->number = imap_number(s, uid);
+	run->numbered = uid;
 }
 
 static enum err begin_message(
@@ -261,7 +291,10 @@ static enum err begin_message(
 	run->in_message = true;
 	run->first_item = true;
 	run->section = run->q->sections;
-	buf_addf(imap_out(s), "* %u FETCH (", imap_number(s, run->member.uid));
+	number_message(s, run);
+	buf_add_c(imap_out(s), "* ");
+	buf_add_u64(imap_out(s), run->number);
+	buf_add_c(imap_out(s), " FETCH (");
 	put_items(s, run);
 	return OK;
 }
@@ -343,7 +376,7 @@ static enum err fetch_batch(
 	while (imap_out(s)->n < SESSION_OUT_HIGH) {
 		enum err e;
 
-		if (!run->in_message && uidset_is_empty(&run->batch))
+		if (!run->in_message && !run->uid)
 			return OK;
 		if (!run->in_message) {
 			e = begin_message(s, run, txn);
@@ -359,30 +392,34 @@ static enum err fetch_batch(
 	return ERR_AGAIN;
 }
 
+/* Until enough output waits, or the batch is over. */
+static enum err read_batch(struct imap *s, struct imap_fetch_run *run)
+{
+	struct store_txn *txn = store_begin_read(mail_store(imap_mail(s)));
+	enum err e = fetch_batch(s, run, txn);
+
+	store_end_read(txn);
+	return e;
+}
+
 enum err imap_fetch_more(struct imap *s)
 {
 	struct imap_fetch_run *run = s->fetch;
-	struct store_txn *txn;
 	enum err e = OK;
 
-	if (!run->in_message && uidset_is_empty(&run->batch)) {
-		if (uidset_is_empty(&run->uids)) {
-			e = run->err;
-			imap_fetch_abort(s);
-			return e;
+	while (!e) {
+		if (!run->in_message && !run->uid) {
+			if (uidset_is_empty(&run->uids))
+				break;
+			e = take_batch(s, run);
 		}
-		e = take_batch(s, run);
+		if (!e)
+			e = read_batch(s, run);
 	}
-	if (e) {
-		imap_fetch_abort(s);
+	if (e == ERR_AGAIN)
 		return e;
-	}
-	txn = store_begin_read(mail_store(imap_mail(s)));
-	e = fetch_batch(s, run, txn);
-	store_end_read(txn);
-	if (e && e != ERR_AGAIN) {
-		imap_fetch_abort(s);
-		return e;
-	}
-	return ERR_AGAIN;
+	if (!e)
+		e = run->err;
+	imap_fetch_abort(s);
+	return e;
 }
