@@ -112,7 +112,9 @@ static enum step execute(struct imap *s, str text)
 			c->verb == IMAP_SEARCH &&
 			c->search.returns & IMAP_SEARCH_SAVE)
 			uidset_clear(&s->saved);
-		s->bad++;
+		/* A charset that is not known is no broken client. */
+		if (e != ERR_CHARSET)
+			s->bad++;
 	} else {
 		s->bad = 0;
 		imap_execute(s, c);
