@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client says after login, byte by byte whatever it likes, to a session
+ * with some mail: no crash, no leak, and the store agrees with itself after.
+ * For bounded memory: -malloc_limit_mb=80 (a message may have 64). */
+#include "base/log.h"
+#include "imap/imap.h"
+#include "mail/upload.h"
+#include "mail/verify.h"
+#include "session/ticket.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STACK (1024 * 1024)
+#define INPUT_MAX 65536
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct loop *loop;
+static struct pool *pool;
+
+static const str messages[] = {
+	STR_LIT("From: Ann <ann@example.org>\r\nSubject: =?utf-8?q?caf=C3=A9?="
+		"\r\n\r\nHello\r\n"),
+	STR_LIT("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+		"one\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+		"Subject: inner\r\nContent-Type: text/html\r\n"
+		"Content-Transfer-Encoding: base64\r\n\r\nPGI+\r\n--b--\r\n"),
+	STR_LIT(""),
+	STR_LIT("Subject: quoted\r\nContent-Transfer-Encoding: quoted-printable"
+		"\r\n\r\na=C3=A9=\r\nb\r\n"),
+};
+
+static void must(bool condition)
+{
+	if (!condition)
+		abort();
+}
+
+static void add_message(struct mail *mail, str text)
+{
+	static const struct mail_user user = {1, RIGHT_ALL};
+	struct append_item item = {.upload = upload_new(mail, 1)};
+	struct append_result result;
+
+	must(upload_feed(item.upload, text) == OK);
+	must(append_commit(mail, &user, STR("INBOX"), &item, 1, &result) == OK);
+	uidset_fini(&result.uids);
+	upload_free(item.upload);
+}
+
+static void problem(void *arg, str words)
+{
+	(void)arg;
+	fprintf(stderr, "verify: %.*s\n", STR_ARG(words));
+	abort();
+}
+
+/* Lets the session work, and takes what it says. */
+static void pump(int fd)
+{
+	char piece[65536];
+
+	loop_run_once(loop, 0);
+	pool_drain(pool);
+	while (recv(fd, piece, sizeof piece, MSG_DONTWAIT) > 0)
+		;
+}
+
+static void talk(struct session_service *service, int fd, str input)
+{
+	bool ended = false;
+
+	while (session_service_count(service)) {
+		ssize_t n = input.n ? send(fd, input.p, input.n,
+					      MSG_DONTWAIT | MSG_NOSIGNAL)
+				    : 0;
+
+		if (n > 0)
+			input = str_skip(input, (size_t)n);
+		else if (n < 0 && errno != EAGAIN)
+			input.n = 0;
+		if (!input.n && !ended)
+			ended = shutdown(fd, SHUT_WR) == 0;
+		pump(fd);
+	}
+	/* What ended it was posted. */
+	pump(fd);
+}
+
+static void session(struct mail *mail, str input)
+{
+	struct session_service *service =
+		session_service_new(loop, pool, mail, NULL);
+	struct handover h = {
+		.protocol = STR("imap"),
+		.tag = STR("L"),
+		.session = STR("fuzz"),
+		.remote = STR("127.0.0.1:1"),
+	};
+	int fds[2];
+
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	session_begin(service, &imap_protocol, fds[1], &h, 1, STR("ann"),
+		TICKET_MAY_ALL);
+	talk(service, fds[0], input);
+	close(fds[0]);
+	session_service_free(service);
+}
+
+static void begin(void)
+{
+	log_set_level(LOG_ERROR);
+	must(loop_new(&loop) == OK);
+	pool = pool_new(1, STACK);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct verify verify = {.problem = problem};
+	struct store *store;
+	struct mail *mail;
+
+	if (size > INPUT_MAX)
+		return 0;
+	if (!loop)
+		begin();
+	store = store_open_memory();
+	mail = mail_new(store, NULL);
+	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
+		add_message(mail, messages[i]);
+	session(mail, str_of((const char *)data, size));
+	must(mail_purge(mail, false) == OK);
+	must(verify_mail(mail, 0, &verify) == OK);
+	mail_free(mail);
+	store_close(store);
+	return 0;
+}
