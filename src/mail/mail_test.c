@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/fixture.h"
+#include "base/clock.h"
+
+#include <string.h>
 
 static void test_append_and_read_back(void **unused)
 {
@@ -249,6 +252,362 @@ static void test_keywords_run_out_and_are_used_again(void **unused)
 	end(&w);
 }
 
+static enum err store_one(struct world *w, uid_num uid, uint64_t flags)
+{
+	struct flag_change change = {FLAGS_ADD, flags, NULL, 0};
+	struct uidset uids = UIDSET_EMPTY;
+	struct store_result r;
+	enum err e;
+
+	uidset_add(&uids, uid);
+	e = message_store_flags(
+		w->mail, &w->inbox, &uids, &change, 0, UINT64_MAX, &r);
+	store_result_fini(&r);
+	uidset_fini(&uids);
+	return e;
+}
+
+static void expunge_one(struct world *w, uid_num uid)
+{
+	struct uidset uids = UIDSET_EMPTY, gone = UIDSET_EMPTY;
+	modseq_num modseq;
+
+	assert_ok(store_one(w, uid, FLAG_DELETED));
+	uidset_add(&uids, uid);
+	assert_ok(message_expunge(w->mail, &w->inbox, &uids, &gone, &modseq));
+	assert_true(uidset_has(&gone, uid));
+	uidset_fini(&uids);
+	uidset_fini(&gone);
+}
+
+static void on_change(struct mail_watch *watch)
+{
+	(void)watch;
+}
+
+static modseq_num modseq_now(struct world *w)
+{
+	modseq_num modseq;
+	struct view *v;
+
+	assert_ok(view_acquire(w->mail, &w->inbox, &v));
+	modseq = v->modseq;
+	view_release(w->mail, v);
+	return modseq;
+}
+
+/* What a session was not told of stays readable, for that session. */
+static void test_floors_of_watchers(void **unused)
+{
+	struct mail_watch early = {.changed = on_change}, late = early;
+	struct membership m;
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	for (int i = 0; i < 3; i++)
+		add(&w, "a: 1\r\n\r\n", 0);
+	early.account = late.account = ann.account;
+	early.mailbox = late.mailbox = w.inbox.id;
+	early.floor = modseq_now(&w);
+	mail_watch_add(w.mail, &early);
+	expunge_one(&w, 1);
+	late.floor = modseq_now(&w);
+	mail_watch_add(w.mail, &late);
+	expunge_one(&w, 2);
+	assert_ok(mail_purge(w.mail, false));
+	assert_ok(view_find_expunged(w.mail, &w.inbox, 1, &m));
+	early.floor = late.floor;
+	assert_ok(mail_purge(w.mail, false));
+	assert_int_equal(
+		view_find_expunged(w.mail, &w.inbox, 1, &m), ERR_EXPUNGED);
+	assert_ok(view_find_expunged(w.mail, &w.inbox, 2, &m));
+	mail_watch_remove(w.mail, &early);
+	mail_watch_remove(w.mail, &late);
+	assert_ok(mail_purge(w.mail, false));
+	assert_int_equal(
+		view_find_expunged(w.mail, &w.inbox, 2, &m), ERR_EXPUNGED);
+	end(&w);
+}
+
+/* A deleted mailbox stays readable for whoever has it open. */
+static void test_deleted_while_open(void **unused)
+{
+	struct mail_watch watch = {.changed = on_change};
+	struct buf bytes = BUF_UNBOUNDED;
+	struct mailbox_ref ref;
+	struct store_txn *txn;
+	struct world w;
+	struct view *v;
+	uid_num uid;
+
+	(void)unused;
+	begin(&w);
+	assert_ok(mailbox_create(w.mail, &ann, STR("m"), 0, 0, &ref));
+	assert_ok(append(&w, "m", STR("a: 1\r\n\r\n"), 0, NULL, &uid));
+	watch.account = ann.account;
+	watch.mailbox = ref.id;
+	mail_watch_add(w.mail, &watch);
+	assert_ok(view_acquire(w.mail, &ref, &v));
+	assert_ok(mailbox_delete(w.mail, &ann, STR("m")));
+	assert_ok(mail_purge(w.mail, false));
+	txn = store_begin_read(w.store);
+	assert_ok(message_get_bytes(
+		txn, ann.account, view_find(v, uid)->message, 0, 100, &bytes));
+	assert_str(buf_str(&bytes), "a: 1\r\n\r\n");
+	store_end_read(txn);
+	mail_watch_remove(w.mail, &watch);
+	assert_ok(mail_purge(w.mail, false));
+	txn = store_begin_read(w.store);
+	assert_int_equal(message_get_bytes(txn, ann.account,
+				 view_find(v, uid)->message, 3, 100, &bytes),
+		ERR_EXPUNGED);
+	store_end_read(txn);
+	view_release(w.mail, v);
+	buf_fini(&bytes);
+	end(&w);
+}
+
+static void test_names_and_uses(void **unused)
+{
+	static const struct {
+		const char *name;
+		uint32_t use;
+		enum err expected;
+		const char *why;
+	} rows[] = {
+		{"Sent", USE_SENT, OK, "the first"},
+		{"Sent", 0, ERR_EXISTS, "the name is taken"},
+		{"inbox", 0, ERR_INVALID, "not canonical"},
+		{"INBOX", 0, ERR_EXISTS, "always there"},
+		{"Post", USE_SENT, ERR_CONFLICT, "somebody has that use"},
+		{"Post", USE_SENT | USE_TRASH, ERR_CONFLICT, "one of two"},
+		{"Bin", USE_TRASH, OK, "a free use"},
+		{"a/", 0, ERR_INVALID, "ends with a separator"},
+		{"", 0, ERR_INVALID, "nothing"},
+	};
+	struct mailbox_ref ref;
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		enum err e = mailbox_create(w.mail, &ann, str_c(rows[i].name),
+			rows[i].use, 0, &ref);
+
+		if (e != rows[i].expected)
+			print_error("%s: %s\n", rows[i].name, rows[i].why);
+		assert_int_equal(e, rows[i].expected);
+	}
+	end(&w);
+}
+
+static void test_limit_of_mailboxes(void **unused)
+{
+	struct mail_limits limits = {
+		.mailboxes = 4, .literal = 1000, .view_cache = 0, .history = 1};
+	struct mailbox_ref ref;
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	mail_free(w.mail);
+	w.mail = mail_new(w.store, &limits);
+	assert_int_equal(
+		mailbox_create(w.mail, &ann, STR("a/b/c/d"), 0, 0, &ref),
+		ERR_LIMIT);
+	/* All or nothing: no parents are left. */
+	assert_int_equal(
+		mailbox_open(w.mail, &ann, STR("a"), 0, &ref), ERR_NOTFOUND);
+	assert_ok(mailbox_create(w.mail, &ann, STR("a/b"), 0, 0, &ref));
+	assert_int_equal(mailbox_rename(w.mail, &ann, STR("INBOX"), STR("x/y")),
+		ERR_LIMIT);
+	assert_int_equal(mailbox_rename(w.mail, &ann, STR("a/b"), STR("x/y/z")),
+		ERR_LIMIT);
+	assert_ok(mailbox_rename(w.mail, &ann, STR("INBOX"), STR("y")));
+	end(&w);
+}
+
+/* What a rename gives one mailbox may be what it takes from another. */
+static void test_rename_to_a_place_above(void **unused)
+{
+	static const char *const orders[][2] = {
+		{"a/z/zz", "a/z/z/zz"}, {"a/z/z/zz", "a/z/zz"}};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(orders); i++) {
+		struct mailbox_ref first, second, ref;
+		struct world w;
+		bool deep = i == 1;
+
+		begin(&w);
+		assert_ok(mailbox_create(
+			w.mail, &ann, str_c(orders[i][0]), 0, 0, &first));
+		assert_ok(mailbox_create(
+			w.mail, &ann, str_c(orders[i][1]), 0, 0, &second));
+		assert_ok(mailbox_delete(w.mail, &ann, STR("a")));
+		assert_ok(mailbox_rename(w.mail, &ann, STR("a/z"), STR("a")));
+		assert_ok(mailbox_open(w.mail, &ann, STR("a/zz"), 0, &ref));
+		assert_int_equal(ref.id, deep ? second.id : first.id);
+		assert_ok(mailbox_open(w.mail, &ann, STR("a/z/zz"), 0, &ref));
+		assert_int_equal(ref.id, deep ? first.id : second.id);
+		end(&w);
+	}
+}
+
+static void test_recent_is_claimed_once(void **unused)
+{
+	struct world w;
+	uid_num from, to;
+
+	(void)unused;
+	begin(&w);
+	add(&w, "a: 1\r\n\r\n", 0);
+	add(&w, "a: 2\r\n\r\n", 0);
+	assert_ok(message_claim_recent(w.mail, &w.inbox, &from, &to));
+	assert_int_equal(from, 1);
+	assert_int_equal(to, 2);
+	assert_ok(message_claim_recent(w.mail, &w.inbox, &from, &to));
+	assert_true(from > to);
+	add(&w, "a: 3\r\n\r\n", 0);
+	assert_ok(message_claim_recent(w.mail, &w.inbox, &from, &to));
+	assert_int_equal(from, 3);
+	assert_int_equal(to, 3);
+	end(&w);
+}
+
+/* UIDs that are brought along, and those that cannot be. */
+static void test_uids_of_an_import(void **unused)
+{
+	struct upload *u;
+	struct append_item item = {0};
+	struct append_result result;
+	struct mailbox_ref ref;
+	struct world w;
+	uid_num uid;
+
+	(void)unused;
+	begin(&w);
+	assert_ok(mailbox_create(w.mail, &ann, STR("m"), 0, 7, &ref));
+	assert_int_equal(ref.uidvalidity, 7);
+	assert_ok(mailbox_set_uids(w.mail, &ref, 9, 100));
+	assert_ok(mailbox_open(w.mail, &ann, STR("m"), 0, &ref));
+	assert_int_equal(ref.uidvalidity, 9);
+	for (uid_num wanted = 150; wanted >= 149; wanted--) {
+		u = upload_new(w.mail, ann.account);
+		assert_ok(upload_feed(u, STR("a: 1\r\n\r\n")));
+		item = (struct append_item){.upload = u, .uid = wanted};
+		assert_int_equal(append_commit(w.mail, &ann, STR("m"), &item, 1,
+					 &result),
+			wanted == 150 ? OK : ERR_LIMIT);
+		uidset_fini(&result.uids);
+		upload_free(u);
+	}
+	assert_int_equal(mailbox_set_uids(w.mail, &ref, 11, 1), ERR_INUSE);
+	assert_ok(mailbox_set_uids(w.mail, &ref, 0, 50)); /* not lowered */
+	assert_ok(append(&w, "m", STR("x"), 0, NULL, &uid));
+	assert_int_equal(uid, 151);
+	assert_ok(mailbox_set_uids(w.mail, &ref, 0, UINT32_MAX));
+	assert_int_equal(append(&w, "m", STR("x"), 0, NULL, &uid), ERR_LIMIT);
+	end(&w);
+}
+
+/* Bytes that two messages share stay until the second is gone. */
+static void test_shared_bytes(void **unused)
+{
+	struct account_record account;
+	struct membership m;
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	add(&w, "same: 1\r\n\r\n", 0);
+	add(&w, "same: 1\r\n\r\n", 0);
+	expunge_one(&w, 1);
+	assert_ok(mail_purge(w.mail, false));
+	assert_int_equal(
+		view_find_expunged(w.mail, &w.inbox, 1, &m), ERR_EXPUNGED);
+	assert_ok(mail_account_info(w.mail, ann.account, &account));
+	assert_int_equal(account.bytes, 11);
+	assert_int_equal(add(&w, "same: 1\r\n\r\n", 0), 3);
+	expunge_one(&w, 2);
+	expunge_one(&w, 3);
+	assert_ok(mail_purge(w.mail, false));
+	/* Stored anew. */
+	assert_int_equal(add(&w, "same: 1\r\n\r\n", 0), 4);
+	end(&w);
+}
+
+static size_t count_keys(struct world *w, const char *letters)
+{
+	struct store_txn *txn = store_begin_read(w->store);
+	struct store_iter *it = store_scan(txn, STR("A"), STR("B"));
+	size_t n = 0;
+	str key, value;
+
+	while (store_iter_next(it, &key, &value))
+		n += strchr(letters, key.p[9]) != NULL;
+	assert_ok(store_iter_end(it));
+	store_end_read(txn);
+	return n;
+}
+
+static void test_history_is_pruned(void **unused)
+{
+	int64_t day = 86400, now = clock_wall_s();
+	struct world w;
+	struct view *v;
+	size_t all;
+
+	(void)unused;
+	begin(&w);
+	for (int i = 0; i < 5; i++)
+		add(&w, "a: 1\r\n\r\n", 0);
+	assert_ok(view_acquire(w.mail, &w.inbox, &v));
+	view_release(w.mail, v);
+	expunge_one(&w, 2);
+	expunge_one(&w, 4);
+	all = count_keys(&w, "j");
+	assert_int_equal(all, 9);
+	assert_ok(mail_prune(w.mail, now + 60));
+	assert_int_equal(count_keys(&w, "j"), all);
+	/* Only expunges are left; the cached view is older. */
+	assert_ok(mail_prune(w.mail, now + 4000));
+	assert_int_equal(count_keys(&w, "j"), 2);
+	assert_uids(&w, &w.inbox, "1,3,5");
+	assert_ok(store_one(&w, 1, FLAG_SEEN));
+	assert_uids(&w, &w.inbox, "1,3,5");
+	assert_ok(mail_prune(w.mail, now + 100 * day));
+	assert_int_equal(count_keys(&w, "j"), 2);
+	assert_ok(mail_prune(w.mail, now + 181 * day));
+	assert_int_equal(count_keys(&w, "j"), 0);
+	assert_ok(mail_prune(w.mail, now + 181 * day));
+	assert_uids(&w, &w.inbox, "1,3,5");
+	end(&w);
+}
+
+/* More than one step's worth of everything. */
+static void test_account_is_removed(void **unused)
+{
+	struct mail_user bob = {2, RIGHT_ALL};
+	struct mailbox_ref ref;
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	for (int i = 0; i < 700; i++)
+		add(&w, i % 2 ? "x: odd\r\n\r\n" : "x: even\r\n\r\n", 0);
+	assert_ok(mailbox_open(w.mail, &bob, STR("INBOX"), 0, &ref));
+	assert_ok(mail_account_purge(w.mail, ann.account));
+	assert_int_equal(mailbox_open(w.mail, &ann, STR("INBOX"), 0, &ref),
+		ERR_NOTFOUND);
+	assert_ok(mail_purge(w.mail, false));
+	/* Bob's account, mailbox and its name. */
+	assert_int_equal(count_keys(&w, "abcdhijlmnpsx"), 3);
+	assert_ok(mailbox_open(w.mail, &bob, STR("INBOX"), 0, &ref));
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +619,16 @@ int main(void)
 		cmocka_unit_test(test_rename_tree_and_inbox),
 		cmocka_unit_test(test_quota_is_counted_with_the_mail),
 		cmocka_unit_test(test_keywords_run_out_and_are_used_again),
+		cmocka_unit_test(test_floors_of_watchers),
+		cmocka_unit_test(test_deleted_while_open),
+		cmocka_unit_test(test_names_and_uses),
+		cmocka_unit_test(test_limit_of_mailboxes),
+		cmocka_unit_test(test_rename_to_a_place_above),
+		cmocka_unit_test(test_recent_is_claimed_once),
+		cmocka_unit_test(test_uids_of_an_import),
+		cmocka_unit_test(test_shared_bytes),
+		cmocka_unit_test(test_history_is_pruned),
+		cmocka_unit_test(test_account_is_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
