@@ -184,11 +184,18 @@ enum err change_create_mailbox(struct change *ch, str name,
 	return OK;
 }
 
-void change_rename_mailbox(struct change *ch, mailbox_num mailbox,
-	struct mailbox_record *record, str to)
+void change_retire_name(struct change *ch, const struct mailbox_record *record)
 {
 	key_name(&ch->key, ch->account, 'n', record->name);
 	store_delete(ch->txn, buf_str(&ch->key));
+	key_retired(&ch->key, ch->account, record->uidvalidity, record->name);
+	store_put(ch->txn, buf_str(&ch->key), str_of("", 0));
+}
+
+void change_rename_mailbox(struct change *ch, mailbox_num mailbox,
+	struct mailbox_record *record, str to)
+{
+	change_retire_name(ch, record);
 	record->name = to;
 	change_write_mailbox(ch, mailbox, record);
 	write_name(ch, to, mailbox);

@@ -74,6 +74,14 @@ void key_name(struct buf *key, account_num account, char letter, str name)
 	buf_add(key, name);
 }
 
+void key_retired(
+	struct buf *key, account_num account, uint32_t uidvalidity, str name)
+{
+	key_account_prefix(key, account, 'r');
+	buf_add_be32(key, uidvalidity);
+	buf_add(key, name);
+}
+
 void key_message(
 	struct buf *key, account_num account, char letter, message_num message)
 {

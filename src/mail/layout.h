@@ -22,6 +22,8 @@
  *	p       mailbox:4 uid:4               expunged, bytes kept until no
  *	                                      session knows it: membership,
  *	                                      modseq of the expunge
+ *	r       uidvalidity:4 name            retired: the name had it once;
+ *	                                      empty
  *	s       name                          subscription: empty
  *	x       SHA-256:32                    message:8
  *
@@ -153,6 +155,7 @@ void key_mailbox_u32(
 	struct buf *, account_num, char letter, mailbox_num, uint32_t n);
 void key_journal(struct buf *, account_num, mailbox_num, modseq_num);
 void key_name(struct buf *, account_num, char letter, str name);
+void key_retired(struct buf *, account_num, uint32_t uidvalidity, str name);
 void key_message(struct buf *, account_num, char letter, message_num);
 void key_chunk(struct buf *, account_num, message_num, uint32_t chunk);
 void key_link(struct buf *, account_num, message_num, mailbox_num, uid_num);

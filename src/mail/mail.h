@@ -134,7 +134,8 @@ MUST enum err mailbox_subscribe(
 	struct mail *, const struct mail_user *, str name, bool subscribed);
 
 /* For imports that keep another server's UIDs. ERR_INUSE when a message was
- * added already, unless uidvalidity is 0: then UIDNEXT is only raised. */
+ * added already, or a mailbox that is gone had this name and UIDVALIDITY.
+ * uidvalidity 0: UIDNEXT is only raised. */
 MUST enum err mailbox_set_uids(struct mail *, const struct mailbox_ref *,
 	uint32_t uidvalidity, uid_num uidnext);
 

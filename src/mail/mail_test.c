@@ -207,6 +207,27 @@ static void test_rename_tree_and_inbox(void **unused)
 	end(&w);
 }
 
+static void test_a_name_never_has_a_uidvalidity_twice(void **unused)
+{
+	struct world w;
+	struct mailbox_ref ref;
+
+	(void)unused;
+	begin(&w);
+	assert_ok(mailbox_create(w.mail, &ann, STR("moved"), 0, 0, &ref));
+	assert_ok(mailbox_set_uids(w.mail, &ref, 1275660208, 1));
+	/* Nothing was added: an import that was cut off may begin again. */
+	assert_ok(mailbox_set_uids(w.mail, &ref, 1275660208, 1));
+	assert_ok(mailbox_delete(w.mail, &ann, STR("moved")));
+	assert_ok(mailbox_create(w.mail, &ann, STR("moved"), 0, 0, &ref));
+	assert_int_equal(
+		mailbox_set_uids(w.mail, &ref, 1275660208, 1), ERR_INUSE);
+	assert_ok(mailbox_rename(w.mail, &ann, STR("moved"), STR("other")));
+	assert_ok(mailbox_open(w.mail, &ann, STR("other"), 0, &ref));
+	assert_ok(mailbox_set_uids(w.mail, &ref, 1275660208, 1));
+	end(&w);
+}
+
 static void test_quota_is_counted_with_the_mail(void **unused)
 {
 	struct world w;
@@ -617,6 +638,7 @@ int main(void)
 		cmocka_unit_test(test_flags_and_what_others_see),
 		cmocka_unit_test(test_copy_move_expunge),
 		cmocka_unit_test(test_rename_tree_and_inbox),
+		cmocka_unit_test(test_a_name_never_has_a_uidvalidity_twice),
 		cmocka_unit_test(test_quota_is_counted_with_the_mail),
 		cmocka_unit_test(test_keywords_run_out_and_are_used_again),
 		cmocka_unit_test(test_floors_of_watchers),

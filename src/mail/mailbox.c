@@ -382,8 +382,7 @@ static enum err delete_mailbox(struct change *ch, mailbox_num id)
 	change_modseq(ch);
 	key_mailbox(&ch->key, ch->account, 'm', id);
 	store_delete(ch->txn, buf_str(&ch->key));
-	key_name(&ch->key, ch->account, 'n', record.name);
-	store_delete(ch->txn, buf_str(&ch->key));
+	change_retire_name(ch, &record);
 	change_pending(ch, 'z', id);
 	return OK;
 }
@@ -591,6 +590,18 @@ struct uids_request {
 	uid_num uidnext;
 };
 
+/* A mailbox that had this name and UIDVALIDITY gave out UIDs that others may
+ * remember. */
+static enum err check_not_retired(
+	struct change *ch, str name, uint32_t uidvalidity)
+{
+	enum err e;
+
+	key_retired(&ch->key, ch->account, uidvalidity, name);
+	e = store_has(ch->txn, buf_str(&ch->key));
+	return e == OK ? ERR_INUSE : e == ERR_NOTFOUND ? OK : e;
+}
+
 static enum err set_uids(struct store_txn *txn, void *arg)
 {
 	const struct uids_request *q = arg;
@@ -602,6 +613,8 @@ static enum err set_uids(struct store_txn *txn, void *arg)
 	e = change_read_mailbox(&ch, q->ref->id, &record);
 	if (!e && q->uidvalidity && record.uidnext > 1)
 		e = ERR_INUSE;
+	if (!e && q->uidvalidity)
+		e = check_not_retired(&ch, record.name, q->uidvalidity);
 	if (!e && q->uidnext >= record.uidnext) {
 		if (q->uidvalidity)
 			record.uidvalidity = q->uidvalidity;

@@ -84,6 +84,8 @@ MUST enum err change_read_mailbox(
 	struct change *, mailbox_num, struct mailbox_record *record_r);
 void change_write_mailbox(
 	struct change *, mailbox_num, const struct mailbox_record *);
+/* The mailbox leaves its name: (name, UIDVALIDITY) never comes again. */
+void change_retire_name(struct change *, const struct mailbox_record *);
 /* Gives it another name, which must be free; writes record. */
 void change_rename_mailbox(
 	struct change *, mailbox_num, struct mailbox_record *record, str to);

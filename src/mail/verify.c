@@ -229,7 +229,8 @@ static enum err verify_bytes(struct verifying *vs, message_num message,
 	e = scan_prefix(vs, buf_str(&prefix), add_chunk, &content);
 	EVP_DigestFinal_ex(content.hashing, hash, NULL);
 	EVP_MD_CTX_free(content.hashing);
-	if (content.size != record->size || memcmp(hash, record->hash, HASH_SIZE) != 0)
+	if (content.size != record->size ||
+		memcmp(hash, record->hash, HASH_SIZE) != 0)
 		problem(vs, "message %llu: its bytes are damaged",
 			(unsigned long long)message);
 	vs->v->bytes += content.size;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "mail/message.h"
 #include "mail/upload.h"
 #include "message/flags.h"
 #include "message/mailbox_name.h"
@@ -163,6 +164,7 @@ static void forget_batch(struct import *im)
 static enum err commit_batch(struct import *im)
 {
 	enum err e = im->count ? commit(im, 0, im->count) : OK;
+	uid_num from, to;
 
 	if (e == ERR_LIMIT) {
 		e = OK;
@@ -171,6 +173,9 @@ static enum err commit_batch(struct import *im)
 	}
 	if (!e)
 		im->added += im->count;
+	/* Mail that moved in is not new to its owner. */
+	if (!e && im->count)
+		e = message_claim_recent(im->mail, &im->ref, &from, &to);
 	forget_batch(im);
 	return e;
 }
