@@ -280,6 +280,15 @@ def can_trace():
     return shutil.which("strace") and os.geteuid() == 0
 
 
+def traced_or_gone(task):
+    """A thread of the pool may end meanwhile."""
+    try:
+        status = (task / "status").read_text()
+    except OSError:
+        return True
+    return re.search(r"^TracerPid:\s+[1-9]", status, re.M)
+
+
 class Trace:
     """with Trace(pid, "fdatasync,fsync") as t: ...; then t.lines: the system
     calls of all its threads, finished ones, one a line."""
@@ -295,9 +304,7 @@ class Trace:
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         # It says nothing with -qq: attached once the kernel says so.
         for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
-            eventually(lambda: re.search(
-                r"^TracerPid:\s+[1-9]", (task / "status").read_text(), re.M),
-                "strace is attached")
+            eventually(lambda: traced_or_gone(task), "strace is attached")
         return self
 
     def __exit__(self, *_):

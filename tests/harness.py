@@ -95,6 +95,15 @@ class Server:
     # life
 
     def start(self):
+        try:
+            return self._start()
+        except BaseException:
+            if self.process:
+                self.kill()
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise
+
+    def _start(self):
         self.log_file = open(self.log, "ab")
         begun = self.log.stat().st_size
         self.process = subprocess.Popen(
