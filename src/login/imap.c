@@ -284,21 +284,8 @@ static void keep_id(struct login *l, const struct imap_id *field)
 static enum login_want do_id(
 	struct login *l, const struct imap_command *c, struct buf *out)
 {
-	const char *name = l->settings->id_name;
-	const char *version = l->settings->id_version;
-
 	keep_id(l, c->id);
-	if (!name || !*name) {
-		buf_add_c(out, "* ID NIL\r\n");
-	} else {
-		buf_add_c(out, "* ID (\"name\" ");
-		imap_put_string(out, str_c(name), false);
-		if (version && *version) {
-			buf_add_c(out, " \"version\" ");
-			imap_put_string(out, str_c(version), false);
-		}
-		buf_add_c(out, ")\r\n");
-	}
+	imap_put_id(out, l->settings->id_name, l->settings->id_version);
 	imap_put_ok(out, c->tag, "ID completed");
 	return LOGIN_MORE;
 }

@@ -259,8 +259,11 @@ static void apply_config(struct mail_role *m)
 		.command_memory = (size_t)config->limits_command_memory,
 		.literal = (uint64_t)config->limits_literal,
 		.literal_minus = config->imap_literal_minus,
+		.id_version = config->imap_id_version,
 	};
 
+	snprintf(limits.id_name, sizeof(limits.id_name), "%s",
+		config->imap_id_name);
 	session_service_set_limits(m->service.sessions, &limits);
 	pool_set_max(m->pool, (unsigned)config->workers_mail_threads);
 }

@@ -48,6 +48,7 @@ struct session_service *session_service_new(struct loop *loop,
 		.per_account = 100,
 		.command_memory = 16 << 20,
 		.literal = 64 << 20,
+		.id_name = "Culver",
 	};
 	pthread_mutex_init(&service->lock, NULL);
 	return service;

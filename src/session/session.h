@@ -87,6 +87,8 @@ struct session_limits {
 	size_t command_memory; /* arena budget */
 	uint64_t literal;      /* bytes of a message */
 	bool literal_minus;
+	bool id_version;   /* tell the version to clients that ask */
+	char id_name[256]; /* tell this name, or "": nothing */
 };
 
 struct session_service *session_service_new(

@@ -60,6 +60,9 @@ enum err imap_logout(
 enum err imap_id(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
+	struct session_limits limits =
+		session_service_limits(s->session.service);
+
 	(void)reply;
 	for (const struct imap_id *id = c->id; id; id = id->next)
 		if (!str_is_none(id->value))
@@ -67,9 +70,8 @@ enum err imap_id(
 				LOG_C("session", s->session.id),
 				LOG_STR("field", id->field),
 				LOG_STR("value", id->value));
-	buf_add_c(imap_out(s),
-		"* ID (\"name\" \"Culver\" \"version\" \"" CULVER_VERSION
-		"\")\r\n");
+	imap_put_id(imap_out(s), limits.id_name,
+		limits.id_version ? CULVER_VERSION : NULL);
 	return OK;
 }
 

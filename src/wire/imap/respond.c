@@ -261,6 +261,21 @@ void imap_put_bad(struct buf *out, str tag, const char *text)
 	put_result(out, tag, "BAD ", text);
 }
 
+void imap_put_id(struct buf *out, const char *name, const char *version)
+{
+	if (!name || !*name) {
+		buf_add_c(out, "* ID NIL\r\n");
+		return;
+	}
+	buf_add_c(out, "* ID (\"name\" ");
+	imap_put_string(out, str_c(name), false);
+	if (version && *version) {
+		buf_add_c(out, " \"version\" ");
+		imap_put_string(out, str_c(version), false);
+	}
+	buf_add_c(out, ")\r\n");
+}
+
 /* In no command's context. NULL: cannot be told to a client, or, as OK, is no
  * error. */
 static const char *const words[] = {

@@ -48,6 +48,9 @@ void imap_put_text(struct buf *, str, bool utf8);
 /* Whole lines. tag: "*" when absent. */
 void imap_put_ok(struct buf *, str tag, const char *text);
 void imap_put_bad(struct buf *, str tag, const char *text);
+/* "* ID (...)" (RFC 2971). name: NULL or "": "* ID NIL". version: may be NULL.
+ */
+void imap_put_id(struct buf *, const char *name, const char *version);
 /* The one place where meanings become IMAP's words: "a NO [NONEXISTENT] ..."
  * (RFC 5530, RFC 9051 section 7.1). The verb decides where one meaning has
  * several (ERR_NOTFOUND in APPEND, COPY, MOVE: TRYCREATE). Not for OK. */

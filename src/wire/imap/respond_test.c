@@ -173,6 +173,11 @@ static void test_results(void **unused)
 	}
 	buf_fini(&line);
 	assert_put("a OK done\r\n", imap_put_ok(out, STR("a"), "done"));
+	assert_put("* ID NIL\r\n", imap_put_id(out, "", "1"));
+	assert_put("* ID (\"name\" \"a\\\"b\")\r\n",
+		imap_put_id(out, "a\"b", NULL));
+	assert_put("* ID (\"name\" \"x\" \"version\" \"1\")\r\n",
+		imap_put_id(out, "x", "1"));
 	assert_put("* BAD what\r\n", imap_put_bad(out, str_none(), "what"));
 }
 
