@@ -79,8 +79,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_error_sticks),
-		cmocka_unit_test(
-			test_formatted_text_stays_within_the_maximum),
+		cmocka_unit_test(test_formatted_text_stays_within_the_maximum),
 		cmocka_unit_test(test_binary_round_trip),
 		cmocka_unit_test(test_varint_too_long_is_refused),
 	};

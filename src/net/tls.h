@@ -55,8 +55,9 @@ void tls_free(struct tls *);
  */
 MUST enum err tls_handshake(struct tls *);
 /* At least one byte when OK; ERR_AGAIN also after a record that held none for
- * us, while more may wait in the socket. Readiness of the socket means nothing for bytes
- * that the library already has: read until ERR_AGAIN, or ask tls_pending. */
+ * us, while more may wait in the socket. Readiness of the socket means nothing
+ * for bytes that the library already has: read until ERR_AGAIN, or ask
+ * tls_pending. */
 MUST enum err tls_read(struct tls *, char *p, size_t room, size_t *n_r);
 /* At least one byte when OK, perhaps not all. After ERR_AGAIN the same bytes
  * come first again, from any address. */

@@ -123,8 +123,7 @@ static void ask_set(struct making *mk, const struct search_node *node,
 		if (mk->scope->saved)
 			uidset_copy(found, mk->scope->saved);
 	} else if (row->on == SEARCH_ON_UID) {
-		seqset_add_to(
-			&node->set, uidset_max(mk->scope->known), found);
+		seqset_add_to(&node->set, uidset_max(mk->scope->known), found);
 	} else {
 		ask_numbers(mk, &node->set, found);
 	}
@@ -157,8 +156,7 @@ static struct plan_leaf *make_leaf(struct making *mk,
 
 /* The tree. */
 
-static struct plan_node *make_node(
-	struct making *, const struct search_node *);
+static struct plan_node *make_node(struct making *, const struct search_node *);
 
 static void make_children(
 	struct making *mk, struct plan_node *p, const struct search_node *node)
@@ -237,8 +235,7 @@ enum err plan_make(struct plan *plan, const struct search_scope *scope,
 	struct making mk = {.plan = plan, .scope = scope, .arena = arena};
 
 	*plan = (struct plan){.leaf_count = 0};
-	plan->leaves =
-		ARENA_ARRAY(arena, struct plan_leaf, count_nodes(tree));
+	plan->leaves = ARENA_ARRAY(arena, struct plan_leaf, count_nodes(tree));
 	uidset_copy(&mk.all, scope->known);
 	uidset_and(&mk.all, &scope->view->uids);
 	plan->root = make_node(&mk, tree);
@@ -270,8 +267,7 @@ void plan_forget(struct plan *plan)
 static enum verdict decide_children(const struct plan_node *p, uid_num uid)
 {
 	/* AND ends with the first no, OR with the first yes. */
-	enum verdict ends =
-		p->on == SEARCH_ON_OR ? VERDICT_YES : VERDICT_NO;
+	enum verdict ends = p->on == SEARCH_ON_OR ? VERDICT_YES : VERDICT_NO;
 	enum verdict all = p->on == SEARCH_ON_OR ? VERDICT_NO : VERDICT_YES;
 
 	for (p = p->first; p; p = p->next) {

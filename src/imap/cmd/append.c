@@ -28,8 +28,7 @@ enum err imap_append_begin(struct imap *s, struct imap_command *c)
 			account.bytes > account.quota - c->append.size))
 		e = ERR_QUOTA;
 	if (!e)
-		s->upload = upload_new(
-			imap_mail(s), s->session.user.account);
+		s->upload = upload_new(imap_mail(s), s->session.user.account);
 	return e;
 }
 
