@@ -70,14 +70,23 @@ static struct region *region_at(const struct limits *l, unsigned i)
 	return (struct region *)(void *)(first + i * region_size(l->buckets));
 }
 
+/* The finaliser of MurmurHash3: every bit of h counts in every bit. */
+static uint64_t scramble(uint64_t h)
+{
+	h ^= h >> 33;
+	h *= UINT64_C(0xff51afd7ed558ccd);
+	h ^= h >> 33;
+	h *= UINT64_C(0xc4ceb9fe1a85ec53);
+	return h ^ h >> 33;
+}
+
 static struct slot *bucket_of(const struct limits *l, struct region *region,
 	uint64_t peer, unsigned choice)
 {
-	uint64_t h = (peer ^ l->mix[choice]) * (l->mix[1 - choice] | 1);
+	uint64_t h = scramble(
+		scramble(peer ^ l->mix[choice]) + l->mix[1 - choice]);
 
-	h ^= h >> 32;
-	h *= l->mix[choice] | 1;
-	return &region->slots[(h >> 32 & (l->buckets - 1)) * WAYS];
+	return &region->slots[(h & (l->buckets - 1)) * WAYS];
 }
 
 static enum err map(int fd, size_t size, struct limits **limits_r)
