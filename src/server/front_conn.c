@@ -286,8 +286,6 @@ void conn_go_on(struct conn *c, enum login_want want)
 			end(c, "too much to say");
 			return;
 		}
-		SCOREBOARD_ADD(
-			c->front->board, bytes_out, v->out.n - v->out_at);
 		err = flush(c);
 		if (err == ERR_AGAIN) {
 			v->want = want;

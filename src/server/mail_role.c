@@ -28,6 +28,8 @@
 /* RocksDB works on our stacks too, and a sanitizer takes its part. */
 #define THREAD_STACK (1024 * 1024)
 #define DRAIN_CHECK_MS 50
+/* Messages of one peer before others have their turn. */
+#define PEER_TURN 16
 
 static const struct session_protocol *const protocols[] = {&imap_protocol};
 
@@ -77,10 +79,11 @@ static enum err begin_session(
 		h->ticket, h->protocol, clock_monotonic_ms(), &ticket);
 	if (e)
 		return e;
-	if (!h->tls_version.n && m->limits)
+	/* Ends are told in this thread: after it was counted. */
+	if (session_begin(m->service.sessions, protocol, fd, h, ticket.account,
+		    ticket.name, ticket.rights) &&
+		!h->tls_version.n && m->limits)
 		limits_adopt(m->limits, h->peer_key);
-	session_begin(m->service.sessions, protocol, fd, h, ticket.account,
-		ticket.name, ticket.rights);
 	return OK;
 }
 
@@ -208,12 +211,16 @@ static void on_peer(
 	struct peer *p = LOOP_OWNER(watch, struct peer, watch);
 	struct mail_role *m = p->mail_role;
 	struct ipc_msg msg;
-	enum err e;
+	enum err e = OK;
 
 	(void)loop;
 	(void)events;
-	while ((e = ipc_recv(watch->fd, &m->room, &msg)) == OK)
+	for (int i = 0; i < PEER_TURN; i++) {
+		e = ipc_recv(watch->fd, &m->room, &msg);
+		if (e)
+			break;
 		handle_message(m, p, &msg);
+	}
 	if (e == ERR_CLOSED)
 		peer_free(m, p);
 }

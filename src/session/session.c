@@ -411,7 +411,7 @@ static void no_delay(int fd)
 		return;
 }
 
-void session_begin(struct session_service *service,
+bool session_begin(struct session_service *service,
 	const struct session_protocol *protocol, int fd,
 	const struct handover *h, account_num account, str name,
 	uint32_t rights)
@@ -422,7 +422,7 @@ void session_begin(struct session_service *service,
 		log_warn(protocol->name, "too many sessions of one account",
 			LOG_STR("account", name), LOG_STR("remote", h->remote));
 		refuse(protocol, fd, h, ERR_LIMIT);
-		return;
+		return false;
 	}
 	no_delay(fd);
 	s = new_session(service, protocol, h);
@@ -439,6 +439,7 @@ void session_begin(struct session_service *service,
 		s->closed = true;
 	}
 	pool_submit(service->pool, &s->job);
+	return true;
 }
 
 /* All of them. */

@@ -101,10 +101,9 @@ struct session_limits session_service_limits(struct session_service *);
 struct mail *session_service_mail(struct session_service *);
 
 /* Loop's thread. Takes fd over. `rights`: of the ticket (session/ticket.h).
- * The session begins, or is refused in the protocol's words and closed.
- * ended: called in the loop's thread when the connection is closed, may be
- * NULL. */
-void session_begin(struct session_service *, const struct session_protocol *,
+ * True: the session begins, and session_service_on_end will tell its end.
+ * False: it was refused in the protocol's words, and closed. */
+bool session_begin(struct session_service *, const struct session_protocol *,
 	int fd, const struct handover *, account_num account, str name,
 	uint32_t rights);
 /* Called in the loop's thread for each session that ends. */
