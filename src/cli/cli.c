@@ -39,7 +39,9 @@ static const char import_help[] =
 	"again, so an import that was broken off is simply repeated.\n"
 	"A message's date (INTERNALDATE) is the file's time in a Maildir, the\n"
 	"From_ line's in mbox, else the Date field's.\n"
-	"What cannot be read is named and passed over; exit code 1 then.\n";
+	"What cannot be read is named and passed over; exit code 1 then. So "
+	"is,\n"
+	"when root reads the directory of a user, what is not that user's.\n";
 
 static const char export_help[] =
 	"DIRECTORY is made, or must be empty. Dovecot serves what is written\n"

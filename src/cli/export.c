@@ -171,8 +171,8 @@ static int begin_folder(struct export *ex)
 	if (!is_root)
 		ok = mkdirat(ex->root, name.p, 0700) == 0;
 	if (ok)
-		ex->folder = openat(
-			ex->root, name.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		ex->folder = openat(ex->root, name.p,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	ok = ok && ex->folder >= 0;
 	for (size_t i = 0; i < COUNT_OF(own) && ok; i++)
 		ok = mkdirat(ex->folder, own[i], 0700) == 0;

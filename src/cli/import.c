@@ -230,18 +230,34 @@ static struct date modified(const struct stat *st)
 	return (struct date){.seconds = st->st_mtim.tv_sec};
 }
 
-/* -1 after import_problem. */
-static int open_file(struct import *im, const char *path, struct stat *st)
+int import_open(
+	struct import *im, const char *path, bool optional, struct stat *st)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	const char *why = NULL;
 
-	if (fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode))
+	if (fd < 0 || fstat(fd, st) < 0)
+		why = optional && errno == ENOENT ? "" : strerror(errno);
+	else if (!S_ISREG(st->st_mode))
+		why = "is not a regular file";
+	else if (im->guarded && st->st_uid != im->owner)
+		why = "belongs to somebody else than the files around it";
+	if (!why)
 		return fd;
-	import_problem(
-		im, path, fd < 0 ? strerror(errno) : "is not a regular file");
+	if (*why)
+		import_problem(im, path, why);
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+static void guard(struct import *im, const char *path)
+{
+	struct stat st;
+
+	im->guarded = geteuid() == 0 && stat(path, &st) == 0 && st.st_uid != 0;
+	if (im->guarded)
+		im->owner = st.st_uid;
 }
 
 static enum err read_at(
@@ -280,7 +296,7 @@ static bool load(struct import *im, int fd, const char *path)
 bool import_load(struct import *im, const char *path, struct date *modified_r)
 {
 	struct stat st;
-	int fd = open_file(im, path, &st);
+	int fd = import_open(im, path, false, &st);
 	bool loaded;
 
 	if (fd < 0)
@@ -398,7 +414,7 @@ static int import_file(
 	struct import *im, const char *path, enum stranger stranger)
 {
 	struct stat st;
-	int fd = open_file(im, path, &st), code = CLI_OK;
+	int fd = import_open(im, path, false, &st), code = CLI_OK;
 
 	if (fd < 0)
 		return CLI_OK;
@@ -585,6 +601,7 @@ static int import_path(struct import *im, const char *path)
 	bool tree;
 	int code;
 
+	guard(im, path);
 	if (!is_directory(path, true)) {
 		if (im->format != IMPORT_MAILDIR)
 			return import_file(im, path, STRANGER_WRONG);

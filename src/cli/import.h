@@ -15,6 +15,8 @@
 #include "message/date.h"
 #include "message/flags.h"
 
+#include <sys/stat.h>
+
 enum import_format {
 	IMPORT_AUTO,
 	IMPORT_MBOX,
@@ -28,6 +30,10 @@ struct import {
 	const char *into; /* --mailbox; NULL */
 	char *mailbox;	  /* that messages go to now; NULL before the first */
 	struct spool spool;
+	/* Whose the PATH is that is being read, when we are root and they are
+	 * not: who may have put links to the files of others into it. */
+	bool guarded;
+	uid_t owner;
 	uint64_t messages; /* sent */
 	uint64_t problems; /* files and messages that were passed over */
 };
@@ -53,6 +59,11 @@ bool import_date(const struct import *, struct date *date_r);
 /* Puts the whole file into the spool; false after import_problem. The file's
  * modification time is a date too. */
 bool import_load(struct import *, const char *path, struct date *modified_r);
+
+/* Opens a regular file that its tree's owner may have there; -1 after
+ * import_problem, which is not said of one that is missing if `optional`. */
+int import_open(
+	struct import *, const char *path, bool optional, struct stat *st);
 
 /* Names the file or message, says what is wrong, and counts it. */
 void import_problem(struct import *, const char *name, const char *why);

@@ -53,8 +53,8 @@ static bool read_text(
 	struct import *im, const char *path, const char *name, struct buf *text)
 {
 	char *full = import_join(path, name);
-	int fd = open(full, O_RDONLY | O_CLOEXEC);
-	int number = errno;
+	struct stat st;
+	int fd = import_open(im, full, true, &st), number = 0;
 	ssize_t n = fd < 0 ? -1 : 1;
 
 	buf_init(text, TEXT_MAX);
@@ -66,7 +66,7 @@ static bool read_text(
 		if (n > 0)
 			buf_added(text, (size_t)n);
 	}
-	if (n < 0 && number != ENOENT)
+	if (n < 0 && fd >= 0)
 		import_problem(im, full, strerror(number));
 	else if (buf_err(text))
 		import_problem(im, full, err_words(buf_err(text)));
