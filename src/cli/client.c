@@ -15,8 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A server that starts or stops has the state directory, but no sockets. */
-#define PATIENCE_MS 10000
+/* A server that starts or stops, or that another command started for itself,
+ * has the state directory, but no sockets for us. */
+#define PATIENCE_MS 60000
 #define RETRY_MS 500
 
 static const char *const names[CLIENT_ROLES] = {"auth", "mail"};
@@ -30,14 +31,17 @@ static int say(int code, const char *what, const char *why)
 	return code;
 }
 
-/* -1 with errno. */
-static int dial(const char *state, enum client_role role)
+/* -1 with errno. Our own server's sockets have its number. */
+static int dial(const struct client *c, enum client_role role)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	int n = snprintf(to.sun_path, sizeof to.sun_path, "%s/control/%s",
-		state, names[role]);
-	int fd, number;
+	char suffix[16] = "";
+	int n, fd, number;
 
+	if (c->server > 0)
+		snprintf(suffix, sizeof suffix, ".%d", (int)c->server);
+	n = snprintf(to.sun_path, sizeof to.sun_path, "%s/control/%s%s",
+		c->state, names[role], suffix);
 	errno = ENAMETOOLONG;
 	if (n < 0 || (size_t)n >= sizeof to.sun_path)
 		return -1;
@@ -79,7 +83,7 @@ static int connect_all(struct client *c)
 
 	for (int i = 0; i < CLIENT_ROLES && !number; i++) {
 		enum client_role role = (enum client_role)i;
-		int fd = dial(c->state, role);
+		int fd = dial(c, role);
 
 		number = fd < 0 ? errno : 0;
 		if (fd < 0)

@@ -22,6 +22,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -511,15 +513,26 @@ static enum err listen_addresses(struct master *m, const char *protocol,
 	return first;
 }
 
+/* A private instance is for one command, which knows its process: another
+ * must not come to rely on it. */
+static void control_name(
+	const struct master *m, enum role_kind kind, char *room, size_t size)
+{
+	if (m->options->private_instance)
+		snprintf(room, size, "%s.%d", role_kind_name(kind),
+			(int)getpid());
+	else
+		snprintf(room, size, "%s", role_kind_name(kind));
+}
+
 static enum err listen_control(struct master *m, enum role_kind kind)
 {
 	struct listener *l = add_listener(m);
 
 	l->protocol = "control";
 	l->kind = kind;
-	snprintf(l->address, sizeof l->address, "control/%s",
-		role_kind_name(kind));
-	return state_listen(&m->state, role_kind_name(kind), &l->fd);
+	control_name(m, kind, l->address, sizeof l->address);
+	return state_listen(&m->state, l->address, &l->fd);
 }
 
 static enum err listen_all(struct master *m)
@@ -641,11 +654,12 @@ static void read_channel(struct master *m, struct process *p)
 		if (e)
 			break;
 	}
-	if (e != ERR_AGAIN && e != ERR_CLOSED) {
+	if (e != ERR_AGAIN && e != ERR_CLOSED)
 		log_error("server", "role talks nonsense",
 			LOG_C("name", p->name));
+	/* One that closed its end has ended, or should. */
+	if (e != ERR_AGAIN)
 		kill(p->pid, SIGKILL);
-	}
 	buf_fini(&room);
 }
 
@@ -766,14 +780,15 @@ static enum err prepare(struct master *m)
 
 static void close_listeners(struct master *m)
 {
-	for (size_t i = 0; i < m->listener_count; i++)
-		if (m->listeners[i].fd >= 0)
-			close(m->listeners[i].fd);
-	free(m->listeners);
-	if (m->state.top >= 0) {
-		state_unlink_socket(&m->state, role_kind_name(ROLE_AUTH));
-		state_unlink_socket(&m->state, role_kind_name(ROLE_MAIL));
+	for (size_t i = 0; i < m->listener_count; i++) {
+		const struct listener *l = &m->listeners[i];
+
+		if (l->fd >= 0)
+			close(l->fd);
+		if (l->kind != ROLE_FRONT && m->state.top >= 0)
+			state_unlink_socket(&m->state, l->address);
 	}
+	free(m->listeners);
 }
 
 static void fini(struct master *m)
@@ -804,6 +819,16 @@ static void log_errors_only(struct config *config)
 	config->log_destination = xstrdup("stderr");
 }
 
+/* Here are the private key and what tickets are signed with. The roles inherit
+ * the limit. */
+static void keep_no_core(void)
+{
+	const struct rlimit none = {0, 0};
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+}
+
 int master_run(const struct master_options *options, struct config *config)
 {
 	struct master m = {.options = options,
@@ -812,6 +837,7 @@ int master_run(const struct master_options *options, struct config *config)
 		.signals = -1};
 	enum err e;
 
+	keep_no_core();
 	m.first_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	log_setup("master", STDERR_FILENO, LOG_LOGFMT);
 	if (options->private_instance)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
@@ -169,10 +170,24 @@ static enum err open_empty_directory(struct state *s)
 	return OK;
 }
 
+/* With the lock held, sockets that are there are those of the dead. */
 static enum err make_control_directory(const struct state *s)
 {
+	const struct dirent *entry;
+	DIR *dir;
+	int fd;
+
 	if (mkdirat(s->top, "control", 0700) < 0 && errno != EEXIST)
 		return failed(s, "control", "directory cannot be made");
+	fd = open_directory(s->top, "control");
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir && fd >= 0)
+		close(fd);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			(void)unlinkat(fd, entry->d_name, 0);
+	if (dir)
+		closedir(dir);
 	return OK;
 }
 
@@ -193,7 +208,7 @@ static bool is_alive(pid_t pid)
 
 /* The roles of a master that was killed hold the lock until they have ended
  * too, which they do at once. */
-static enum err wait_for_lock(const struct state *s)
+static enum err wait_for_lock(const struct state *s, bool quiet)
 {
 	uint64_t deadline = clock_monotonic_ms() + LOCK_PATIENCE_MS;
 	pid_t holder;
@@ -203,9 +218,12 @@ static enum err wait_for_lock(const struct state *s)
 			return failed(s, "lock", "lock cannot be taken");
 		holder = read_holder(s->lock);
 		if (is_alive(holder) || clock_monotonic_ms() > deadline) {
-			log_error("server",
-				"another culver uses this state directory",
-				LOG_C("path", s->path), LOG_I64("pid", holder));
+			if (!quiet)
+				log_error("server",
+					"another culver uses this state "
+					"directory",
+					LOG_C("path", s->path),
+					LOG_I64("pid", holder));
 			return ERR_INUSE;
 		}
 		usleep(20000);
@@ -213,7 +231,7 @@ static enum err wait_for_lock(const struct state *s)
 	return OK;
 }
 
-static enum err take_lock(struct state *s)
+static enum err take_lock(struct state *s, bool quiet)
 {
 	char text[24];
 	int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
@@ -223,7 +241,7 @@ static enum err take_lock(struct state *s)
 		O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->lock < 0)
 		return failed(s, "lock", "lock cannot be opened");
-	e = wait_for_lock(s);
+	e = wait_for_lock(s, quiet);
 	if (e)
 		return e;
 	if (ftruncate(s->lock, 0) < 0 ||
@@ -242,7 +260,7 @@ enum err state_open(const struct config *config, bool quiet, struct state *s)
 		.dirs = {-1, -1, -1}};
 	e = open_top(s);
 	if (!e)
-		e = take_lock(s);
+		e = take_lock(s, quiet);
 	for (int kind = 0; kind < ROLE_KINDS && !e; kind++)
 		s->owners[kind] =
 			find_owner(config, (enum role_kind)kind, quiet);
