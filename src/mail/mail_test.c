@@ -225,6 +225,8 @@ static void test_a_name_never_has_a_uidvalidity_twice(void **unused)
 	assert_ok(mailbox_rename(w.mail, &ann, STR("moved"), STR("other")));
 	assert_ok(mailbox_open(w.mail, &ann, STR("other"), 0, &ref));
 	assert_ok(mailbox_set_uids(w.mail, &ref, 1275660208, 1));
+	assert_ok(mailbox_set_uids(w.mail, &ref, UINT32_MAX - 1, 1));
+	assert_ok(mailbox_create(w.mail, &ann, STR("next"), 0, 0, &ref));
 	end(&w);
 }
 

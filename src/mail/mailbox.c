@@ -602,6 +602,9 @@ static enum err check_not_retired(
 	return e == OK ? ERR_INUSE : e == ERR_NOTFOUND ? OK : e;
 }
 
+/* They are times in practice: this one is in the year 2105. */
+#define UIDVALIDITY_ABSURD (UINT32_MAX - (1u << 24))
+
 static enum err set_uids(struct store_txn *txn, void *arg)
 {
 	const struct uids_request *q = arg;
@@ -620,7 +623,9 @@ static enum err set_uids(struct store_txn *txn, void *arg)
 			record.uidvalidity = q->uidvalidity;
 		record.uidnext = q->uidnext;
 		record.modseq = change_modseq(&ch);
-		if (q->uidvalidity >= ch.record.next_uidvalidity)
+		/* An absurdly great one must not use up all that follow. */
+		if (q->uidvalidity >= ch.record.next_uidvalidity &&
+			q->uidvalidity < UIDVALIDITY_ABSURD)
 			ch.record.next_uidvalidity = q->uidvalidity + 1;
 		change_write_mailbox(&ch, q->ref->id, &record);
 	}
