@@ -28,7 +28,7 @@ static void check_handover(str payload)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char key[TICKET_KEY_SIZE] = "key";
-	struct ticket_table *table = ticket_table_new();
+	struct ticket_table *table = ticket_table_new(0);
 	str input = str_of((const char *)data, size);
 	struct ticket t;
 

@@ -364,7 +364,7 @@ static enum err start(struct mail_role *m)
 		return e;
 	m->pool = pool_new(
 		(unsigned)role->config->workers_mail_threads, THREAD_STACK);
-	m->tickets = ticket_table_new();
+	m->tickets = ticket_table_new(clock_monotonic_ms());
 	if (scoreboard_attach(role_memory(role, "scoreboard"), role->index,
 		    &m->service.board) ||
 		limits_attach(

@@ -156,6 +156,16 @@ static void log_end(const struct session *s)
 		LOG_U64("in", s->bytes_in), LOG_U64("out", s->bytes_out));
 }
 
+/* Whoever gave the socket could have set that closing it waits for the client.
+ */
+static void close_now(int fd)
+{
+	const struct linger never = {0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &never, sizeof never);
+	close(fd);
+}
+
 /* In the loop's thread, with the running bit still set: nobody else has it. */
 static void end_session(struct loop *loop, void *arg)
 {
@@ -165,7 +175,7 @@ static void end_session(struct loop *loop, void *arg)
 	loop_remove(loop, &s->watch);
 	loop_timer_cancel(loop, &s->timer);
 	log_end(s);
-	close(s->watch.fd);
+	close_now(s->watch.fd);
 	SCOREBOARD_SUB(service->board, sessions, 1);
 	if (service->ended)
 		service->ended(service->ended_arg, s);

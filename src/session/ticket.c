@@ -79,12 +79,14 @@ struct ticket_table {
 	struct used *slots;
 	size_t size; /* a power of two */
 	size_t count;
+	uint64_t since_ms;
 };
 
-struct ticket_table *ticket_table_new(void)
+struct ticket_table *ticket_table_new(uint64_t since_ms)
 {
 	struct ticket_table *table = xcalloc(1, sizeof *table);
 
+	table->since_ms = since_ms;
 	table->size = 64;
 	table->slots = xcalloc(table->size, sizeof *table->slots);
 	return table;
@@ -168,7 +170,8 @@ enum err ticket_redeem(struct ticket_table *table, str key, str bytes,
 		return err;
 	if (!str_eq(t->protocol, protocol))
 		return ERR_DENIED;
-	if (now_ms >= t->expires_ms)
+	if (now_ms >= t->expires_ms ||
+		t->expires_ms < table->since_ms + TICKET_LIFETIME_MS)
 		return ERR_EXPIRED;
 	return use_up(table, t, now_ms);
 }

@@ -49,7 +49,9 @@ void ticket_mint(str key, struct ticket *, uint64_t now_ms, struct buf *out);
  * rate of logins; one thread. */
 struct ticket_table;
 
-struct ticket_table *ticket_table_new(void);
+/* since_ms: when this process began, clock_monotonic_ms. What was minted before
+ * may have been used with the process before it, and counts as too old. */
+struct ticket_table *ticket_table_new(uint64_t since_ms);
 void ticket_table_free(struct ticket_table *);
 
 /*

@@ -22,7 +22,7 @@ static struct buf mint(uint64_t now)
 
 static void test_redeem(void **unused)
 {
-	struct ticket_table *table = ticket_table_new();
+	struct ticket_table *table = ticket_table_new(0);
 	struct buf b = mint(NOW);
 	struct ticket t;
 
@@ -40,6 +40,24 @@ static void test_redeem(void **unused)
 	ticket_table_free(table);
 }
 
+/* A mail process that was started again knows of no ticket that was used. */
+static void test_from_before(void **unused)
+{
+	struct ticket_table *table = ticket_table_new(NOW + 1);
+	struct buf before = mint(NOW), after = mint(NOW + 1);
+	struct ticket t;
+
+	(void)unused;
+	assert_int_equal(ticket_redeem(table, str_c(KEY), buf_str(&before),
+				 STR("imap"), NOW + 1, &t),
+		ERR_EXPIRED);
+	assert_ok(ticket_redeem(
+		table, str_c(KEY), buf_str(&after), STR("imap"), NOW + 1, &t));
+	buf_fini(&before);
+	buf_fini(&after);
+	ticket_table_free(table);
+}
+
 static void test_refused(void **unused)
 {
 	static const struct {
@@ -53,7 +71,7 @@ static void test_refused(void **unused)
 		{KEY, "imap", NOW + TICKET_LIFETIME_MS, ERR_EXPIRED, "old"},
 		{KEY, "imap", NOW, OK, "none of these used it up"},
 	};
-	struct ticket_table *table = ticket_table_new();
+	struct ticket_table *table = ticket_table_new(0);
 	struct buf b = mint(NOW);
 	struct ticket t;
 
@@ -72,7 +90,7 @@ static void test_refused(void **unused)
 /* Each bit counts, and so does the length. */
 static void test_tampered(void **unused)
 {
-	struct ticket_table *table = ticket_table_new();
+	struct ticket_table *table = ticket_table_new(0);
 	struct buf b = mint(NOW);
 	struct ticket t;
 
@@ -98,7 +116,7 @@ static void test_tampered(void **unused)
 /* The table grows, forgets what expired, and still knows what did not. */
 static void test_many(void **unused)
 {
-	struct ticket_table *table = ticket_table_new();
+	struct ticket_table *table = ticket_table_new(0);
 	struct ticket t;
 
 	(void)unused;
@@ -119,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redeem),
+		cmocka_unit_test(test_from_before),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_tampered),
 		cmocka_unit_test(test_many),
