@@ -24,6 +24,7 @@
 #define EXCHANGES_MAX 4096 /* of one front */
 #define WORD_MAX 64	   /* protocol, mechanism, TLS version */
 #define NEWS_RETRY_MS 1000
+#define DEAF_MS 60000
 /* yescrypt and argon2 keep their memory elsewhere, sanitizers do not. */
 #define WORKER_STACK (1024 * 1024)
 
@@ -32,7 +33,8 @@ struct peer;
 /* One login attempt. */
 struct exchange {
 	struct exchange *next; /* in its bucket */
-	struct peer *peer;     /* NULL: nobody waits for the answer any more */
+	struct peer *peer;     /* NULL: it went */
+	bool abandoned;	       /* nobody waits for the answer any more */
 	struct auth *auth;
 	uint32_t id;
 	enum { ASKING, WAITING, WORKING } state; /* client, throttle, worker */
@@ -54,6 +56,7 @@ struct peer {
 	struct auth *auth;
 	char *name; /* "front0", "mail" */
 	bool is_mail;
+	uint64_t deaf_until; /* it did not take an answer */
 	size_t count;
 	struct exchange *buckets[BUCKETS];
 };
@@ -114,12 +117,30 @@ static void detach(struct exchange *x)
 }
 
 /* Nobody waits for it any more. What is being verified is still verified and
- * counted: hanging up is no way around the throttle. */
+ * counted: hanging up is no way around the throttle, and none around
+ * EXCHANGES_MAX. */
 static void abandon(struct exchange *x)
 {
+	x->abandoned = true;
+	if (x->state == WORKING)
+		return;
 	detach(x);
-	if (x->state != WORKING)
-		free_exchange(x);
+	free_exchange(x);
+}
+
+/* A front that went needs no answer. One that hangs must not keep auth from
+ * the others: after a time its answers are dropped. */
+static void tell(struct peer *p, enum ipc_type type, uint32_t id, str payload)
+{
+	enum err e;
+
+	if (clock_monotonic_ms() < p->deaf_until)
+		return;
+	e = ipc_send(p->watch.fd, type, id, payload, -1);
+	if (e != ERR_UNAVAILABLE)
+		return;
+	p->deaf_until = clock_monotonic_ms() + DEAF_MS;
+	log_error("auth", "a front takes no answers", LOG_C("name", p->name));
 }
 
 static void answer(
@@ -130,9 +151,9 @@ static void answer(
 	buf_add_varint(&payload, (uint64_t)e);
 	buf_add_sized(&payload, str_c(told));
 	buf_add_sized(&payload, ticket);
-	/* A front that went needs no answer; one that hangs is ended by the
-	 * master. */
-	(void)!ipc_send(p->watch.fd, IPC_AUTH_DONE, id, buf_str(&payload), -1);
+	tell(p, IPC_AUTH_DONE, id, buf_str(&payload));
+	if (payload.p)
+		secret_wipe(payload.p, payload.n);
 	buf_fini(&payload);
 }
 
@@ -181,7 +202,7 @@ static void finish(struct exchange *x)
 		SCOREBOARD_ADD(a->page, logins_ok, 1);
 		mint(x, &ticket);
 	}
-	if (x->peer)
+	if (x->peer && !x->abandoned)
 		answer(x->peer, x->id, x->verdict.err, x->verdict.told,
 			buf_str(&ticket));
 	if (ticket.p)
@@ -276,8 +297,7 @@ static void step(struct exchange *x, str response)
 	switch (sasl_step(&x->sasl, response, &challenge)) {
 	case SASL_CHALLENGE:
 		x->state = ASKING;
-		(void)!ipc_send(x->peer->watch.fd, IPC_AUTH_CHALLENGE, x->id,
-			buf_str(&challenge), -1);
+		tell(x->peer, IPC_AUTH_CHALLENGE, x->id, buf_str(&challenge));
 		break;
 	case SASL_VERIFY:
 		wait_for_turn(x);
@@ -423,8 +443,12 @@ static void drop_peer(struct peer *p)
 	struct auth *a = p->auth;
 
 	for (size_t i = 0; i < BUCKETS; i++)
-		while (p->buckets[i])
-			abandon(p->buckets[i]);
+		while (p->buckets[i]) {
+			struct exchange *x = p->buckets[i];
+
+			detach(x);
+			abandon(x);
+		}
 	for (size_t i = 0; i < a->peer_count; i++)
 		if (a->peers[i] == p)
 			a->peers[i] = a->peers[--a->peer_count];

@@ -307,6 +307,7 @@ void conn_bye(struct conn *c, enum login_bye why)
 	channel_cancel(c);
 	login_bye(&v->login, why, &v->out);
 	v->login.end = "ended by us";
+	set_deadline(c, REFUSAL_MS);
 	conn_go_on(c, LOGIN_CLOSE);
 }
 
