@@ -95,10 +95,17 @@ static void no(str tag, const char *text, struct buf *out)
 
 /* ------------------------------------------------------- LOGIN and SASL */
 
-static void keep_tag(struct login *l, str tag)
+/* False when it is longer than mail would take it. */
+static bool keep_tag(struct login *l, str tag)
 {
 	buf_reset(&l->tag);
 	buf_add(&l->tag, tag);
+	return !buf_err(&l->tag);
+}
+
+static enum login_want bad_tag(struct login *l, str tag, struct buf *out)
+{
+	return bad(l, tag, "The tag is too long", out);
 }
 
 static enum login_want ask_auth(struct login *l)
@@ -125,6 +132,8 @@ static enum login_want do_login(
 	}
 	if (memchr(user.p, 0, user.n) || memchr(password.p, 0, password.n))
 		return bad(l, c->tag, "NUL in a name or password", out);
+	if (!keep_tag(l, c->tag))
+		return bad_tag(l, c->tag, out);
 	/* In one piece: growing would leave copies. */
 	if (!buf_reserve(&l->response, user.n + password.n + 2))
 		return bad(l, c->tag, "Too long", out);
@@ -132,7 +141,6 @@ static enum login_want do_login(
 	buf_add(&l->response, user);
 	buf_add_byte(&l->response, 0);
 	buf_add(&l->response, password);
-	keep_tag(l, c->tag);
 	set_mechanism(l, "PLAIN");
 	return ask_auth(l);
 }
@@ -178,7 +186,8 @@ static enum login_want do_authenticate(
 		no(c->tag, "[PRIVACYREQUIRED] Begin TLS first", out);
 		return LOGIN_MORE;
 	}
-	keep_tag(l, c->tag);
+	if (!keep_tag(l, c->tag))
+		return bad_tag(l, c->tag, out);
 	set_mechanism(l, mechanism);
 	if (str_is_none(initial)) {
 		put_challenge(l, STR(""), out);
@@ -268,6 +277,9 @@ static void keep_id(struct login *l, const struct imap_id *field)
 	for (; field && l->id_count < HANDOVER_ID_MAX; field = field->next) {
 		size_t before = l->id.n;
 
+		if (field->field.n > HANDOVER_ID_FIELD_MAX ||
+			field->value.n > HANDOVER_ID_FIELD_MAX)
+			continue;
 		buf_add_sized(&l->id, field->field);
 		buf_add_varint(&l->id, !str_is_none(field->value));
 		buf_add_sized(&l->id, field->value);

@@ -431,6 +431,54 @@ static void test_hand_over(void **unused)
 	finish(&r);
 }
 
+/* Whatever the client said, mail takes the hand-over. */
+static void test_hand_over_bounds(void **unused)
+{
+	static const struct {
+		size_t tag, name, value;
+		bool handed_over;
+		size_t ids;
+	} rows[] = {
+		{HANDOVER_TAG_MAX, 4, 4, true, 2},
+		{HANDOVER_TAG_MAX + 1, 4, 4, false, 0},
+		{2000, 4, 4, false, 0},
+		{1, HANDOVER_ID_FIELD_MAX, 4, true, 2},
+		{1, HANDOVER_ID_FIELD_MAX + 1, 4, true, 1},
+		{1, 4, HANDOVER_ID_FIELD_MAX, true, 2},
+		{1, 4, HANDOVER_ID_FIELD_MAX + 1, true, 1},
+		{1, 4, 2040, true, 1},
+	};
+	char xs[2048];
+
+	(void)unused;
+	memset(xs, 'x', sizeof xs);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct run r = begin(TLS);
+		struct buf line = BUF_UNBOUNDED, payload = BUF_UNBOUNDED;
+		struct handover h = {.session = STR("s")};
+
+		buf_addf(&line, "a ID (\"%.*s\" \"%.*s\" \"os\" NIL)\r\n",
+			(int)rows[i].name, xs, (int)rows[i].value, xs);
+		buf_addf(&line, "%.*s LOGIN anna secret\r\n", (int)rows[i].tag,
+			xs);
+		feed(&r, buf_str(&line));
+		assert_int_equal(r.handed_over, rows[i].handed_over);
+		if (r.handed_over) {
+			login_hand_over(&r.login, &h);
+			handover_encode(&h, &payload);
+			assert_ok(handover_decode(buf_str(&payload), &h));
+			assert_int_equal(h.tag.n, rows[i].tag);
+			assert_int_equal(h.id_count, rows[i].ids);
+		} else {
+			assert_true(str_ends(buf_str(&r.out),
+				STR("x BAD The tag is too long\r\n")));
+		}
+		buf_fini(&line);
+		buf_fini(&payload);
+		finish(&r);
+	}
+}
+
 /* RFC 9051 section 6.2.1: nothing that came in clear is taken for a command
  * that came under TLS. */
 static void test_starttls_injection(void **unused)
@@ -559,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_dialogues),
 		cmocka_unit_test(test_greeting),
 		cmocka_unit_test(test_hand_over),
+		cmocka_unit_test(test_hand_over_bounds),
 		cmocka_unit_test(test_starttls_injection),
 		cmocka_unit_test(test_secured),
 		cmocka_unit_test(test_bounds),

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-enum { VERSION = 1, SHORT_MAX = 128, ID_FIELD_MAX = 1024 };
+enum { VERSION = 1, SHORT_MAX = 128 };
 
 void handover_encode(const struct handover *h, struct buf *out)
 {
@@ -48,9 +48,9 @@ static void decode_id(struct cursor *c, struct handover *h)
 		struct handover_field *f = &h->id[h->id_count++];
 		bool has_value;
 
-		f->name = sized(c, ID_FIELD_MAX);
+		f->name = sized(c, HANDOVER_ID_FIELD_MAX);
 		has_value = cursor_varint(c);
-		f->value = sized(c, ID_FIELD_MAX);
+		f->value = sized(c, HANDOVER_ID_FIELD_MAX);
 		if (!has_value)
 			f->value = str_none();
 	}

@@ -31,6 +31,7 @@
 
 /* RFC 2971 section 3.3: no more than 30 field-value pairs. */
 #define HANDOVER_ID_MAX 30
+#define HANDOVER_ID_FIELD_MAX 1024
 #define HANDOVER_TAG_MAX 256
 #define HANDOVER_LEFTOVER_MAX (64 * 1024)
 
