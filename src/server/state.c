@@ -121,7 +121,7 @@ static enum err give_tree(const struct state *s, const char *name,
 {
 	char *path = xasprintf("%s/%s", s->path, name);
 	char *const roots[] = {path, NULL};
-	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	FTS *tree = fts_open(roots, FTS_PHYSICAL, NULL);
 	enum err e = tree ? OK : ERR_IO;
 
 	for (FTSENT *at; !e && (at = fts_read(tree));) {
