@@ -9,6 +9,7 @@
 #include "server/confine.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -321,18 +322,23 @@ static enum err account_show(struct control_call *call, void *ctx)
 	return e;
 }
 
+/* One at a time: what another has changed since we read it would be undone. */
 static enum err change(struct control_call *call, struct auth_context *auth,
 	enum err (*take)(struct control_call *, struct account *),
 	const char *what)
 {
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 	struct account a;
-	enum err e = get_wanted(call, auth, &a);
+	enum err e;
 
+	pthread_mutex_lock(&one);
+	e = get_wanted(call, auth, &a);
 	if (!e)
 		e = take(call, &a);
 	if (!e)
 		e = fail_account(
 			call, accounts_update(auth->accounts, &a), a.name);
+	pthread_mutex_unlock(&one);
 	if (!e) {
 		answer_account(call, &a);
 		log_change(what, a.name);

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -144,3 +145,28 @@ def test_import_of_somebody_s_tree_reads_nobody_else_s(stopped, tmp_path):
     for name in ("3.link", "4.hard", ".Other"):
         assert re.search(rf"{re.escape(name)}.*belongs to somebody else",
                          done.stderr), done.stderr
+
+
+def test_changes_at_once_keep_each_other(stopped):
+    """A password takes long to hash; what is changed meanwhile stays so."""
+    server = stopped.start()
+    try:
+        server.account("ann")
+
+        def ask(request):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(str(server.directory / "state/control/auth"))
+                sock.sendall(json.dumps(request).encode() + b"\n")
+                return json.loads(sock.makefile().readline())
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            for state in ("no", "yes") * 4:
+                slow = pool.submit(ask, {"cmd": "account.password",
+                                         "name": "ann", "password": "x" * 9})
+                time.sleep(0.01)
+                assert ask({"cmd": "account.set", "name": "ann",
+                            "settings": {"enabled": state}})["ok"]
+                assert slow.result()["ok"]
+                now = ask({"cmd": "account.show", "name": "ann"})
+                assert now["account"]["enabled"] == (state == "yes")
+    finally:
+        server.stop()
