@@ -83,8 +83,8 @@ static uint64_t scramble(uint64_t h)
 static struct slot *bucket_of(const struct limits *l, struct region *region,
 	uint64_t peer, unsigned choice)
 {
-	uint64_t h = scramble(
-		scramble(peer ^ l->mix[choice]) + l->mix[1 - choice]);
+	uint64_t h =
+		scramble(scramble(peer ^ l->mix[choice]) + l->mix[1 - choice]);
 
 	return &region->slots[(h & (l->buckets - 1)) * WAYS];
 }
