@@ -529,6 +529,10 @@ def test_below_a_mailbox(server, tmp_path):
 
 # -------- broken off --------
 
+# Enough to be amid them for a second or more, however fast the machine.
+MANY = 20000
+
+
 def many(tmp_path, count):
     """A Maildir with UIDs; what must be there in the end."""
     root = tmp_path / "Maildir"
@@ -555,7 +559,7 @@ def test_killed_and_repeated(own_server, tmp_path, what):
     """kill -9 amid an import: what came is whole, and a second import brings
     exactly the rest, with the same UIDs."""
     one = own_server
-    root, wanted = many(tmp_path, 4000)
+    root, wanted = many(tmp_path, MANY)
     account = one.account()
     imap = login(one, account)
     importing = subprocess.Popen(
@@ -591,7 +595,7 @@ def test_killed_without_a_server(tmp_path):
     command waits for that."""
     one = Server()
     try:
-        root, wanted = many(tmp_path, 4000)
+        root, wanted = many(tmp_path, MANY)
         account = one.account()
         pid, fd = pty.fork()
         if pid == 0:
