@@ -128,12 +128,34 @@ static void test_two_sessions_and_idle(void **unused)
 	world_end(&w);
 }
 
+/* Autologout, with a reason (RFC 9051 section 5.4). */
+static void test_silence_ends_a_session(void **unused)
+{
+	struct session_limits limits;
+	struct world w;
+	struct client c;
+
+	(void)unused;
+	world_begin(&w);
+	limits = session_service_limits(w.service);
+	limits.idle_ms = 1;
+	session_service_set_limits(w.service, &limits);
+	client_begin(&w, &c);
+	/* It may have come with the greeting already. */
+	if (str_find(buf_str(&c.in), STR("* BYE")) == c.in.n)
+		hear(&c, "* BYE [UNAVAILABLE] Idle for too long");
+	close(c.fd);
+	buf_fini(&c.in);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fetch_store_expunge),
 		cmocka_unit_test(test_lists_are_fetched_without_bodies),
 		cmocka_unit_test(test_two_sessions_and_idle),
+		cmocka_unit_test(test_silence_ends_a_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
