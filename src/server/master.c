@@ -560,8 +560,14 @@ static void log_ready(const struct master *m)
 			buf_addf(&text, "%s%s%s:%s", text.n ? " " : "",
 				l->protocol, l->tls ? "s" : "", l->address);
 	}
-	log_info("server", "ready", LOG_C("version", CULVER_VERSION),
-		LOG_I64("pid", getpid()), LOG_STR("listen", buf_str(&text)));
+	const struct log_field fields[] = {
+		LOG_C("version", CULVER_VERSION),
+		LOG_I64("pid", getpid()),
+		LOG_STR("listen", buf_str(&text)),
+	};
+
+	/* Whatever the level: scripts wait for this line. */
+	log_write(LOG_INFO, "server", "ready", fields, COUNT_OF(fields));
 	buf_fini(&text);
 }
 

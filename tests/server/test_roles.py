@@ -305,6 +305,15 @@ def test_tree_that_no_role_may_enter():
         one.close()
 
 
+def test_says_ready_at_any_level():
+    one = Server({"log.level": '"error"'})
+    try:
+        one.start()     # which waits for the line
+        assert one.log_text().count("msg=ready") == 1
+    finally:
+        one.close()
+
+
 def test_notifies_the_service_manager():
     one = Server()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
