@@ -47,8 +47,12 @@ enum ipc_type {
 
 	/* front -> auth: SASL, one exchange per id */
 	IPC_AUTH_START = 32, /* sized: protocol, mechanism, remote address,
-				TLS version or ""; then varint has-initial,
-				sized initial response (decoded) */
+				TLS version or "", identity of a verified
+				client certificate or ""; varint count of
+				channel bindings, of each: sized name
+				("tls-exporter", RFC 9266), sized data; then
+				varint has-initial, sized initial response
+				(decoded) */
 	IPC_AUTH_CONTINUE,   /* the client's next response, decoded */
 	IPC_AUTH_CANCEL,
 	/* auth -> front */
@@ -56,6 +60,8 @@ enum ipc_type {
 	IPC_AUTH_DONE,	    /* varint enum err (OK, ERR_AUTH, ERR_DENIED,
 			       ERR_EXPIRED, ERR_UNAVAILABLE), sized reason for
 			       the client, sized ticket */
+	IPC_AUTH_OFFER,	    /* varint: enum mechanism bits that may be offered
+			       from now on; the first message on a channel */
 
 	/* front -> mail */
 	IPC_HANDOVER = 64, /* fd: the client; payload: see session/handover.h */
@@ -69,6 +75,25 @@ enum ipc_type {
 	/* mail -> auth */
 	IPC_ACCOUNT_NOTED, /* varint account id, varint serial: it is done, and
 			      on stable storage */
+	/* auth -> mail: the account may not go on as it did. */
+	IPC_SESSIONS_END, /* varint account id; sized protocol, "" for all:
+			     ends these sessions, and takes no ticket for them
+			     that was minted before */
+
+	/* mail -> auth: whose is this address? */
+	IPC_RESOLVE = 80, /* sized protocol ("lmtp"), sized address, RFC 5321
+			     Mailbox without brackets */
+	/* auth -> mail */
+	IPC_RESOLVED, /* varint enum err (OK, ERR_NOTFOUND, ERR_DENIED: switched
+			 off, ERR_UNAVAILABLE); sized detail, what stood behind
+			 "+" if it was not part of the address found, or "";
+			 varint count of accounts, of each: varint id, sized
+			 name */
+
+	/* auth -> lookup; the types' names are those of server/lookup.h. */
+	IPC_LOOKUP = 96,
+	/* lookup -> auth */
+	IPC_LOOKUP_DONE,
 };
 
 #endif

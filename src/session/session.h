@@ -28,16 +28,18 @@ struct session_service;
 
 /* Why `run` was called: bits. */
 enum session_event {
-	SESSION_IO = 1 << 0,	  /* bytes came, or there is room for output */
-	SESSION_CHANGED = 1 << 1, /* session_wake: news */
-	SESSION_EXPIRED = 1 << 2, /* nothing came for the idle time */
-	SESSION_STOP = 1 << 3,	  /* the server stops, or the account ended */
+	SESSION_IO = 1 << 0,	   /* bytes came, or there is room for output */
+	SESSION_CHANGED = 1 << 1,  /* session_wake: news */
+	SESSION_EXPIRED = 1 << 2,  /* nothing came for the idle time */
+	SESSION_STOP = 1 << 3,	   /* the server stops, or the account ended */
+	SESSION_ANSWERED = 1 << 4, /* session_ask's answer is there */
 };
 
 /* What `run` wants next. */
 enum session_want {
 	SESSION_WANT_INPUT,  /* park until bytes or news come */
 	SESSION_WANT_OUTPUT, /* park until the client takes bytes */
+	SESSION_WANT_ANSWER, /* park until session_ask's answer comes */
 	SESSION_WANT_TURN,   /* be called again soon; others first */
 	SESSION_WANT_CLOSE,  /* write what is pending if it goes, then end */
 };
@@ -131,6 +133,14 @@ MUST enum err session_read(struct session *, size_t room);
 /* Reads directly, at most n bytes. */
 MUST enum err session_read_into(
 	struct session *, char *room, size_t n, size_t *n_r);
+/* Asks auth, without waiting: `run` is called with SESSION_ANSWERED once there
+ * is an answer, and session_answer gives it. One question at a time. type:
+ * IPC_RESOLVE. */
+void session_ask(struct session *, uint32_t type, str payload);
+/* ERR_UNAVAILABLE: auth was away; else the payload (base/ipc.h), until the next
+ * question. */
+MUST enum err session_answer(struct session *, str *payload_r);
+
 /* Output that waits: more than this, and a command with much to say pauses. */
 #define SESSION_OUT_HIGH (64 * 1024)
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lookup: account sources that live outside, asked in the role of that name:
+ * LDAP, SQL on PostgreSQL, PAM, a passwd-like file, and OAuth tokens (JWT, or
+ * introspection). Auth asks one question at a time per worker thread and
+ * believes the answer about names of that source; what parses answers from
+ * outside has no accounts.db, no ticket key and no mail.
+ *
+ * A source is a struct of functions; each call blocks (on the network, on a
+ * module) for some seconds at most and may be made from several threads.
+ */
+#ifndef LOOKUP_LOOKUP_H
+#define LOOKUP_LOOKUP_H
+
+#include "base/buf.h"
+#include "base/str.h"
+
+/* Source names, as in `accounts.sources`; "builtin" is auth's own. */
+#define LOOKUP_SOURCE_TABLE(X)                                                 \
+	X(PASSWD, "passwd")                                                    \
+	X(PAM, "pam")                                                          \
+	X(LDAP, "ldap")                                                        \
+	X(SQL, "sql")                                                          \
+	X(OAUTH, "oauth")
+enum lookup_source_kind {
+#define X(symbol, name) LOOKUP_##symbol,
+	LOOKUP_SOURCE_TABLE(X)
+#undef X
+		LOOKUP_SOURCES
+};
+
+extern const char *const lookup_source_names[LOOKUP_SOURCES];
+
+enum lookup_op {
+	LOOKUP_FIND = 1, /* who is `name`? (mail for them; SCRAM; a hash) */
+	LOOKUP_VERIFY,	 /* is `secret` the password of `name`? */
+	LOOKUP_TOKEN,	 /* is `secret` a token, of `name` unless empty? */
+};
+
+struct lookup_request {
+	enum lookup_op op;
+	enum lookup_source_kind source;
+	str name;     /* prepared (auth/accounts.h); may be empty for TOKEN */
+	str secret;   /* password or token; none for FIND */
+	str remote;   /* the client's address, without port */
+	str protocol; /* "imap" */
+};
+
+/* What a source tells about somebody. All may be absent. */
+struct lookup_person {
+	struct buf name; /* as the source writes it; auth prepares it */
+	struct buf hash; /* to be verified by auth; FIND only; a secret */
+	bool has_quota;
+	uint64_t quota; /* bytes; 0: unlimited */
+	bool disabled;
+	unsigned denied; /* enum account_protocol bits */
+};
+
+void lookup_person_init(struct lookup_person *);
+/* Wipes. */
+void lookup_person_fini(struct lookup_person *);
+
+/*
+ * OK; ERR_NOTFOUND: no such person here, the next source may know them;
+ * ERR_AUTH: another password, or not a valid token; ERR_EXPIRED: password or
+ * token; ERR_DENIED: account is locked; ERR_UNSUPPORTED: this source cannot
+ * tell (PAM knows no hashes); ERR_UNAVAILABLE: cannot be asked now (logged).
+ */
+struct lookup_source {
+	enum lookup_source_kind kind;
+	enum err (*ask)(struct lookup_source *, const struct lookup_request *,
+		struct lookup_person *person_r);
+	void (*free)(struct lookup_source *);
+};
+
+/* The payloads of IPC_LOOKUP and IPC_LOOKUP_DONE. The strs of *request_r point
+ * into the payload. ERR_INVALID. */
+void lookup_request_encode(const struct lookup_request *, struct buf *out);
+MUST enum err lookup_request_decode(str, struct lookup_request *request_r);
+void lookup_answer_encode(
+	enum err, const struct lookup_person *, struct buf *out);
+/* answer_r: what the source said. */
+MUST enum err lookup_answer_decode(
+	str, enum err *answer_r, struct lookup_person *person_r);
+
+#endif
