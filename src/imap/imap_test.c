@@ -45,15 +45,12 @@ static void test_fetch_store_expunge(void **unused)
 
 static enum err drop_bodies(struct store_txn *txn, void *arg)
 {
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf prefix = BUF_UNBOUNDED;
 
 	(void)arg;
-	key_account_prefix(&from, 1, 'c');
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	store_delete_range(txn, buf_str(&from), buf_str(&to));
-	buf_fini(&from);
-	buf_fini(&to);
+	key_account_prefix(&prefix, 1, 'c');
+	store_delete_prefix(txn, buf_str(&prefix));
+	buf_fini(&prefix);
 	return OK;
 }
 

@@ -36,13 +36,13 @@ struct step {
 	bool more;		    /* the step stopped at its bound */
 };
 
-/* Keys of [from, to): at most `max`, copied into the change's arena. */
-static enum err collect_keys(struct change *ch, str from, str to, size_t max,
+/* Keys that begin so: at most `max`, copied into the change's arena. */
+static enum err collect_keys(struct change *ch, str prefix, size_t max,
 	str **keys_r, str **values_r, size_t *count_r)
 {
 	str *keys = ARENA_ARRAY(&ch->arena, str, max);
 	str *values = ARENA_ARRAY(&ch->arena, str, max);
-	struct store_iter *it = store_scan(ch->txn, from, to);
+	struct store_iter *it = store_scan_prefix(ch->txn, prefix);
 	size_t n = 0;
 	str key, value;
 
@@ -58,13 +58,8 @@ static enum err collect_keys(struct change *ch, str from, str to, size_t max,
 
 static void delete_chunks(struct change *ch, message_num message)
 {
-	struct buf to = BUF_UNBOUNDED;
-
 	key_message(&ch->key, ch->account, 'c', message);
-	buf_add(&to, buf_str(&ch->key));
-	key_prefix_end(&to);
-	store_delete_range(ch->txn, buf_str(&ch->key), buf_str(&to));
-	buf_fini(&to);
+	store_delete_prefix(ch->txn, buf_str(&ch->key));
 }
 
 /* By their keys: a range would read every byte of them first. */
@@ -104,7 +99,6 @@ static enum err delete_message(struct change *ch, message_num message)
 static enum err unlink_message(struct change *ch, message_num message,
 	mailbox_num mailbox, uid_num uid)
 {
-	struct buf to = BUF_UNBOUNDED;
 	struct store_iter *it;
 	str key, value;
 	bool linked;
@@ -113,12 +107,9 @@ static enum err unlink_message(struct change *ch, message_num message,
 	key_link(&ch->key, ch->account, message, mailbox, uid);
 	store_delete(ch->txn, buf_str(&ch->key));
 	key_message(&ch->key, ch->account, 'l', message);
-	buf_add(&to, buf_str(&ch->key));
-	key_prefix_end(&to);
-	it = store_scan(ch->txn, buf_str(&ch->key), buf_str(&to));
+	it = store_scan_prefix(ch->txn, buf_str(&ch->key));
 	linked = store_iter_next(it, &key, &value);
 	e = store_iter_end(it);
-	buf_fini(&to);
 	return e || linked ? e : delete_message(ch, message);
 }
 
@@ -132,16 +123,13 @@ static void done(struct change *ch, const struct pending *work)
 static enum err purge_expunged(struct change *ch, struct step *step)
 {
 	mailbox_num mailbox = (mailbox_num)step->work.number;
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
 	str *keys, *values;
 	size_t count, kept = 0;
 	enum err e;
 
-	key_mailbox(&from, ch->account, 'p', mailbox);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	e = collect_keys(ch, buf_str(&from), buf_str(&to), STEP_MESSAGES, &keys,
-		&values, &count);
+	key_mailbox(&ch->key, ch->account, 'p', mailbox);
+	e = collect_keys(
+		ch, buf_str(&ch->key), STEP_MESSAGES, &keys, &values, &count);
 	for (size_t i = 0; !e && i < count; i++) {
 		struct cursor c = cursor_of(str_skip(key_tail(keys[i]), 4));
 		struct membership m;
@@ -159,8 +147,6 @@ static enum err purge_expunged(struct change *ch, struct step *step)
 	if (!e && count < STEP_MESSAGES && !kept)
 		done(ch, &step->work);
 	step->more = count == STEP_MESSAGES && kept < count;
-	buf_fini(&from);
-	buf_fini(&to);
 	return e;
 }
 
@@ -183,35 +169,27 @@ static enum err purge_block(
 static enum err purge_mailbox(struct change *ch, struct step *step)
 {
 	mailbox_num mailbox = (mailbox_num)step->work.number;
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
 	str *keys, *values;
 	size_t count;
 	enum err e;
 
 	if (step->floor != UINT64_MAX)
 		return OK; /* a session has it open still */
-	key_mailbox(&from, ch->account, 'b', mailbox);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	e = collect_keys(
-		ch, buf_str(&from), buf_str(&to), 1, &keys, &values, &count);
+	key_mailbox(&ch->key, ch->account, 'b', mailbox);
+	e = collect_keys(ch, buf_str(&ch->key), 1, &keys, &values, &count);
 	if (!e && count) {
 		e = purge_block(ch, mailbox, keys[0], values[0]);
 		step->more = true;
 	} else if (!e) {
-		key_mailbox(&from, ch->account, 'j', mailbox);
-		key_mailbox(&to, ch->account, 'j', mailbox);
-		key_prefix_end(&to);
-		store_delete_range(ch->txn, buf_str(&from), buf_str(&to));
-		key_mailbox(&from, ch->account, 'h', mailbox);
-		store_delete(ch->txn, buf_str(&from));
+		key_mailbox(&ch->key, ch->account, 'j', mailbox);
+		store_delete_prefix(ch->txn, buf_str(&ch->key));
+		key_mailbox(&ch->key, ch->account, 'h', mailbox);
+		store_delete(ch->txn, buf_str(&ch->key));
 		done(ch, &step->work);
 		step->work.kind = 'p';
 		change_pending(ch, 'p', mailbox);
 		step->more = true;
 	}
-	buf_fini(&from);
-	buf_fini(&to);
 	return e;
 }
 

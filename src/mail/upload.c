@@ -141,16 +141,13 @@ static void seal(struct upload *u)
 static enum err drop_chunks(struct store_txn *txn, void *arg)
 {
 	const struct upload *u = arg;
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf key = BUF_UNBOUNDED;
 
-	key_message(&from, u->account, 'c', u->message);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	store_delete_range(txn, buf_str(&from), buf_str(&to));
-	key_pending(&from, u->account, 'u', u->message);
-	store_delete(txn, buf_str(&from));
-	buf_fini(&from);
-	buf_fini(&to);
+	key_message(&key, u->account, 'c', u->message);
+	store_delete_prefix(txn, buf_str(&key));
+	key_pending(&key, u->account, 'u', u->message);
+	store_delete(txn, buf_str(&key));
+	buf_fini(&key);
 	return OK;
 }
 
@@ -318,19 +315,16 @@ const unsigned char *upload_hash(struct upload *u)
 static enum err count_links(struct store_txn *txn,
 	const struct mailbox_ref *ref, message_num message, uint32_t *count_r)
 {
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct buf prefix = BUF_UNBOUNDED;
 	struct store_iter *it;
 	str key, value;
 
-	key_message(&from, ref->account, 'l', message);
-	buf_add_be32(&from, ref->id);
-	buf_add(&to, buf_str(&from));
-	key_prefix_end(&to);
-	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	key_message(&prefix, ref->account, 'l', message);
+	buf_add_be32(&prefix, ref->id);
+	it = store_scan_prefix(txn, buf_str(&prefix));
 	while (store_iter_next(it, &key, &value))
 		++*count_r;
-	buf_fini(&from);
-	buf_fini(&to);
+	buf_fini(&prefix);
 	return store_iter_end(it);
 }
 
