@@ -30,6 +30,7 @@ enum ticket_rights {
 	TICKET_MAY_READ = 1,
 	TICKET_MAY_WRITE = 2,
 	TICKET_MAY_ALL = TICKET_MAY_READ | TICKET_MAY_WRITE,
+	TICKET_MAY_DELIVER = 4, /* to any account; of no account itself (0) */
 };
 
 struct ticket {
