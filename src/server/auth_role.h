@@ -2,9 +2,14 @@
 /*
  * auth_role: the parts of the auth role.
  *
- *	auth_role.c	the loop: fronts ask, workers verify, answers go back
+ *	auth_role.c	beginning, end, what the master says
+ *	auth_peer.c	the channels to fronts and mail
+ *	auth_exchange.c	one login attempt: a front asks, a worker verifies, the
+ *			answer goes back
+ *	auth_news.c	mail is told of accounts that came, went or changed
  *	auth_verify.c	is this who it says? (on worker threads)
  *	auth_commands.c	the administrator's commands (on threads of control)
+ *	auth_failures.c	the last failed logins, for `culver status`
  *
  * The loop's thread owns the exchanges and the throttle; accounts are safe for
  * all threads.
@@ -31,11 +36,37 @@ struct auth_verdict {
 struct auth_verdict auth_verify(
 	struct accounts *, const struct sasl *, str protocol);
 
-/* What the commands see of the role. */
+/* A login that failed. Strings are UTF-8, cut where they are too long. */
+struct auth_failure {
+	int64_t time; /* seconds since 1970 */
+	char protocol[16];
+	char remote[64];
+	char account[128]; /* as typed; empty when it was not told */
+	char mechanism[24];
+	const char *reason; /* a literal */
+};
+
+#define AUTH_FAILURES 64 /* that are remembered */
+struct auth_failures;
+
+struct auth_failures *auth_failures_new(void);
+void auth_failures_free(struct auth_failures *);
+/* Any thread. */
+void auth_failures_add(struct auth_failures *, const struct auth_failure *);
+
+/* What the commands see of the role. All functions: any thread. */
 struct auth_context {
 	struct accounts *accounts;
-	/* Accounts changed: mail is to be told. Any thread. */
+	/* Accounts changed: mail is to be told. */
 	void (*changed)(struct auth_context *);
+	/* The account was disabled or removed, its password changed, or
+	 * protocols were switched off and --now was asked for: ends its
+	 * sessions of these protocols (enum account_protocol bits; ~0u: all)
+	 * and what of their logins is under way. After accounts has the
+	 * change. */
+	void (*sessions_end)(
+		struct auth_context *, uint64_t account, unsigned protocols);
+	struct auth_failures *failures;
 	uint64_t started_s; /* clock_wall_s */
 	/* Of this process. */
 	_Atomic uint64_t logins_ok, logins_failed, exchanges;
@@ -44,6 +75,10 @@ struct auth_context {
 	struct scoreboard **pages;
 	unsigned page_count;
 };
+
+/* The newest first; their number. Any thread. */
+size_t auth_recent_failures(
+	const struct auth_context *, struct auth_failure room[AUTH_FAILURES]);
 
 extern const struct control_command auth_commands[];
 extern const size_t auth_command_count;
