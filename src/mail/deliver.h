@@ -53,7 +53,11 @@ void delivery_commit(struct delivery *);
 /* OK: on stable storage, or a duplicate of what is. ERR_QUOTA, ERR_NOSPACE,
  * ERR_TOOBIG, ERR_NOTFOUND (the account was removed), ERR_IO. */
 MUST enum err delivery_result(const struct delivery *, size_t copy);
-/* For the log: was it suppressed as a duplicate? */
+/* For the log. Was it suppressed as a duplicate? */
 bool delivery_was_duplicate(const struct delivery *, size_t copy);
+/* Where the part for this detail went, after the commit; until free. */
+str delivery_mailbox(const struct delivery *, size_t copy, str detail);
+/* The message's Message-ID, as much of it as fits a log line, or "". */
+str delivery_message_id(const struct delivery *);
 
 #endif
