@@ -5,16 +5,32 @@
  *
  *	account(id INTEGER PRIMARY KEY AUTOINCREMENT,	never reused
  *	        name TEXT UNIQUE, hash TEXT, quota INTEGER, enabled INTEGER,
- *	        denied INTEGER, created INTEGER, changed INTEGER)
+ *	        denied INTEGER, created INTEGER, changed INTEGER,
+ *	        source TEXT, scram1 TEXT, scram256 TEXT, master INTEGER,
+ *	        detail INTEGER, quota_fixed INTEGER)	from version 2 on
  *
  *	news(serial INTEGER PRIMARY KEY AUTOINCREMENT,
  *	     account INTEGER UNIQUE, removed INTEGER)
  *
- * PRAGMA user_version is the schema's version; a newer one is refused.
+ *	app_password(id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER,
+ *	        label TEXT, hash BLOB UNIQUE, scope INTEGER, expires INTEGER,
+ *	        last_used INTEGER, created INTEGER, UNIQUE(account, label))
+ *
+ *	alias(address TEXT, account INTEGER, PRIMARY KEY(address, account))
+ *
+ * PRAGMA user_version is the schema's version; an older one is brought up to
+ * date when it is opened, a newer one refused. App passwords and aliases go
+ * with their account.
  *
  * `news` is what mail has not confirmed to know: accounts added, changed or
  * removed, written with the change itself, so that a crash of either role
  * between the two loses nothing.
+ *
+ * An account of an outside source (auth asks the lookup role) gets a row when
+ * its owner first logs in or gets mail: the row is its identity, so that its
+ * mail stays with it. Names of all sources are one space, and a source proves
+ * no row of another. What is switched off in the row is off, whatever the
+ * source says.
  *
  * Names are compared as RFC 8265 section 3.3 (UsernameCaseMapped) says:
  * full- and half-width forms are mapped, then lower case without a locale, then
@@ -31,6 +47,8 @@
 
 #define ACCOUNT_NAME_MAX 255
 #define ACCOUNT_HASH_MAX 512
+#define ACCOUNT_SCRAM_MAX 512
+#define ACCOUNT_SOURCE_MAX 16
 
 /* Protocols that can be switched off per account, as bits. A new protocol is
  * on for everybody. */
@@ -51,18 +69,30 @@ enum account_protocol {
 /* The bit for "imap"; 0 for a protocol that has no switch. "imaps" is none:
  * pass the protocol, not the listener. */
 unsigned account_protocol_bit(str protocol);
+/* The name of one bit. */
+const char *account_protocol_name(unsigned bit);
 
+#define ACCOUNT_PROTOCOLS_ALL (~0u)
+
+/* Strings may be NULL for "" when they are given. */
 struct account {
 	uint64_t id; /* 1.. */
 	char *name;
-	char *hash;	 /* crypt(5) or argon2's form; "" nobody can log in */
-	uint64_t quota;	 /* bytes; 0 unlimited */
-	bool enabled;	 /* false: cannot log in; mail is still delivered */
-	unsigned denied; /* enum account_protocol bits that are off */
-	int64_t created; /* seconds since 1970 */
+	char *hash;	/* crypt(5) or argon2's form; "": none */
+	char *scram1;	/* keys for SCRAM-SHA-1 as auth/scram.h writes them, */
+	char *scram256; /* and SCRAM-SHA-256; of the password; "": none */
+	char *source;	/* who made it: "" built in, or "ldap", "sql", … */
+	uint64_t quota; /* bytes; 0 unlimited */
+	bool quota_fixed; /* set here: what a source tells does not change it */
+	bool enabled;	  /* false: cannot log in; mail is still delivered */
+	bool master;	  /* may log in as others, where that is configured */
+	bool detail;	  /* mail for name+detail may go to mailbox "detail" */
+	unsigned denied;  /* enum account_protocol bits that are off */
+	int64_t created;  /* seconds since 1970 */
 	int64_t changed;
 };
 
+/* Wipes. */
 void account_fini(struct account *);
 
 struct accounts;
@@ -88,6 +118,37 @@ MUST enum err accounts_remove(struct accounts *, str name, uint64_t *id_r);
 typedef enum err accounts_fn(const struct account *, void *arg);
 MUST enum err accounts_each(struct accounts *, accounts_fn *, void *arg);
 MUST enum err accounts_count(struct accounts *, uint64_t *count_r);
+
+/* A login made a better hash of the same password, or keys for SCRAM: they are
+ * put in the place of `before`, the account's hash when it was read.
+ * ERR_CONFLICT: it is another meanwhile, and stays. NULL keys are left as they
+ * are. `changed` stays too. */
+MUST enum err accounts_rehash(struct accounts *, uint64_t id,
+	const char *before, const char *hash, const char *scram1,
+	const char *scram256);
+
+/*
+ * The account of somebody whom an outside source knows; made when there is
+ * none, with the quota that the source tells. The quota of one that is there
+ * follows the source, unless it was set here (quota_fixed) or the source tells
+ * none. *news_r: something was written, mail is to be told. ERR_EXISTS: the
+ * name is an account of another source.
+ */
+struct accounts_outsider {
+	const char *source; /* "ldap" */
+	str name;
+	bool has_quota;
+	uint64_t quota;
+};
+MUST enum err accounts_adopt(struct accounts *,
+	const struct accounts_outsider *, struct account *, bool *news_r);
+
+/* Have all enabled accounts with a password keys for SCRAM-SHA-1, for
+ * SCRAM-SHA-256? Cheap. */
+MUST enum err accounts_all_have_scram(
+	struct accounts *, bool *scram1_r, bool *scram256_r);
+
+/* -------- news -------- */
 
 struct account_news {
 	uint64_t serial;

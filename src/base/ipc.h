@@ -88,7 +88,7 @@ enum ipc_type {
 			 off, ERR_UNAVAILABLE); sized detail, what stood behind
 			 "+" if it was not part of the address found, or "";
 			 varint count of accounts, of each: varint id, sized
-			 name */
+			 name, varint 1 when the detail is for it too */
 
 	/* auth -> lookup; the types' names are those of server/lookup.h. */
 	IPC_LOOKUP = 96,
