@@ -52,7 +52,8 @@ enum ipc_type {
 				channel bindings, of each: sized name
 				("tls-exporter", RFC 9266), sized data; then
 				varint has-initial, sized initial response
-				(decoded) */
+				(decoded). Mechanism "" and protocol "lmtp":
+				a ticket to deliver, by the address alone */
 	IPC_AUTH_CONTINUE,   /* the client's next response, decoded */
 	IPC_AUTH_CANCEL,
 	/* auth -> front */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "base/log.h"
+#include "base/mechanism.h"
 #include "base/secret.h"
 #include "net/endpoint.h"
 #include "net/scoreboard.h"
@@ -16,6 +17,7 @@
 
 #define EXCHANGES_MAX 4096 /* of one front */
 #define WORD_MAX 64	   /* protocol, mechanism, TLS version */
+#define BINDINGS_MAX 4
 
 /* One login attempt. */
 struct exchange {
@@ -300,18 +302,56 @@ static uint64_t address_of(str remote)
 	return endpoint_peer_key(&e);
 }
 
-static struct exchange *add_exchange(struct peer *p, uint32_t id, str protocol,
-	str remote, str tls, const struct sasl_mechanism *mechanism)
+/* The fields of IPC_AUTH_START; they point into the message. */
+struct start {
+	str protocol, mechanism, remote, tls, certificate;
+	struct start_binding {
+		str name, data;
+	} bindings[BINDINGS_MAX];
+	size_t binding_count;
+	str initial; /* none: the client sent none */
+};
+
+static enum err parse_start(str payload, struct start *s)
+{
+	struct cursor c = cursor_of(payload);
+	uint64_t count;
+
+	s->protocol = cursor_sized(&c);
+	s->mechanism = cursor_sized(&c);
+	s->remote = cursor_sized(&c);
+	s->tls = cursor_sized(&c);
+	s->certificate = cursor_sized(&c);
+	count = cursor_varint(&c);
+	if (count > BINDINGS_MAX)
+		return ERR_INVALID;
+	for (s->binding_count = 0; s->binding_count < count;
+		s->binding_count++) {
+		s->bindings[s->binding_count].name = cursor_sized(&c);
+		s->bindings[s->binding_count].data = cursor_sized(&c);
+	}
+	if (cursor_varint(&c) == 1)
+		s->initial = cursor_sized(&c);
+	else
+		(void)cursor_sized(&c);
+	if (!cursor_ok(&c) || !cursor_done(&c) || s->protocol.n > WORD_MAX ||
+		s->tls.n > WORD_MAX || s->remote.n > 2 * WORD_MAX)
+		return ERR_INVALID;
+	return OK;
+}
+
+static struct exchange *add_exchange(struct peer *p, uint32_t id,
+	const struct start *s, const struct sasl_mechanism *mechanism)
 {
 	struct exchange *x = xcalloc(1, sizeof *x), **at;
 
 	x->peer = p;
 	x->auth = p->auth;
 	x->id = id;
-	x->protocol = xstrndup(protocol.p, protocol.n);
-	x->remote = xstrndup(remote.p, remote.n);
-	x->tls = xstrndup(tls.p, tls.n);
-	x->address = address_of(remote);
+	x->protocol = xstrndup(s->protocol.p, s->protocol.n);
+	x->remote = xstrndup(s->remote.p, s->remote.n);
+	x->tls = xstrndup(s->tls.p, s->tls.n);
+	x->address = address_of(s->remote);
 	x->account = BUF_UNBOUNDED;
 	x->began = clock_monotonic_ms();
 	sasl_init(&x->sasl, mechanism);
@@ -324,25 +364,48 @@ static struct exchange *add_exchange(struct peer *p, uint32_t id, str protocol,
 }
 
 static bool may_use(
-	const struct auth *a, const struct sasl_mechanism *m, str tls)
+	const struct auth *a, const struct mechanism_row *m, str tls)
 {
-	return !m->plaintext || tls.n > 0 ||
-	       a->role.config->login_plaintext_without_tls;
+	return m && a->offered & m->bit &&
+	       (!(m->flags & MECHANISM_SHOWS_SECRET) || tls.n > 0 ||
+		       a->role.config->login_plaintext_without_tls);
+}
+
+/* Who delivers proves nothing but where it is: on this machine, or in a
+ * network that is trusted. */
+static void let_deliver(struct peer *p, uint32_t id, const struct start *s)
+{
+	bool may = str_eq_c(s->remote, "-") ||
+		   address_of(s->remote) == THROTTLE_NO_ADDRESS;
+	struct ticket ticket = {.rights = TICKET_MAY_DELIVER,
+		.protocol = s->protocol,
+		.name = STR("")};
+	struct buf bytes = BUF_UNBOUNDED;
+
+	LOG_AT(may ? LOG_DEBUG : LOG_WARN, "auth",
+		may ? "may deliver" : "may not deliver",
+		LOG_STR("protocol", s->protocol), LOG_STR("remote", s->remote));
+	if (may)
+		ticket_mint(role_secret(&p->auth->role, "ticket-key"), &ticket,
+			clock_monotonic_ms(), &bytes);
+	answer(p, id, may ? OK : ERR_DENIED, may ? "" : "Not from this address",
+		buf_str(&bytes));
+	buf_fini(&bytes);
 }
 
 enum err exchange_start(struct peer *p, const struct ipc_msg *m)
 {
-	struct cursor c = cursor_of(m->payload);
-	str protocol = cursor_sized(&c), mechanism = cursor_sized(&c),
-	    remote = cursor_sized(&c), tls = cursor_sized(&c);
-	bool has_initial = cursor_varint(&c) == 1;
-	str initial = cursor_sized(&c);
-	const struct sasl_mechanism *known = sasl_find(mechanism);
+	struct start s = {.initial = str_none()};
+	const struct sasl_mechanism *known;
 
-	if (!cursor_ok(&c) || protocol.n > WORD_MAX || tls.n > WORD_MAX ||
-		remote.n > 2 * WORD_MAX || *find_exchange(p, m->id))
+	if (parse_start(m->payload, &s) || *find_exchange(p, m->id))
 		return ERR_INVALID;
-	if (!known || !may_use(p->auth, known, tls)) {
+	if (!s.mechanism.n && str_eq_c(s.protocol, "lmtp")) {
+		let_deliver(p, m->id, &s);
+		return OK;
+	}
+	known = sasl_find(s.mechanism);
+	if (!known || !may_use(p->auth, mechanism_find(s.mechanism), s.tls)) {
 		answer(p, m->id, ERR_DENIED, "This mechanism is not offered",
 			STR(""));
 		return OK;
@@ -352,8 +415,7 @@ enum err exchange_start(struct peer *p, const struct ipc_msg *m)
 			STR(""));
 		return OK;
 	}
-	step(add_exchange(p, m->id, protocol, remote, tls, known),
-		has_initial ? initial : str_none());
+	step(add_exchange(p, m->id, &s, known), s.initial);
 	return OK;
 }
 

@@ -108,4 +108,6 @@ void peer_add(struct auth *a, const char *name)
 		abort(); /* out of memory */
 	if (p->is_mail)
 		news_begin(a);
+	else
+		offer_tell(p);
 }

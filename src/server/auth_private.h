@@ -38,7 +38,8 @@ struct auth {
 	struct scoreboard *page;
 	struct peer *peers[ROLE_CHANNELS_MAX];
 	size_t peer_count;
-	size_t working; /* exchanges whose answer is on its way */
+	size_t working;	  /* exchanges whose answer is on its way */
+	unsigned offered; /* enum mechanism bits */
 	struct buf room;
 	struct control *control;
 	struct auth_context context;
@@ -69,6 +70,13 @@ void exchange_continue(struct peer *, const struct ipc_msg *);
 void exchange_cancel(struct peer *, const struct ipc_msg *);
 /* The peer goes: nobody waits for its answers any more. */
 void exchange_abandon_all(struct peer *);
+
+/* auth_offer.c */
+
+/* Finds out what may be offered now; fronts are told when it changed. */
+void offer_update(struct auth *);
+/* The first message on a new channel. */
+void offer_tell(struct peer *);
 
 /* auth_news.c: tells mail what it has not noted yet. */
 void news_tell(struct auth *);

@@ -48,6 +48,7 @@ static void master_readable(
 		case ROLE_CONFIG:
 			pool_set_max(a->pool,
 				(unsigned)a->role.config->workers_auth_threads);
+			offer_update(a);
 			break;
 		default:
 			break;
@@ -63,6 +64,7 @@ static void news_posted(struct loop *loop, void *arg)
 {
 	(void)loop;
 	news_tell(arg);
+	offer_update(arg);
 }
 
 static void accounts_changed(struct auth_context *context)
@@ -124,6 +126,7 @@ static enum err begin(struct auth *a)
 	e = start_control(a);
 	if (e)
 		return e;
+	offer_update(a);
 	take_channels(a);
 	return loop_add(
 		a->loop, &a->master, a->role.master, EPOLLIN, master_readable);

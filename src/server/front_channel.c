@@ -74,6 +74,8 @@ static void put_start(const struct conn *c, struct buf *out)
 	buf_add_sized(out, str_c(v->login.mechanism));
 	buf_add_sized(out, str_c(v->remote_host));
 	buf_add_sized(out, str_c(c->tls ? tls_version(c->tls) : ""));
+	buf_add_sized(out, STR("")); /* identity of a client certificate */
+	buf_add_varint(out, 0);	     /* channel bindings */
 	buf_add_varint(out, 1);
 	buf_add_sized(out, response);
 }

@@ -212,6 +212,8 @@ static void expect_ask(struct stage *s, const char *password)
 	assert_str(cursor_sized(&c), "PLAIN");
 	assert_str(cursor_sized(&c), "-");
 	(void)cursor_sized(&c);
+	assert_str(cursor_sized(&c), "");
+	assert_int_equal(cursor_varint(&c), 0);
 	assert_int_equal(cursor_varint(&c), 1);
 	response = cursor_sized(&c);
 	assert_true(cursor_ok(&c) && cursor_done(&c));
