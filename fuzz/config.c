@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	str text = str_of((const char *)data, size);
 
 	if (config_parse(text, "c", "/d", &config, &errors) == OK) {
-		config_encode(config, &out);
+		config_encode(config, true, &out);
 		if (config_decode(buf_str(&out), &copy) ||
 			config_change(config, copy, NULL))
 			abort();

@@ -39,10 +39,9 @@ static struct config *load(const char *path)
 	struct buf text = BUF_UNBOUNDED;
 	struct config *config = NULL;
 
-	if (config_load(path, &config, &errors) != OK) {
-		config_errors_print(&errors, &text);
-		fwrite(text.p, 1, text.n, stderr);
-	}
+	(void)!config_load(path, &config, &errors);
+	config_errors_print(&errors, &text);
+	fwrite(buf_str(&text).p, 1, text.n, stderr);
 	buf_fini(&text);
 	config_errors_fini(&errors);
 	return config;

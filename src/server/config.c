@@ -4,6 +4,7 @@
 #include "server/config_source.h"
 #include "base/alloc.h"
 #include "base/cursor.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <libconfig.h>
@@ -28,21 +29,19 @@ struct alias {
 	char *seen, *meant; /* owned */
 };
 
-void config_errors_add(struct config_errors *errors, const char *file,
-	unsigned line, const char *format, ...)
+static void add_error(struct config_errors *errors, bool warning,
+	const char *file, unsigned line, const char *format, va_list args)
 {
 	struct buf text = BUF_UNBOUNDED;
 	size_t at = errors->count;
-	va_list args;
 
 	if (errors->count == ERRORS_MAX)
 		return;
-	va_start(args, format);
 	buf_vaddf(&text, format, args);
-	va_end(args);
 	errors->list =
 		xrealloc(errors->list, errors->count + 1, sizeof *errors->list);
 	errors->count++;
+	errors->warnings += warning;
 	/* files stay in the order in which they came */
 	while (at && strcmp(errors->list[at - 1].file, file) == 0 &&
 		errors->list[at - 1].line > line) {
@@ -50,8 +49,28 @@ void config_errors_add(struct config_errors *errors, const char *file,
 		at--;
 	}
 	errors->list[at] = (struct config_error){
-		xstrdup(file), line, xstrndup(text.p, text.n)};
+		warning, xstrdup(file), line, xstrndup(text.p, text.n)};
 	buf_fini(&text);
+}
+
+void config_errors_add(struct config_errors *errors, const char *file,
+	unsigned line, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_error(errors, false, file, line, format, args);
+	va_end(args);
+}
+
+void config_warnings_add(struct config_errors *errors, const char *file,
+	unsigned line, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_error(errors, true, file, line, format, args);
+	va_end(args);
 }
 
 void config_errors_print(const struct config_errors *errors, struct buf *out)
@@ -62,7 +81,8 @@ void config_errors_print(const struct config_errors *errors, struct buf *out)
 		buf_add_c(out, e->file);
 		if (e->line)
 			buf_addf(out, ":%u", e->line);
-		buf_addf(out, ": %s\n", e->text);
+		buf_addf(out, ": %s%s\n", e->warning ? "warning: " : "",
+			e->text);
 	}
 	if (errors->count == ERRORS_MAX)
 		buf_add_c(out, "… and perhaps more\n");
@@ -92,15 +112,8 @@ struct config *config_new(void)
 
 void config_free(struct config *config)
 {
-	for (size_t i = 0; config && i < settings_count; i++) {
-		void *field = (char *)config + settings[i].offset;
-
-		if (settings[i].kind == SETTING_TEXT ||
-			settings[i].kind == SETTING_PATH)
-			free(*(char **)field);
-		else if (settings[i].kind == SETTING_ADDRESSES)
-			free(((struct addresses *)field)->list);
-	}
+	for (size_t i = 0; config && i < settings_count; i++)
+		setting_clear(&settings[i], config);
 	free(config);
 }
 
@@ -173,6 +186,8 @@ static const char *kind_form(const struct setting *s)
 		return "a time with its unit in quotes, as in \"30min\"";
 	case SETTING_ADDRESSES:
 		return "a list, as in [\"127.0.0.1:1143\", \"[::1]:1143\"]";
+	case SETTING_WORDS:
+		return "a list of words, each in quotes";
 	default:
 		return "text in quotes";
 	}
@@ -188,6 +203,7 @@ static bool kind_fits(const struct setting *s, const config_setting_t *node)
 	case SETTING_INT:
 		return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
 	case SETTING_ADDRESSES:
+	case SETTING_WORDS:
 		return type == CONFIG_TYPE_ARRAY || type == CONFIG_TYPE_LIST;
 	default:
 		return type == CONFIG_TYPE_STRING;
@@ -217,7 +233,6 @@ static bool add_element(struct loader *l, const struct setting *s,
 	const config_setting_t *node, struct buf *text)
 {
 	struct buf why = BUF_UNBOUNDED;
-	struct addresses one = {0};
 	bool good = false;
 	struct config *scratch;
 	str word;
@@ -231,9 +246,10 @@ static bool add_element(struct loader *l, const struct setting *s,
 	scratch = xcalloc(1, sizeof *scratch);
 	if (str_find_byte(word, ' ') < word.n || !word.n) {
 		fail_at(l, line_of(node), s->name,
-			"\"%.*s\" is not one address; write each in quotes of "
-			"its own",
-			STR_ARG(str_take(word, 60)));
+			"\"%.*s\" is not one %s; write each in quotes of its "
+			"own",
+			STR_ARG(str_take(word, 60)),
+			s->kind == SETTING_WORDS ? "word" : "address");
 	} else if (setting_parse(s, word, scratch, &why)) {
 		fail_at(l, line_of(node), s->name, "%.*s",
 			STR_ARG(buf_str(&why)));
@@ -242,8 +258,7 @@ static bool add_element(struct loader *l, const struct setting *s,
 		buf_add(text, word);
 		good = true;
 	}
-	memcpy(&one, (char *)scratch + s->offset, sizeof one);
-	free(one.list);
+	setting_clear(s, scratch);
 	free(scratch);
 	buf_fini(&why);
 	return good;
@@ -275,7 +290,7 @@ static void take_setting(
 			node_type(node), kind_form(s));
 		return;
 	}
-	if (s->kind != SETTING_ADDRESSES)
+	if (!setting_is_list(s))
 		add_node_text(node, &text);
 	else if (!add_elements(l, s, node, &text))
 		goto out;
@@ -562,7 +577,7 @@ static enum err load(struct loader *l, const char *directory,
 		config_check_rules(l->config, l->places, l->errors);
 	if (look_at_files)
 		config_check_files(l->config, l->places, l->errors);
-	if (l->errors->count) {
+	if (l->errors->count > l->errors->warnings) {
 		config_free(l->config);
 		l->config = NULL;
 	}
@@ -602,17 +617,26 @@ enum err config_parse(str text, const char *name, const char *directory,
 	return load(&l, directory, false, config_r);
 }
 
-void config_encode(const struct config *config, struct buf *out)
+/* It may hold a secret. */
+static void free_written(struct buf *text)
+{
+	if (text->p)
+		secret_wipe(text->p, text->cap);
+	buf_fini(text);
+}
+
+void config_encode(const struct config *config, bool secrets, struct buf *out)
 {
 	struct buf value = BUF_UNBOUNDED;
 
 	for (size_t i = 0; i < settings_count; i++) {
 		buf_reset(&value);
-		setting_print(&settings[i], config, &value);
+		if (secrets || settings[i].kind != SETTING_SECRET)
+			setting_write(&settings[i], config, &value);
 		buf_add_sized(out, str_c(settings[i].name));
 		buf_add_sized(out, buf_str(&value));
 	}
-	buf_fini(&value);
+	free_written(&value);
 }
 
 enum err config_decode(str bytes, struct config **config_r)
@@ -642,11 +666,11 @@ static bool is_same(
 	struct buf text_a = BUF_UNBOUNDED, text_b = BUF_UNBOUNDED;
 	bool same;
 
-	setting_print(s, a, &text_a);
-	setting_print(s, b, &text_b);
+	setting_write(s, a, &text_a);
+	setting_write(s, b, &text_b);
 	same = str_eq(buf_str(&text_a), buf_str(&text_b));
-	buf_fini(&text_a);
-	buf_fini(&text_b);
+	free_written(&text_a);
+	free_written(&text_b);
 	return same;
 }
 
@@ -669,12 +693,12 @@ void config_keep_fixed(struct config *now, const struct config *before)
 		if (settings[i].reload)
 			continue;
 		buf_reset(&text);
-		setting_print(&settings[i], before, &text);
+		setting_write(&settings[i], before, &text);
 		/* what was printed parses */
 		if (setting_parse(&settings[i], buf_str(&text), now, NULL))
 			abort();
 	}
-	buf_fini(&text);
+	free_written(&text);
 }
 
 void config_apply_log_levels(const struct config *config)

@@ -19,6 +19,7 @@
 #include "server/settings.h"
 
 struct config_error {
+	bool warning;  /* the configuration can be used all the same */
 	char *file;    /* owned; as the user named it */
 	unsigned line; /* 0: the file as a whole */
 	char *text;    /* owned; "setting: what is wrong; what to do" */
@@ -27,13 +28,15 @@ struct config_error {
 struct config_errors {
 	struct config_error *list; /* by file and line; the first 100 */
 	size_t count;
+	size_t warnings; /* how many of them are such */
 };
 
 #define CONFIG_ERRORS_EMPTY ((struct config_errors){0})
 
 /* Reads, checks the file, and what it names: certificate and key (readable,
  * in PEM, belong together), users when started as root. On ERR_INVALID the
- * errors say why, and *config_r is NULL. The caller frees both. */
+ * errors say why, and *config_r is NULL; on OK they hold warnings only. The
+ * caller frees both. */
 MUST enum err config_load(const char *path, struct config **config_r,
 	struct config_errors *errors);
 /* The same without looking at any file: `text` is what would be in the file
@@ -46,12 +49,16 @@ void config_free(struct config *); /* takes NULL */
 
 void config_errors_add(struct config_errors *, const char *file, unsigned line,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
+void config_warnings_add(struct config_errors *, const char *file,
+	unsigned line, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 /* "file:line: text" lines. */
 void config_errors_print(const struct config_errors *, struct buf *);
 void config_errors_fini(struct config_errors *);
 
-/* From the master to its roles (IPC_CONFIG). */
-void config_encode(const struct config *, struct buf *);
+/* From the master to its roles (IPC_CONFIG). Without secrets these are sent
+ * empty; with them the caller wipes the bytes. */
+void config_encode(const struct config *, bool secrets, struct buf *);
 /* ERR_INVALID when the bytes are not config_encode's. */
 MUST enum err config_decode(str bytes, struct config **config_r);
 

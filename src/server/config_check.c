@@ -151,6 +151,10 @@ void config_check_rules(const struct config *config,
 		fail(&c, "limits.command_memory",
 			"is less than limits.line; raise it, or lower "
 			"limits.line");
+	if (!config->accounts_sources.count)
+		fail(&c, "accounts.sources",
+			"is empty, so that nobody could log in; write "
+			"[\"builtin\"] or leave it out");
 	check_listeners(&c);
 	check_tls_rules(&c);
 	check_ciphers(&c);
@@ -263,6 +267,23 @@ static void check_user(
 		fail(c, name, "is root; name an unprivileged user");
 }
 
+/* Who can read the file learns the secret. */
+static void check_secret(const struct check *c, const struct setting *s)
+{
+	const struct config_place *place = &c->places[s - settings];
+	const char *const *value =
+		(const void *)((const char *)c->config + s->offset);
+	struct stat st;
+
+	if (**value && place->line && stat(place->file, &st) == 0 &&
+		st.st_mode & S_IROTH)
+		config_warnings_add(c->errors, place->file, place->line,
+			"%s: everybody can read this file, and the secret in "
+			"it; chmod it to 0640 or less, or move the secret to "
+			"a file of its own and @include that",
+			s->name);
+}
+
 void config_check_files(const struct config *config,
 	const struct config_place *places, struct config_errors *errors)
 {
@@ -270,6 +291,9 @@ void config_check_files(const struct config *config,
 	struct stat st;
 
 	check_tls_files(&c);
+	for (size_t i = 0; i < settings_count; i++)
+		if (settings[i].kind == SETTING_SECRET)
+			check_secret(&c, &settings[i]);
 	if (stat(config->state, &st) == 0 && !S_ISDIR(st.st_mode))
 		fail(&c, "state", "%s is not a directory; name another",
 			config->state);
@@ -278,4 +302,5 @@ void config_check_files(const struct config *config,
 	check_user(&c, "users.front", config->users_front);
 	check_user(&c, "users.auth", config->users_auth);
 	check_user(&c, "users.mail", config->users_mail);
+	check_user(&c, "users.lookup", config->users_lookup);
 }

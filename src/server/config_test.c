@@ -299,7 +299,7 @@ static void test_encoding_round_trip(void **unused)
 	struct config *other = NULL, *none = NULL;
 
 	(void)unused;
-	config_encode(config, &bytes);
+	config_encode(config, true, &bytes);
 	assert_ok(config_decode(buf_str(&bytes), &other));
 	assert_null(config_change(config, other, NULL));
 	assert_string_equal(other->state, "/d/s p\"a c\\e");

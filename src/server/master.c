@@ -120,8 +120,9 @@ static void tell_settings(const struct master *m, struct process *p)
 	struct buf payload = BUF_UNBOUNDED;
 
 	tell(p, IPC_LOG, str_none(), STDERR_FILENO);
-	config_encode(m->config, &payload);
+	config_encode(m->config, false, &payload);
 	tell(p, IPC_CONFIG, buf_str(&payload), -1);
+	secret_wipe(payload.p, payload.cap);
 	buf_fini(&payload);
 	if (p->kind != ROLE_FRONT)
 		return;
@@ -409,8 +410,8 @@ static void log_errors(const struct config_errors *errors)
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct config_error *e = &errors->list[i];
 
-		log_error("server", e->text, LOG_C("file", e->file),
-			LOG_U64("line", e->line));
+		LOG_AT(e->warning ? LOG_WARN : LOG_ERROR, "server", e->text,
+			LOG_C("file", e->file), LOG_U64("line", e->line));
 	}
 }
 
@@ -453,6 +454,7 @@ static void reload(struct master *m)
 
 	notify_reloading();
 	if (config_load(m->options->config_path, &now, &errors) == OK) {
+		log_errors(&errors);
 		apply(m, now);
 	} else {
 		log_errors(&errors);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/settings.h"
 #include "base/alloc.h"
+#include "base/secret.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -80,6 +81,39 @@ static enum err parse_word(
 		STR_ARG(str_take(text, 60)));
 	add_words(why, s->allowed, "\"");
 	return ERR_INVALID;
+}
+
+static enum err parse_words(const struct setting *s, str text,
+	struct words *words_r, struct buf *why)
+{
+	struct words all = {0};
+
+	for (text = str_trim(text); text.n; text = str_trim(text)) {
+		str word = str_take(text, str_find_byte(text, ' '));
+		unsigned index = 0;
+
+		text = str_skip(text, word.n);
+		if (parse_word(s, word, &index, why))
+			return ERR_INVALID;
+		if (words_have(&all, index) || all.count == SETTING_WORDS_MAX) {
+			buf_addf(why, "\"%.*s\" is given twice; remove one",
+				STR_ARG(word));
+			return ERR_INVALID;
+		}
+		all.list[all.count++] = (unsigned char)index;
+	}
+	*words_r = all;
+	return OK;
+}
+
+bool words_have(const struct words *words, unsigned word)
+{
+	return memchr(words->list, (int)word, words->count);
+}
+
+bool setting_is_list(const struct setting *s)
+{
+	return s->kind == SETTING_ADDRESSES || s->kind == SETTING_WORDS;
 }
 
 /* Units, from the smallest up. */
@@ -349,9 +383,35 @@ static enum err parse_text(
 			return ERR_INVALID;
 		}
 	}
+	if (*value_r && s->kind == SETTING_SECRET)
+		secret_wipe(*value_r, strlen(*value_r));
 	free(*value_r);
 	*value_r = xstrndup(text.p, text.n);
 	return OK;
+}
+
+void setting_clear(const struct setting *s, struct config *config)
+{
+	void *field = field_of(s, config);
+	char **text = field;
+
+	switch (s->kind) {
+	case SETTING_SECRET:
+		if (*text)
+			secret_wipe(*text, strlen(*text));
+		/* fall through */
+	case SETTING_TEXT:
+	case SETTING_PATH:
+		free(*text);
+		*text = NULL;
+		break;
+	case SETTING_ADDRESSES:
+		free(((struct addresses *)field)->list);
+		*(struct addresses *)field = (struct addresses){0};
+		break;
+	default:
+		break;
+	}
 }
 
 enum err setting_parse(const struct setting *s, str text, struct config *config,
@@ -375,7 +435,11 @@ enum err setting_parse(const struct setting *s, str text, struct config *config,
 		break;
 	case SETTING_TEXT:
 	case SETTING_PATH:
+	case SETTING_SECRET:
 		e = parse_text(s, text, field, why);
+		break;
+	case SETTING_WORDS:
+		e = parse_words(s, text, field, why);
 		break;
 	case SETTING_ADDRESSES:
 		e = parse_addresses(text, field, why);
@@ -396,7 +460,28 @@ static void print_addresses(const struct addresses *all, struct buf *out)
 		buf_addf(out, "%s%s", i ? " " : "", all->list[i].text);
 }
 
+static void print_words(
+	const struct setting *s, const struct words *words, struct buf *out)
+{
+	str word;
+
+	for (size_t i = 0; i < words->count; i++)
+		if (word_at(s->allowed, words->list[i], &word))
+			buf_addf(out, "%s%.*s", i ? " " : "", STR_ARG(word));
+}
+
 void setting_print(
+	const struct setting *s, const struct config *config, struct buf *out)
+{
+	const void *field = field_of_const(s, config);
+
+	if (s->kind == SETTING_SECRET && **(char *const *)field)
+		buf_add_c(out, "(secret)");
+	else
+		setting_write(s, config, out);
+}
+
+void setting_write(
 	const struct setting *s, const struct config *config, struct buf *out)
 {
 	const void *field = field_of_const(s, config);
@@ -413,7 +498,11 @@ void setting_print(
 		break;
 	case SETTING_TEXT:
 	case SETTING_PATH:
+	case SETTING_SECRET:
 		buf_add_c(out, *(char *const *)field);
+		break;
+	case SETTING_WORDS:
+		print_words(s, field, out);
 		break;
 	case SETTING_ADDRESSES:
 		print_addresses(field, out);
@@ -542,6 +631,7 @@ static void print_value(
 		buf_add_c(out, text);
 		break;
 	case SETTING_ADDRESSES:
+	case SETTING_WORDS:
 		print_list(out, str_c(text));
 		break;
 	default:
@@ -602,6 +692,8 @@ static const char *const kind_words[] = {
 	[SETTING_ENUM] = "word",
 	[SETTING_LEVEL] = "word",
 	[SETTING_TOPIC] = "word",
+	[SETTING_WORDS] = "list of words",
+	[SETTING_SECRET] = "secret text",
 };
 
 static void print_man_allowed(const struct setting *s, struct buf *out)
@@ -618,6 +710,7 @@ static void print_man_allowed(const struct setting *s, struct buf *out)
 	case SETTING_ENUM:
 	case SETTING_LEVEL:
 	case SETTING_TOPIC:
+	case SETTING_WORDS:
 		buf_add_c(out, ": ");
 		add_words(out, s->allowed, "\"");
 		break;
@@ -635,7 +728,7 @@ void settings_print_man(struct buf *out)
 		buf_addf(out, "(%s", kind_words[s->kind]);
 		print_man_allowed(s, out);
 		buf_add_c(out, "; default ");
-		if (s->kind == SETTING_ADDRESSES && !*s->def)
+		if (setting_is_list(s) && !*s->def)
 			buf_add_c(out, "none");
 		else
 			print_value(s, s->def, out);

@@ -6,8 +6,8 @@
  * the line in the example file. To add a setting, add a row.
  *
  * Every value has one text form, used for defaults, messages and between
- * processes: "true", "20000", "64mb", "30min", a word, a path, addresses
- * separated by spaces.
+ * processes: "true", "20000", "64mb", "30min", a word, a path, addresses or
+ * words separated by spaces.
  *
  *	S(field, name, kind, default, allowed, reload, example, help)
  *
@@ -16,8 +16,8 @@
  * kind		see enum setting_kind
  * default	as text; relative paths are against the current directory
  * allowed	numbers: "least..most"; words: "one|other", in the order of the
- *		enum; paths: words that are not taken as a path; text: "" or
- *		"nonempty"
+ *		enum, also for lists of them; paths: words that are not taken
+ *		as a path; text: "" or "nonempty"
  * reload	1: SIGHUP applies it; 0: needs a restart
  * example	value in the example file; "" shows the default, commented out
  * help		one line, without a full stop
@@ -129,15 +129,25 @@ S(users_auth, "users.auth", TEXT, "culver-auth", "nonempty", 0, "",            \
   "user of the auth role, when started as root")                               \
 S(users_mail, "users.mail", TEXT, "culver-mail", "nonempty", 0, "",            \
   "user of the mail role, who owns the store, when started as root")           \
+S(users_lookup, "users.lookup", TEXT, "culver-lookup", "nonempty", 0, "",      \
+  "user of the lookup role, when started as root; keeps its groups")           \
                                                                                \
 S(workers_fronts, "workers.fronts", INT, "2", "1..64", 0, "",                  \
   "front processes")                                                           \
 S(workers_mail_threads, "workers.mail_threads", INT, "8", "1..256", 0, "",     \
   "threads of the mail role that execute commands")                            \
 S(workers_auth_threads, "workers.auth_threads", INT, "2", "1..64", 0, "",      \
-  "threads of the auth role that check passwords")
+  "threads of the auth role that check passwords")                             \
+S(workers_lookup_threads, "workers.lookup_threads", INT, "16", "1..256", 0,    \
+  "",                                                                          \
+  "questions to outside account sources at a time, each with a connection")    \
+                                                                               \
+S(accounts_sources, "accounts.sources", WORDS, "builtin", ACCOUNT_SOURCES, 0,  \
+  "",                                                                          \
+  "where accounts are looked up, in this order")
 /* clang-format on */
 
+#define ACCOUNT_SOURCES "builtin|passwd|pam|ldap|sql|oauth"
 #define LEVELS "error|warn|info|debug"
 #define TOPIC_LEVELS LEVELS "|default"
 
@@ -152,12 +162,24 @@ enum setting_kind {
 	SETTING_ENUM,	   /* unsigned: the index of the word */
 	SETTING_LEVEL,	   /* unsigned: enum log_level */
 	SETTING_TOPIC,	   /* unsigned: enum log_level, or LOG_TOPIC_DEFAULT */
+	SETTING_WORDS,	   /* struct words: in the order given, none twice */
+	/* char *, owned, never NULL. Only lookup gets it; nothing shows it. */
+	SETTING_SECRET,
 };
 
 /* The words of ENUM rows, in the order of their rows. */
 enum { TLS_MINIMUM_1_2, TLS_MINIMUM_1_3 };
 enum { STORE_ENGINE_ROCKSDB, STORE_ENGINE_MEMORY };
 enum { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4, STORE_COMPRESSION_ZSTD };
+/* Outside sources: see lookup/lookup.h. */
+enum {
+	ACCOUNT_SOURCE_BUILTIN,
+	ACCOUNT_SOURCE_PASSWD,
+	ACCOUNT_SOURCE_PAM,
+	ACCOUNT_SOURCE_LDAP,
+	ACCOUNT_SOURCE_SQL,
+	ACCOUNT_SOURCE_OAUTH,
+};
 /* log.format is an enum log_format. */
 #define LOG_TOPIC_DEFAULT (LOG_DEBUG + 1u)
 
@@ -173,6 +195,13 @@ struct addresses {
 	size_t count;
 };
 
+/* Indexes of words of the row, in the order in which they were given. */
+#define SETTING_WORDS_MAX 16
+struct words {
+	unsigned char list[SETTING_WORDS_MAX];
+	size_t count;
+};
+
 #define SETTING_TYPE_BOOL bool
 #define SETTING_TYPE_INT uint64_t
 #define SETTING_TYPE_SIZE uint64_t
@@ -183,6 +212,8 @@ struct addresses {
 #define SETTING_TYPE_ENUM unsigned
 #define SETTING_TYPE_LEVEL unsigned
 #define SETTING_TYPE_TOPIC unsigned
+#define SETTING_TYPE_WORDS struct words
+#define SETTING_TYPE_SECRET char *
 
 /* config->limits_connections and so on. */
 struct config {
@@ -219,8 +250,16 @@ size_t setting_name_distance(str wrong, str right);
  * wrong and what to write instead. Paths are taken as they are. */
 MUST enum err setting_parse(const struct setting *, str text,
 	struct config *config, struct buf *why);
-/* Appends the text form. */
+/* Appends the text form; "(secret)" in place of a secret that is not empty. */
 void setting_print(const struct setting *, const struct config *, struct buf *);
+/* Appends what setting_parse reads, secrets too: not for people. */
+void setting_write(const struct setting *, const struct config *, struct buf *);
+/* Given in the file as a list, in brackets. */
+bool setting_is_list(const struct setting *);
+/* Frees what the field holds (and wipes secrets). */
+void setting_clear(const struct setting *, struct config *);
+/* Whether the list has the word with that index. */
+bool words_have(const struct words *, unsigned word);
 
 /* "127.0.0.1:1143", "[::1]:1143"; port 0 lets the kernel choose. */
 MUST enum err listen_address_parse(str text, struct listen_address *address_r);

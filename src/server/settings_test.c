@@ -63,6 +63,43 @@ static void test_words_and_enums_agree(void **unused)
 	config_free(config);
 }
 
+static void test_lists_of_words(void **unused)
+{
+	static const struct {
+		const char *text;
+		const char *printed; /* NULL: refused */
+		const char *why;
+	} rows[] = {
+		{"builtin", "builtin", "one"},
+		{"ldap builtin", "ldap builtin", "the order is kept"},
+		{" sql  pam ", "sql pam", "spaces"},
+		{"", "", "none"},
+		{"ldap ldap", NULL, "twice"},
+		{"LDAP", NULL, "one spelling"},
+		{"builtin,ldap", NULL, "no commas"},
+	};
+	const struct setting *s = setting_find(STR("accounts.sources"));
+	struct config *config = config_new();
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf out = BUF_UNBOUNDED;
+		enum err e =
+			setting_parse(s, str_c(rows[i].text), config, &out);
+
+		assert_int_equal(e, rows[i].printed ? OK : ERR_INVALID);
+		buf_reset(&out);
+		setting_print(s, config, &out);
+		assert_str(
+			buf_str(&out), rows[i].printed ? rows[i].printed : "");
+		buf_fini(&out);
+	}
+	assert_ok(setting_parse(s, STR("ldap builtin"), config, NULL));
+	assert_true(words_have(&config->accounts_sources, ACCOUNT_SOURCE_LDAP));
+	assert_false(words_have(&config->accounts_sources, ACCOUNT_SOURCE_SQL));
+	config_free(config);
+}
+
 static void test_numbers(void **unused)
 {
 	static const struct {
@@ -263,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_row_is_sound),
 		cmocka_unit_test(test_words_and_enums_agree),
+		cmocka_unit_test(test_lists_of_words),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_overlaps),
