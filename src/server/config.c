@@ -188,6 +188,8 @@ static const char *kind_form(const struct setting *s)
 		return "a list, as in [\"127.0.0.1:1143\", \"[::1]:1143\"]";
 	case SETTING_WORDS:
 		return "a list of words, each in quotes";
+	case SETTING_NETWORKS:
+		return "a list, as in [\"10.0.0.0/8\", \"::1\"]";
 	default:
 		return "text in quotes";
 	}
@@ -197,14 +199,13 @@ static bool kind_fits(const struct setting *s, const config_setting_t *node)
 {
 	int type = config_setting_type(node);
 
+	if (setting_is_list(s))
+		return type == CONFIG_TYPE_ARRAY || type == CONFIG_TYPE_LIST;
 	switch (s->kind) {
 	case SETTING_BOOL:
 		return type == CONFIG_TYPE_BOOL;
 	case SETTING_INT:
 		return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
-	case SETTING_ADDRESSES:
-	case SETTING_WORDS:
-		return type == CONFIG_TYPE_ARRAY || type == CONFIG_TYPE_LIST;
 	default:
 		return type == CONFIG_TYPE_STRING;
 	}
@@ -249,7 +250,9 @@ static bool add_element(struct loader *l, const struct setting *s,
 			"\"%.*s\" is not one %s; write each in quotes of its "
 			"own",
 			STR_ARG(str_take(word, 60)),
-			s->kind == SETTING_WORDS ? "word" : "address");
+			s->kind == SETTING_WORDS      ? "word"
+			: s->kind == SETTING_NETWORKS ? "network"
+						      : "address");
 	} else if (setting_parse(s, word, scratch, &why)) {
 		fail_at(l, line_of(node), s->name, "%.*s",
 			STR_ARG(buf_str(&why)));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/config_check.h"
+#include "base/alloc.h"
+#include "server/listen.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -91,11 +93,37 @@ static void check_listeners(const struct check *c)
 			"listen = { imap = [\"127.0.0.1:1143\"]; };");
 }
 
+static const struct {
+	size_t offset;
+	unsigned flags;
+} doors[] = {
+#define X(field, protocol, flags) {offsetof(struct config, field), flags},
+	LISTEN_TABLE(X)
+#undef X
+};
+
+/* The name of a setting that has addresses and just these flags; NULL. */
+static const char *find_open(const struct config *config, unsigned flags)
+{
+	for (size_t i = 0; i < COUNT_OF(doors); i++) {
+		const struct addresses *list =
+			(const void *)((const char *)config + doors[i].offset);
+
+		if (!list->count || doors[i].flags != flags)
+			continue;
+		for (size_t k = 0; k < settings_count; k++)
+			if (settings[k].offset == doors[i].offset)
+				return settings[k].name;
+	}
+	return NULL;
+}
+
 static void check_tls_rules(const struct check *c)
 {
 	const struct config *config = c->config;
 	bool has_certificate = *config->tls_certificate != '\0';
 	bool has_key = *config->tls_key != '\0';
+	const char *needs_tls;
 
 	if (has_certificate && !has_key)
 		fail(c, "tls.key",
@@ -105,11 +133,13 @@ static void check_tls_rules(const struct check *c)
 			"missing; name the certificate of tls.key");
 	if (has_certificate || has_key)
 		return;
-	if (config->listen_imaps.count)
+	needs_tls = find_open(config, LISTEN_LOGIN | LISTEN_TLS);
+	if (needs_tls)
 		fail(c, "tls.certificate",
-			"missing, and listen.imaps needs it; name a PEM file, "
-			"and its key as tls.key");
-	else if (config->listen_imap.count &&
+			"missing, and %s needs it; name a PEM file, and its "
+			"key as tls.key",
+			needs_tls);
+	else if (find_open(config, LISTEN_LOGIN) &&
 		 !config->login_plaintext_without_tls)
 		fail(c, "tls.certificate",
 			"missing, so that nobody could log in; name a PEM "

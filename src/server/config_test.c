@@ -115,6 +115,13 @@ static void test_complaints(void **unused)
 			"c:6: listen.imaps: is text in quotes; write a list, "
 			"as in [\"127.0.0.1:1143\", \"[::1]:1143\"]\n",
 			"every element of a list"},
+		{"listen = { imap = [\"run/imap\", \"/run/a\", "
+		 "\"unix:/run/a\"]; };\n",
+			"c:1: listen.imap: \"run/imap\" is not an address; "
+			"write IP:PORT, as in \"127.0.0.1:1143\" or "
+			"\"[::1]:1143\"; a Unix socket's path begins with "
+			"\"/\"\n",
+			"paths of Unix sockets"},
 		{"listen = { imap = ( 143, \"[::1]:1\" ); };\n",
 			"c:1: listen.imap: is a bare number in a list; write "
 			"a list, as in [\"127.0.0.1:1143\", \"[::1]:1143\"]\n",

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* front: the role's process; what it does is in front.h. */
+#include "base/alloc.h"
 #include "base/log.h"
 #include "server/front.h"
+#include "server/listen.h"
 #include "server/role.h"
 #include "server/roles.h"
 
@@ -80,6 +82,21 @@ static void on_client(
 	}
 }
 
+/* NULL: none of that name. */
+static const struct login_protocol *find_protocol(const char *name)
+{
+	static const struct login_protocol *const protocols[] = {
+#define X(field, protocol, flags) &login_##protocol,
+		LISTEN_TABLE(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < COUNT_OF(protocols); i++)
+		if (strcmp(name, protocols[i]->name) == 0)
+			return protocols[i];
+	return NULL;
+}
+
 static void open_doors(void)
 {
 	struct role *role = &me.role;
@@ -88,10 +105,10 @@ static void open_doors(void)
 		const struct role_listener *l = &role->listeners[me.door_count];
 		struct door *door = &me.doors[me.door_count];
 
-		door->what = (struct front_door){&login_imap, l->tls};
-		if (strcmp(l->protocol, login_imap.name) != 0 ||
-			loop_add(me.loop, &door->watch, l->fd, EPOLLIN,
-				on_client))
+		door->what =
+			(struct front_door){find_protocol(l->protocol), l->tls};
+		if (!door->what.protocol || loop_add(me.loop, &door->watch,
+						    l->fd, EPOLLIN, on_client))
 			log_error("net", "cannot serve a listener",
 				LOG_C("protocol", l->protocol),
 				LOG_C("address", l->address));

@@ -10,10 +10,12 @@
 #include "net/scoreboard.h"
 #include "net/tls.h"
 #include "server/config.h"
+#include "server/listen.h"
 #include "server/notify.h"
 #include "server/privileges.h"
 #include "server/spawn.h"
 #include "server/state.h"
+#include "server/unix_socket.h"
 #include "session/ticket.h"
 
 #include <errno.h>
@@ -58,8 +60,9 @@ struct process {
 struct listener {
 	const char *protocol;
 	bool tls;
+	bool path;	     /* address is that of a Unix socket */
 	enum role_kind kind; /* who gets it */
-	char address[80];
+	char address[120];
 	int fd;
 };
 
@@ -474,10 +477,8 @@ static struct listener *add_listener(struct master *m)
 	return &m->listeners[m->listener_count++];
 }
 
-static enum err listen_address(
-	struct master *m, const char *protocol, bool tls, const char *text)
+static enum err listen_tcp(struct listener *l, const char *text)
 {
-	struct listener *l = add_listener(m);
 	struct endpoint at;
 	char room[ENDPOINT_TEXT_MAX];
 	enum err e = endpoint_parse(str_c(text), &at);
@@ -487,17 +488,44 @@ static enum err listen_address(
 	/* What port the kernel chose. */
 	if (!e)
 		e = endpoint_local(l->fd, &at);
-	if (e) {
-		log_error("server", "cannot listen", LOG_C("address", text),
-			LOG_C("protocol", protocol), LOG_ERR(e));
-		return e;
-	}
+	if (!e)
+		snprintf(l->address, sizeof l->address, "%.*s",
+			STR_ARG(endpoint_print(&at, room)));
+	return e;
+}
+
+static enum err listen_path(
+	struct listener *l, const char *path, const struct config *config)
+{
+	static const mode_t modes[] = {
+		[SOCKET_MODE_0600] = 0600,
+		[SOCKET_MODE_0660] = 0660,
+		[SOCKET_MODE_0666] = 0666,
+	};
+	enum err e = unix_socket_listen(path, modes[config->listen_socket_mode],
+		config->listen_socket_group, &l->fd);
+
+	if (!e)
+		snprintf(l->address, sizeof l->address, "%s", path);
+	return e;
+}
+
+static enum err listen_address(struct master *m, const char *protocol, bool tls,
+	const struct listen_address *at)
+{
+	struct listener *l = add_listener(m);
+	enum err e;
+
 	l->protocol = protocol;
 	l->tls = tls;
 	l->kind = ROLE_FRONT;
-	snprintf(l->address, sizeof l->address, "%.*s",
-		STR_ARG(endpoint_print(&at, room)));
-	return OK;
+	l->path = at->sock.ss_family == AF_UNIX;
+	e = l->path ? listen_path(l, at->text, m->config)
+		    : listen_tcp(l, at->text);
+	if (e)
+		log_error("server", "cannot listen", LOG_C("address", at->text),
+			LOG_C("protocol", protocol), LOG_ERR(e));
+	return e;
 }
 
 static enum err listen_addresses(struct master *m, const char *protocol,
@@ -506,8 +534,8 @@ static enum err listen_addresses(struct master *m, const char *protocol,
 	enum err first = OK;
 
 	for (size_t i = 0; i < addresses->count; i++) {
-		enum err e = listen_address(
-			m, protocol, tls, addresses->list[i].text);
+		enum err e =
+			listen_address(m, protocol, tls, &addresses->list[i]);
 
 		if (!first)
 			first = e;
@@ -537,18 +565,29 @@ static enum err listen_control(struct master *m, enum role_kind kind)
 	return state_listen(&m->state, l->address, &l->fd);
 }
 
+/* All are tried, so that all errors are told at once. */
+static enum err listen_doors(struct master *m)
+{
+	enum err first = OK, e;
+
+#define X(field, protocol, flags)                                              \
+	e = listen_addresses(                                                  \
+		m, #protocol, (flags)&LISTEN_TLS, &m->config->field);          \
+	first = first ? first : e;
+	LISTEN_TABLE(X)
+#undef X
+	return first;
+}
+
 static enum err listen_all(struct master *m)
 {
 	enum err e = listen_control(m, ROLE_AUTH);
-	enum err more;
 
 	if (!e)
 		e = listen_control(m, ROLE_MAIL);
 	if (e || m->options->private_instance)
 		return e;
-	e = listen_addresses(m, "imap", false, &m->config->listen_imap);
-	more = listen_addresses(m, "imap", true, &m->config->listen_imaps);
-	return e ? e : more;
+	return listen_doors(m);
 }
 
 static void log_ready(const struct master *m)
@@ -791,7 +830,9 @@ static void close_listeners(struct master *m)
 	for (size_t i = 0; i < m->listener_count; i++) {
 		const struct listener *l = &m->listeners[i];
 
-		if (l->fd >= 0)
+		if (l->path && l->fd >= 0)
+			unix_socket_remove(l->address, l->fd);
+		else if (l->fd >= 0)
 			close(l->fd);
 		if (l->kind != ROLE_FRONT && m->state.top >= 0)
 			state_unlink_socket(&m->state, l->address);

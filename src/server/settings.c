@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
 
 const struct setting settings[] = {
 #define S(field, name, kind, def, allowed, reload, example, help)              \
@@ -113,7 +114,8 @@ bool words_have(const struct words *words, unsigned word)
 
 bool setting_is_list(const struct setting *s)
 {
-	return s->kind == SETTING_ADDRESSES || s->kind == SETTING_WORDS;
+	return s->kind == SETTING_ADDRESSES || s->kind == SETTING_NETWORKS ||
+	       s->kind == SETTING_WORDS;
 }
 
 /* Units, from the smallest up. */
@@ -239,7 +241,26 @@ static void print_number(
 	buf_add_c(out, best->name);
 }
 
-/* host ":" port, an IPv6 host in brackets */
+/* The path of a Unix socket. */
+static enum err parse_path(str path, struct listen_address *address_r)
+{
+	struct listen_address a = {.size = sizeof(struct sockaddr_un)};
+	struct sockaddr_un *un = (struct sockaddr_un *)&a.sock;
+
+	if (!str_starts(path, STR("/")) || str_ends(path, STR("/")) ||
+		path.n >= sizeof un->sun_path)
+		return ERR_INVALID;
+	for (size_t i = 0; i < path.n; i++)
+		if ((unsigned char)path.p[i] <= ' ' || path.p[i] == 0x7f)
+			return ERR_INVALID;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path.p, path.n);
+	memcpy(a.text, path.p, path.n);
+	*address_r = a;
+	return OK;
+}
+
+/* host ":" port, an IPv6 host in brackets; or a path */
 enum err listen_address_parse(str text, struct listen_address *address_r)
 {
 	struct listen_address a = {0};
@@ -251,6 +272,9 @@ enum err listen_address_parse(str text, struct listen_address *address_r)
 	str name;
 	bool is_v6;
 
+	if (str_starts(text, STR("/")) || str_starts(text, STR("unix:")))
+		return parse_path(
+			str_skip(text, text.p[0] == 'u' ? 5 : 0), address_r);
 	while (colon && text.p[colon - 1] != ':')
 		colon--;
 	if (!colon || str_to_u64(str_skip(text, colon), 65535, &port))
@@ -312,6 +336,8 @@ bool listen_address_overlaps(
 {
 	str host_a = address_host(a), host_b = address_host(b);
 
+	if (a->sock.ss_family == AF_UNIX || b->sock.ss_family == AF_UNIX)
+		return strcmp(a->text, b->text) == 0;
 	if (a->sock.ss_family != b->sock.ss_family || !address_port(a) ||
 		address_port(a) != address_port(b))
 		return false;
@@ -327,6 +353,8 @@ static void add_address_form(struct buf *why, str word)
 		STR_ARG(str_take(word, 60)));
 	if (str_starts(word, STR("*:")) || str_starts(word, STR(":")))
 		buf_add_c(why, "; all addresses are \"0.0.0.0\" and \"[::]\"");
+	if (str_find_byte(word, '/') < word.n)
+		buf_add_c(why, "; a Unix socket's path begins with \"/\"");
 	if (str_istarts(word, STR("localhost")))
 		buf_add_c(why, "; localhost is 127.0.0.1");
 }
@@ -351,6 +379,18 @@ static enum err parse_addresses(
 	}
 	free(addresses_r->list);
 	*addresses_r = all;
+	return OK;
+}
+
+static enum err parse_networks(
+	str text, struct networks *networks_r, struct buf *why)
+{
+	struct networks all;
+
+	if (networks_parse(text, &all, why))
+		return ERR_INVALID;
+	networks_fini(networks_r);
+	*networks_r = all;
 	return OK;
 }
 
@@ -409,6 +449,9 @@ void setting_clear(const struct setting *s, struct config *config)
 		free(((struct addresses *)field)->list);
 		*(struct addresses *)field = (struct addresses){0};
 		break;
+	case SETTING_NETWORKS:
+		networks_fini(field);
+		break;
 	default:
 		break;
 	}
@@ -443,6 +486,9 @@ enum err setting_parse(const struct setting *s, str text, struct config *config,
 		break;
 	case SETTING_ADDRESSES:
 		e = parse_addresses(text, field, why);
+		break;
+	case SETTING_NETWORKS:
+		e = parse_networks(text, field, why);
 		break;
 	case SETTING_ENUM:
 	case SETTING_LEVEL:
@@ -506,6 +552,9 @@ void setting_write(
 		break;
 	case SETTING_ADDRESSES:
 		print_addresses(field, out);
+		break;
+	case SETTING_NETWORKS:
+		networks_print(field, out);
 		break;
 	case SETTING_ENUM:
 	case SETTING_LEVEL:
@@ -625,19 +674,12 @@ static void print_list(struct buf *out, str words)
 static void print_value(
 	const struct setting *s, const char *text, struct buf *out)
 {
-	switch (s->kind) {
-	case SETTING_BOOL:
-	case SETTING_INT:
-		buf_add_c(out, text);
-		break;
-	case SETTING_ADDRESSES:
-	case SETTING_WORDS:
+	if (setting_is_list(s))
 		print_list(out, str_c(text));
-		break;
-	default:
+	else if (s->kind == SETTING_BOOL || s->kind == SETTING_INT)
+		buf_add_c(out, text);
+	else
 		print_quoted(out, str_c(text));
-		break;
-	}
 }
 
 void settings_print_example(struct buf *out)
@@ -689,6 +731,7 @@ static const char *const kind_words[] = {
 	[SETTING_TEXT] = "text",
 	[SETTING_PATH] = "path",
 	[SETTING_ADDRESSES] = "list of addresses",
+	[SETTING_NETWORKS] = "list of networks",
 	[SETTING_ENUM] = "word",
 	[SETTING_LEVEL] = "word",
 	[SETTING_TOPIC] = "word",

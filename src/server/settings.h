@@ -28,6 +28,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "net/networks.h"
 
 #include <sys/socket.h>
 
@@ -40,6 +41,10 @@ S(listen_imap, "listen.imap", ADDRESSES, "", "", 0, "0.0.0.0:143 [::]:143",    \
   "addresses for IMAP, where clients begin TLS with STARTTLS")                 \
 S(listen_imaps, "listen.imaps", ADDRESSES, "", "", 0, "0.0.0.0:993 [::]:993",  \
   "addresses for IMAP inside TLS")                                             \
+S(listen_socket_mode, "listen.socket_mode", ENUM, "0660", "0600|0660|0666", 0, \
+  "", "permissions of Unix sockets that are listened on")                      \
+S(listen_socket_group, "listen.socket_group", TEXT, "", "", 0, "",             \
+  "group (name or number) of Unix sockets; empty: as who starts the server")   \
                                                                                \
 S(tls_certificate, "tls.certificate", PATH, "", "", 1,                         \
   "/etc/culver/cert.pem",                                                      \
@@ -158,7 +163,8 @@ enum setting_kind {
 	SETTING_TIME,	   /* uint64_t, milliseconds: "30min"; ms s min h d */
 	SETTING_TEXT,	   /* char *, owned, never NULL */
 	SETTING_PATH,	   /* char *, absolute once loaded, or "" */
-	SETTING_ADDRESSES, /* struct addresses */
+	SETTING_ADDRESSES, /* struct addresses: "127.0.0.1:24 /run/socket" */
+	SETTING_NETWORKS,  /* struct networks: "10.0.0.0/8 ::1 unix" */
 	SETTING_ENUM,	   /* unsigned: the index of the word */
 	SETTING_LEVEL,	   /* unsigned: enum log_level */
 	SETTING_TOPIC,	   /* unsigned: enum log_level, or LOG_TOPIC_DEFAULT */
@@ -168,6 +174,7 @@ enum setting_kind {
 };
 
 /* The words of ENUM rows, in the order of their rows. */
+enum { SOCKET_MODE_0600, SOCKET_MODE_0660, SOCKET_MODE_0666 };
 enum { TLS_MINIMUM_1_2, TLS_MINIMUM_1_3 };
 enum { STORE_ENGINE_ROCKSDB, STORE_ENGINE_MEMORY };
 enum { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4, STORE_COMPRESSION_ZSTD };
@@ -187,7 +194,7 @@ enum {
 struct listen_address {
 	struct sockaddr_storage sock;
 	socklen_t size;
-	char text[56]; /* "127.0.0.1:1143", "[::1]:1143" */
+	char text[112]; /* "127.0.0.1:1143", "[::1]:1143", "/run/socket" */
 };
 
 struct addresses {
@@ -209,6 +216,7 @@ struct words {
 #define SETTING_TYPE_TEXT char *
 #define SETTING_TYPE_PATH char *
 #define SETTING_TYPE_ADDRESSES struct addresses
+#define SETTING_TYPE_NETWORKS struct networks
 #define SETTING_TYPE_ENUM unsigned
 #define SETTING_TYPE_LEVEL unsigned
 #define SETTING_TYPE_TOPIC unsigned
@@ -261,7 +269,8 @@ void setting_clear(const struct setting *, struct config *);
 /* Whether the list has the word with that index. */
 bool words_have(const struct words *, unsigned word);
 
-/* "127.0.0.1:1143", "[::1]:1143"; port 0 lets the kernel choose. */
+/* "127.0.0.1:1143", "[::1]:1143"; port 0 lets the kernel choose. An absolute
+ * path, also with "unix:" before it, is that of a Unix socket. */
 MUST enum err listen_address_parse(str text, struct listen_address *address_r);
 /* Both cannot be bound at a time: the same, or one is the wildcard of the
  * other. Port 0 meets nothing. */

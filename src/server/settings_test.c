@@ -199,6 +199,19 @@ static void test_addresses(void **unused)
 		{"1111111111111111111111111111111111111111111111111:1", false,
 			"longer than any address"},
 		{"", false, "empty"},
+		{"/run/culver/lmtp.sock", true, "a Unix socket"},
+		{"unix:/run/lmtp", true, "what other programs write"},
+		{"run/lmtp", false, "relative: to what?"},
+		{"unix:run/lmtp", false, "relative: to what?"},
+		{"unix:", false, "no path"},
+		{"/run/", false, "a directory"},
+		{"/run/a b", false, "a space separates"},
+		{"/123456789/123456789/123456789/123456789/123456789/123456789"
+		 "/123456789/123456789/123456789/123456789/1234567",
+			false, "longer than a socket's name may be"},
+		{"/123456789/123456789/123456789/123456789/123456789/123456789"
+		 "/123456789/123456789/123456789/123456789/123456",
+			true, "as long as it may be"},
 	};
 
 	(void)unused;
@@ -208,7 +221,9 @@ static void test_addresses(void **unused)
 
 		assert_int_equal(e, rows[i].good ? OK : ERR_INVALID);
 		if (!e)
-			assert_string_equal(a.text, rows[i].text);
+			assert_string_equal(a.text,
+				rows[i].text +
+					(rows[i].text[0] == 'u' ? 5 : 0));
 	}
 }
 
@@ -227,6 +242,9 @@ static void test_overlaps(void **unused)
 		{"127.0.0.2:1", "0.0.0.0:1", true, "wildcard, turned round"},
 		{"0.0.0.0:1", "[::]:1", false, "listeners are of one family"},
 		{"0.0.0.0:0", "0.0.0.0:0", false, "the kernel chooses two"},
+		{"/run/a", "unix:/run/a", true, "the same path"},
+		{"/run/a", "/run/b", false, "another path"},
+		{"/run/a", "0.0.0.0:1", false, "another kind"},
 	};
 
 	(void)unused;
