@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first byte chooses the encoding; the rest comes out the same in any
  * pieces. Strict base64 and the encoder undo each other. */
+#include "base/base64.h"
 #include "message/transfer.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IMAP in the not authenticated state (RFC 9051 sections 3.1, 6.1, 6.2). */
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/secret.h"
 #include "login/login.h"
-#include "message/transfer.h"
 #include "wire/imap/capability.h"
 #include "wire/imap/parse.h"
 #include "wire/imap/respond.h"

@@ -126,56 +126,6 @@ static char *base64_finish(struct transfer_decoder *d, char *o)
 	return base64_flush(d, o);
 }
 
-void base64_add(struct buf *out, str in)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < in.n; i += 3) {
-		size_t n = in.n - i < 3 ? in.n - i : 3;
-		uint32_t bits = 0;
-		char quad[4];
-
-		for (size_t k = 0; k < 3; k++)
-			bits = bits << 8 |
-			       (k < n ? (unsigned char)in.p[i + k] : 0);
-		for (size_t k = 0; k < 4; k++)
-			quad[k] = k > n ? '='
-					: alphabet[bits >> (18 - 6 * k) & 63];
-		buf_add(out, str_of(quad, 4));
-	}
-}
-
-enum err base64_decode(struct buf *out, str in)
-{
-	size_t pad = 0, start = out->n;
-
-	if (in.n % 4)
-		return ERR_INVALID;
-	while (pad < 2 && pad < in.n && in.p[in.n - 1 - pad] == '=')
-		pad++;
-	for (size_t i = 0; i < in.n; i += 4) {
-		size_t digits = i + 4 == in.n ? 4 - pad : 4;
-		uint32_t bits = 0;
-
-		for (size_t k = 0; k < digits; k++) {
-			unsigned char digit = digit_of(in.p[i + k]);
-
-			if (digit >= B64_NONE)
-				goto invalid;
-			bits |= (uint32_t)digit << (18 - 6 * k);
-		}
-		if (digits < 4 && bits << (8 * (digits - 1) + 8) != 0)
-			goto invalid;
-		for (size_t k = 0; k + 1 < digits; k++)
-			buf_add_byte(out, (char)(bits >> (16 - 8 * k)));
-	}
-	return buf_err(out);
-invalid:
-	buf_truncate(out, start);
-	return ERR_INVALID;
-}
-
 /* ---- quoted-printable ---- */
 
 /* What `held` is, in transfer_decoder.state. */

@@ -22,6 +22,7 @@
 #ifndef MESSAGE_TRANSFER_H
 #define MESSAGE_TRANSFER_H
 
+#include "base/base64.h" /* older includers look for it here */
 #include "base/buf.h"
 #include "base/str.h"
 
@@ -58,12 +59,5 @@ void transfer_decoder_init(struct transfer_decoder *, enum transfer);
 void transfer_decoder_feed(struct transfer_decoder *, str in, struct buf *out);
 /* The end of the input; the decoder is then as after init. */
 void transfer_decoder_finish(struct transfer_decoder *, struct buf *out);
-
-/* Appends the base64 of `in` without line breaks, with padding. */
-void base64_add(struct buf *out, str in);
-
-/* Strict base64 (RFC 4648 section 4), for protocols: no other bytes, padding
- * required, unused bits zero; ERR_INVALID otherwise, and nothing appended. */
-MUST enum err base64_decode(struct buf *out, str in);
 
 #endif

@@ -155,39 +155,6 @@ static void test_names(void **unused)
 	}
 }
 
-static void test_base64(void **unused)
-{
-	static const struct {
-		const char *plain, *encoded;
-	} good[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-		{"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
-		{"foobar", "Zm9vYmFy"}};
-	static const char *const bad[] = {"Zg",
-		"Zg=", "Z===", "====", "Zh==", "Zm9=", "Zg==Zg==", "Zm9v\r\n",
-		"Zm 9v", "Zm9*", "=Zg="};
-
-	(void)unused;
-	for (size_t i = 0; i < COUNT_OF(good); i++) {
-		struct buf out = BUF_UNBOUNDED;
-
-		base64_add(&out, str_c(good[i].plain));
-		assert_str(buf_str(&out), good[i].encoded);
-		buf_reset(&out);
-		assert_ok(base64_decode(&out, str_c(good[i].encoded)));
-		assert_str(buf_str(&out), good[i].plain);
-		buf_fini(&out);
-	}
-	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		struct buf out = BUF_UNBOUNDED;
-
-		buf_add_c(&out, "kept");
-		if (base64_decode(&out, str_c(bad[i])) != ERR_INVALID)
-			fail_msg("%s", bad[i]);
-		assert_str(buf_str(&out), "kept");
-		buf_fini(&out);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,7 +162,6 @@ int main(void)
 		cmocka_unit_test(test_long_blanks),
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_base64),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
