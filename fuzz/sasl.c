@@ -13,7 +13,7 @@ static void check_plain(str input)
 	struct buf challenge = BUF_UNBOUNDED, again = BUF_UNBOUNDED;
 	struct sasl s;
 
-	sasl_init(&s, sasl_find(STR("PLAIN")));
+	sasl_init(&s, mechanism_find(STR("PLAIN")), &(struct sasl_facts){0});
 	if (sasl_step(&s, input, &challenge) == SASL_VERIFY) {
 		buf_add(&again, buf_str(&s.authzid));
 		buf_add_byte(&again, '\0');

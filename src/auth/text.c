@@ -3,9 +3,11 @@
 #include "base/alloc.h"
 #include "base/secret.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
+#include <unicode/usprep.h>
 #include <unicode/ustring.h>
 #include <unicode/utf16.h>
 #include <unicode/utf8.h>
@@ -205,4 +207,51 @@ enum err text_prepare_password(str s, struct buf *out)
 	e = print(&u, is_password_character, out);
 	units_fini(&u);
 	return e;
+}
+
+/* Opened once, and never closed: threads share it, which is safe (ICU's manual,
+ * usprep.h). */
+static UStringPrepProfile *saslprep;
+static pthread_once_t saslprep_once = PTHREAD_ONCE_INIT;
+
+static void open_saslprep(void)
+{
+	UErrorCode code = U_ZERO_ERROR;
+
+	saslprep = usprep_openByType(USPREP_RFC4013_SASLPREP, &code);
+	if (U_FAILURE(code))
+		abort(); /* an ICU without its own data */
+}
+
+static void prepare(struct units *u)
+{
+	UErrorCode code = U_ZERO_ERROR;
+	UChar *next;
+	int32_t n;
+
+	if (u->failed)
+		return;
+	pthread_once(&saslprep_once, open_saslprep);
+	next = xcalloc(UNITS_MAX, sizeof *next);
+	n = usprep_prepare(saslprep, u->p, u->n, next, UNITS_MAX,
+		USPREP_ALLOW_UNASSIGNED, NULL, &code);
+	replace(u, next, n, code);
+}
+
+static bool is_any_character(UChar32 c)
+{
+	return c != 0;
+}
+
+enum err text_prepare_saslprep(str s, struct buf *out)
+{
+	struct units u = units_of(s);
+	enum err e;
+
+	prepare(&u);
+	if (u.n == 0)
+		u.failed = true;
+	e = print(&u, is_any_character, out);
+	units_fini(&u);
+	return e ? text_prepare_password(s, out) : OK;
 }

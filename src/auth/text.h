@@ -15,5 +15,10 @@ MUST enum err text_prepare_username(str, struct buf *out);
  * Appends. ERR_INVALID for what is not UTF-8, empty, or has control
  * characters. `out` holds a secret then. */
 MUST enum err text_prepare_password(str, struct buf *out);
+/* RFC 4013, SASLprep, in which SCRAM wants passwords (RFC 5802 section 2.2):
+ * NFKC, some characters mapped to nothing. As a query: what was not in Unicode
+ * 3.2 passes as it is. What SASLprep prohibits is prepared as above instead:
+ * clients let it pass as it is or not at all. Appends. ERR_INVALID. */
+MUST enum err text_prepare_saslprep(str, struct buf *out);
 
 #endif

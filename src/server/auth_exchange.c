@@ -17,7 +17,6 @@
 
 #define EXCHANGES_MAX 4096 /* of one front */
 #define WORD_MAX 64	   /* protocol, mechanism, TLS version */
-#define BINDINGS_MAX 4
 
 /* One login attempt. */
 struct exchange {
@@ -269,6 +268,11 @@ static void step(struct exchange *x, str response)
 	case SASL_VERIFY:
 		wait_for_turn(x);
 		break;
+	case SASL_KEYS:
+	case SASL_TOKEN:
+	case SASL_DONE:
+	case SASL_WRONG:
+	case SASL_REFUSED:
 	case SASL_MALFORMED:
 		refuse(x, ERR_INVALID, "malformed credentials",
 			"The credentials are malformed");
@@ -305,9 +309,7 @@ static uint64_t address_of(str remote)
 /* The fields of IPC_AUTH_START; they point into the message. */
 struct start {
 	str protocol, mechanism, remote, tls, certificate;
-	struct start_binding {
-		str name, data;
-	} bindings[BINDINGS_MAX];
+	struct sasl_binding bindings[SASL_BINDINGS_MAX];
 	size_t binding_count;
 	str initial; /* none: the client sent none */
 };
@@ -323,7 +325,7 @@ static enum err parse_start(str payload, struct start *s)
 	s->tls = cursor_sized(&c);
 	s->certificate = cursor_sized(&c);
 	count = cursor_varint(&c);
-	if (count > BINDINGS_MAX)
+	if (count > SASL_BINDINGS_MAX)
 		return ERR_INVALID;
 	for (s->binding_count = 0; s->binding_count < count;
 		s->binding_count++) {
@@ -341,7 +343,7 @@ static enum err parse_start(str payload, struct start *s)
 }
 
 static struct exchange *add_exchange(struct peer *p, uint32_t id,
-	const struct start *s, const struct sasl_mechanism *mechanism)
+	const struct start *s, const struct mechanism_row *mechanism)
 {
 	struct exchange *x = xcalloc(1, sizeof *x), **at;
 
@@ -354,7 +356,10 @@ static struct exchange *add_exchange(struct peer *p, uint32_t id,
 	x->address = address_of(s->remote);
 	x->account = BUF_UNBOUNDED;
 	x->began = clock_monotonic_ms();
-	sasl_init(&x->sasl, mechanism);
+	sasl_init(&x->sasl, mechanism,
+		&(struct sasl_facts){.bindings = s->bindings,
+			.binding_count = s->binding_count,
+			.certificate = s->certificate});
 	at = find_exchange(p, id);
 	x->next = *at;
 	*at = x;
@@ -396,7 +401,7 @@ static void let_deliver(struct peer *p, uint32_t id, const struct start *s)
 enum err exchange_start(struct peer *p, const struct ipc_msg *m)
 {
 	struct start s = {.initial = str_none()};
-	const struct sasl_mechanism *known;
+	const struct mechanism_row *known;
 
 	if (parse_start(m->payload, &s) || *find_exchange(p, m->id))
 		return ERR_INVALID;
@@ -404,8 +409,8 @@ enum err exchange_start(struct peer *p, const struct ipc_msg *m)
 		let_deliver(p, m->id, &s);
 		return OK;
 	}
-	known = sasl_find(s.mechanism);
-	if (!known || !may_use(p->auth, mechanism_find(s.mechanism), s.tls)) {
+	known = mechanism_find(s.mechanism);
+	if (!may_use(p->auth, known, s.tls)) {
 		answer(p, m->id, ERR_DENIED, "This mechanism is not offered",
 			STR(""));
 		return OK;
