@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/pop3/dots.h"
+
+void pop3_dots_init(struct pop3_dots *d)
+{
+	*d = (struct pop3_dots){0};
+}
+
+void pop3_dots_init_top(struct pop3_dots *d, uint32_t lines)
+{
+	*d = (struct pop3_dots){.top = true, .lines = lines};
+}
+
+static void end_line(struct pop3_dots *d, struct buf *out)
+{
+	buf_add_c(out, d->after_cr ? "\n" : "\r\n");
+	d->octets += d->after_cr ? 1 : 2;
+	d->after_cr = false;
+}
+
+/* A line is over; `empty`: it had no bytes. */
+static void count_line(struct pop3_dots *d, bool empty)
+{
+	if (d->in_body && d->top)
+		d->lines--;
+	if (empty)
+		d->in_body = true;
+	d->full = d->top && d->in_body && d->lines == 0;
+}
+
+/* Bytes of one line, without LF. */
+static void add_run(struct pop3_dots *d, struct buf *out, str run)
+{
+	if (run.n == 0)
+		return;
+	if (!d->amid_line && run.p[0] == '.')
+		buf_add_byte(out, '.');
+	buf_add(out, run);
+	d->octets += run.n;
+	d->after_cr = run.p[run.n - 1] == '\r';
+	/* A CR alone may be the beginning of an empty line's end. */
+	d->amid_line = d->amid_line || run.n > 1 || !d->after_cr;
+}
+
+void pop3_dots_feed(struct pop3_dots *d, struct buf *out, str bytes)
+{
+	while (bytes.n && !d->full) {
+		str run = str_take(bytes, str_find_byte(bytes, '\n'));
+
+		/* What was no end of a line is a byte of it. */
+		if (run.n && d->after_cr)
+			d->amid_line = true;
+		add_run(d, out, run);
+		bytes = str_skip(bytes, run.n);
+		if (bytes.n) {
+			bool empty = !d->amid_line;
+
+			end_line(d, out);
+			d->amid_line = false;
+			count_line(d, empty);
+			bytes = str_skip(bytes, 1);
+		}
+	}
+}
+
+void pop3_dots_finish(struct pop3_dots *d, struct buf *out)
+{
+	if (d->amid_line || d->after_cr) {
+		/* A CR that nothing followed is no end of a line. */
+		d->after_cr = false;
+		end_line(d, out);
+	}
+	buf_add_c(out, ".\r\n");
+}
