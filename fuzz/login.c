@@ -2,6 +2,7 @@
 /* IMAP before login: whatever comes, memory is bounded, what is said does not
  * depend on how the input was split, and a hand-over can be read again. */
 #include "base/buf.h"
+#include "base/mechanism.h"
 #include "login/login.h"
 
 #include <stdlib.h>
@@ -55,8 +56,10 @@ static void add_but_continue(struct buf *said, str out)
 static enum login_want run(
 	str input, size_t piece, unsigned flags, struct buf *said)
 {
-	struct login_settings settings = {
-		.plaintext = flags & 2, .failures_max = 5, .id_name = "Culver"};
+	struct login_settings settings = {.plaintext = flags & 2,
+		.offered = MECHANISM_PLAIN,
+		.failures_max = 5,
+		.id_name = "Culver"};
 	enum login_want want = LOGIN_MORE;
 	struct login l;
 

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/base64.h"
 #include "base/secret.h"
-#include "login/login.h"
+#include "login/credentials.h"
 #include "wire/imap/capability.h"
 #include "wire/imap/parse.h"
 #include "wire/imap/respond.h"
@@ -14,14 +14,11 @@ enum { BAD_MAX = 10, ARENA_BUDGET = 32 * 1024 };
 
 static const struct imap_framer_limits limits = IMAP_FRAMER_LIMITS_LOGIN;
 
-/* All begin with a response of the client: an empty challenge asks for it. */
-static const char *const mechanisms[] = {"PLAIN"};
-
 static struct imap_capability_view view_of(const struct login *l)
 {
 	return (struct imap_capability_view){.tls = l->tls,
 		.tls_available = l->settings->tls_available,
-		.plaintext = l->settings->plaintext,
+		.mechanisms = credentials_usable(l),
 		.literal_minus = l->settings->literal_minus};
 }
 
@@ -30,13 +27,6 @@ static void put_capabilities(const struct login *l, struct buf *out)
 	struct imap_capability_view view = view_of(l);
 
 	imap_put_capabilities(out, &view);
-}
-
-static bool password_allowed(const struct login *l)
-{
-	struct imap_capability_view view = view_of(l);
-
-	return imap_capability_password(&view);
 }
 
 static void begin(struct login *l)
@@ -108,61 +98,6 @@ static enum login_want bad_tag(struct login *l, str tag, struct buf *out)
 	return bad(l, tag, "The tag is too long", out);
 }
 
-static enum login_want ask_auth(struct login *l)
-{
-	l->exchange++;
-	return LOGIN_AUTH;
-}
-
-static void set_mechanism(struct login *l, const char *name)
-{
-	assert(strlen(name) < sizeof l->mechanism);
-	memcpy(l->mechanism, name, strlen(name) + 1);
-}
-
-/* RFC 4616: the same credentials as PLAIN, so that auth knows one form. */
-static enum login_want do_login(
-	struct login *l, const struct imap_command *c, struct buf *out)
-{
-	str user = c->login.user, password = c->login.password;
-
-	if (!password_allowed(l)) {
-		no(c->tag, "[PRIVACYREQUIRED] Begin TLS first", out);
-		return LOGIN_MORE;
-	}
-	if (memchr(user.p, 0, user.n) || memchr(password.p, 0, password.n))
-		return bad(l, c->tag, "NUL in a name or password", out);
-	if (!keep_tag(l, c->tag))
-		return bad_tag(l, c->tag, out);
-	/* In one piece: growing would leave copies. */
-	if (!buf_reserve(&l->response, user.n + password.n + 2))
-		return bad(l, c->tag, "Too long", out);
-	buf_add_byte(&l->response, 0);
-	buf_add(&l->response, user);
-	buf_add_byte(&l->response, 0);
-	buf_add(&l->response, password);
-	set_mechanism(l, "PLAIN");
-	return ask_auth(l);
-}
-
-/* base64 of a client's response, or of an initial one. */
-static bool decode_response(struct login *l, str text)
-{
-	if (!buf_reserve(&l->response, text.n + 1))
-		return false;
-	return base64_decode(&l->response, text) == OK &&
-	       buf_err(&l->response) == OK;
-}
-
-static const char *find_mechanism(str name)
-{
-	for (size_t i = 0; i < sizeof mechanisms / sizeof *mechanisms; i++) {
-		if (str_ieq_c(name, mechanisms[i]))
-			return mechanisms[i];
-	}
-	return NULL;
-}
-
 static void put_challenge(struct login *l, str bytes, struct buf *out)
 {
 	buf_add_c(out, "+ ");
@@ -172,51 +107,66 @@ static void put_challenge(struct login *l, str bytes, struct buf *out)
 	imap_framer_set_line_mode(&l->framer, true);
 }
 
+/* The words for a step of an exchange. */
+static enum login_want follow(
+	struct login *l, str tag, enum credentials_step step, struct buf *out)
+{
+	switch (step) {
+	case CREDENTIALS_ASK:
+		return LOGIN_AUTH;
+	case CREDENTIALS_CHALLENGE:
+		put_challenge(l, STR(""), out);
+		break;
+	case CREDENTIALS_UNKNOWN:
+		no(tag, "Authentication mechanism not supported", out);
+		break;
+	case CREDENTIALS_NEEDS_TLS:
+		no(tag, "[PRIVACYREQUIRED] Begin TLS first", out);
+		break;
+	case CREDENTIALS_NO_INITIAL:
+		return bad(l, tag, "It has no initial response", out);
+	case CREDENTIALS_NOT_BASE64:
+		return bad(l, tag, "Not base64", out);
+	case CREDENTIALS_CANCELLED:
+		return bad(l, tag, "AUTHENTICATE cancelled", out);
+	case CREDENTIALS_IMPOSSIBLE:
+		return bad(l, tag, "No name or password can be so", out);
+	}
+	return LOGIN_MORE;
+}
+
+static enum login_want do_login(
+	struct login *l, const struct imap_command *c, struct buf *out)
+{
+	if (!keep_tag(l, c->tag))
+		return bad_tag(l, c->tag, out);
+	return follow(l, c->tag,
+		credentials_password(l, c->login.user, c->login.password), out);
+}
+
 static enum login_want do_authenticate(
 	struct login *l, const struct imap_command *c, struct buf *out)
 {
-	const char *mechanism = find_mechanism(c->authenticate.mechanism);
-	str initial = c->authenticate.initial;
-
-	if (!mechanism) {
-		no(c->tag, "Authentication mechanism not supported", out);
-		return LOGIN_MORE;
-	}
-	if (!password_allowed(l)) {
-		no(c->tag, "[PRIVACYREQUIRED] Begin TLS first", out);
-		return LOGIN_MORE;
-	}
 	if (!keep_tag(l, c->tag))
 		return bad_tag(l, c->tag, out);
-	set_mechanism(l, mechanism);
-	if (str_is_none(initial)) {
-		put_challenge(l, STR(""), out);
-		return LOGIN_MORE;
-	}
-	/* RFC 4959: "=" stands for an empty response. */
-	if (!str_eq_c(initial, "=") && !decode_response(l, initial))
-		return bad(l, c->tag, "Not base64", out);
-	return ask_auth(l);
+	return follow(l, c->tag,
+		credentials_begin(
+			l, c->authenticate.mechanism, c->authenticate.initial),
+		out);
 }
 
 /* RFC 9051 section 6.2.2: "If the client wishes to cancel an authentication
  * exchange, it issues a line consisting of a single "*"." */
 static enum login_want take_response(struct login *l, str line, struct buf *out)
 {
-	bool told = l->exchange > 0;
-	const char *wrong = NULL;
+	bool told;
+	enum credentials_step step;
 	enum login_want want;
 
 	l->answering = false;
 	imap_framer_set_line_mode(&l->framer, false);
-	if (str_eq_c(line, "*"))
-		wrong = "AUTHENTICATE cancelled";
-	else if (!decode_response(l, line))
-		wrong = "Not base64";
-	if (!wrong)
-		return ask_auth(l);
-	want = bad(l, buf_str(&l->tag), wrong, out);
-	l->exchange = 0;
+	step = credentials_continue(l, line, &told);
+	want = follow(l, buf_str(&l->tag), step, out);
 	return told && want == LOGIN_MORE ? LOGIN_CANCEL : want;
 }
 

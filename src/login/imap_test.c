@@ -12,6 +12,7 @@
  */
 #include "base/test.h"
 #include "base/buf.h"
+#include "base/mechanism.h"
 #include "login/login.h"
 
 #include <stdlib.h>
@@ -336,6 +337,7 @@ static struct login_settings settings_of(unsigned flags)
 	return (struct login_settings){
 		.tls_available = !(flags & NO_CERTIFICATE),
 		.plaintext = flags & PLAIN,
+		.offered = MECHANISM_PLAIN,
 		.failures_max = 3,
 		.id_name = "Culver"};
 }

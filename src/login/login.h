@@ -54,6 +54,7 @@ struct login_settings {
 	bool tls_available;
 	bool plaintext; /* passwords without TLS */
 	bool literal_minus;
+	unsigned offered; /* by auth: enum mechanism bits */
 	unsigned failures_max;
 	const char *id_name; /* NULL or "": none */
 	const char *id_version;
@@ -79,6 +80,7 @@ struct login {
 	const struct login_protocol *protocol;
 	const struct login_settings *settings;
 	bool tls;
+	bool has_certificate; /* the client's, verified */
 
 	/* Input not yet consumed: in[at..n). The first `taken` bytes of it are
 	 * the command being executed. */
@@ -89,6 +91,7 @@ struct login {
 	/* The exchange with auth. */
 	unsigned exchange; /* responses sent to auth; 0: none runs */
 	char mechanism[LOGIN_MECHANISM_MAX];
+	bool has_response;   /* false: the mechanism begins with a challenge */
 	struct buf response; /* decoded */
 
 	unsigned bad;	   /* commands that were wrong */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/front.h"
 #include "base/alloc.h"
+#include "base/mechanism.h"
 #include "base/ipc.h"
 #include "server/front_conn.h"
 
@@ -19,6 +20,8 @@ struct front *front_new(
 	f->board = board;
 	f->auth.watch.fd = f->mail.watch.fd = -1;
 	f->last_asking = &f->asking;
+	/* Until auth says: who comes before it is told that it is away. */
+	f->settings.login.offered = MECHANISM_PLAIN;
 	buf_init(&f->room, SIZE_MAX);
 	return f;
 }
@@ -47,9 +50,12 @@ static const char *copy(const char *z)
 /* Connections look at it where it is. */
 void front_configure(struct front *f, const struct front_settings *settings)
 {
+	unsigned offered = f->settings.login.offered;
+
 	free((void *)(uintptr_t)f->settings.login.id_name);
 	free((void *)(uintptr_t)f->settings.login.id_version);
 	f->settings = *settings;
+	f->settings.login.offered = offered;
 	f->settings.login.id_name = copy(settings->login.id_name);
 	f->settings.login.id_version = copy(settings->login.id_version);
 	f->settings.login.tls_available = f->tls;

@@ -76,7 +76,7 @@ static void put_start(const struct conn *c, struct buf *out)
 	buf_add_sized(out, str_c(c->tls ? tls_version(c->tls) : ""));
 	buf_add_sized(out, STR("")); /* identity of a client certificate */
 	buf_add_varint(out, 0);	     /* channel bindings */
-	buf_add_varint(out, 1);
+	buf_add_varint(out, v->login.has_response);
 	buf_add_sized(out, response);
 }
 
@@ -145,10 +145,24 @@ static void take_done(struct conn *c, str payload)
 	conn_go_on(c, login_fail(&v->login, (enum err)result, reason, &v->out));
 }
 
+/* What may be announced from now on. */
+static void take_offer(struct front *f, str payload)
+{
+	struct cursor in = cursor_of(payload);
+	uint64_t offered = cursor_varint(&in);
+
+	if (cursor_ok(&in) && offered <= UINT32_MAX)
+		f->settings.login.offered = (unsigned)offered;
+}
+
 static void take_answer(struct front *f, const struct ipc_msg *m)
 {
 	struct conn *c = find_asking(f, m->id);
 
+	if (m->type == IPC_AUTH_OFFER) {
+		take_offer(f, m->payload);
+		return;
+	}
 	/* The client may have gone meanwhile. */
 	if (!c)
 		return;

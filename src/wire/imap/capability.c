@@ -9,7 +9,6 @@ enum condition {
 	/* One of the two above is enough. */
 	ALWAYS = BEFORE_LOGIN | AFTER_LOGIN,
 	CAN_START_TLS = 1 << 2,
-	PASSWORD_ALLOWED = 1 << 3,
 	PASSWORD_REFUSED = 1 << 4,
 	LITERAL_PLUS = 1 << 5,
 	LITERAL_MINUS = 1 << 6,
@@ -31,20 +30,19 @@ static const struct {
 	{"IDLE", ALWAYS},		      /* RFC 2177 */
 	{"STARTTLS", BEFORE_LOGIN | CAN_START_TLS},
 	{"LOGINDISABLED", BEFORE_LOGIN | PASSWORD_REFUSED},
-	{"AUTH=PLAIN", BEFORE_LOGIN | PASSWORD_ALLOWED}, /* RFC 4616 */
-	{"NAMESPACE", AFTER_LOGIN},			 /* RFC 2342 */
-	{"CHILDREN", AFTER_LOGIN},			 /* RFC 3348 */
-	{"UNSELECT", AFTER_LOGIN},			 /* RFC 3691 */
-	{"UIDPLUS", AFTER_LOGIN},			 /* RFC 4315 */
-	{"ESEARCH", AFTER_LOGIN},			 /* RFC 4731 */
-	{"SEARCHRES", AFTER_LOGIN},			 /* RFC 5182 */
-	{"LIST-EXTENDED", AFTER_LOGIN},			 /* RFC 5258 */
-	{"LIST-STATUS", AFTER_LOGIN},			 /* RFC 5819 */
-	{"STATUS=SIZE", AFTER_LOGIN},			 /* RFC 8438 */
-	{"MOVE", AFTER_LOGIN},				 /* RFC 6851 */
-	{"BINARY", AFTER_LOGIN},			 /* RFC 3516 */
-	{"SPECIAL-USE", AFTER_LOGIN},			 /* RFC 6154 */
-	{"CREATE-SPECIAL-USE", AFTER_LOGIN},		 /* RFC 6154 */
+	{"NAMESPACE", AFTER_LOGIN},	     /* RFC 2342 */
+	{"CHILDREN", AFTER_LOGIN},	     /* RFC 3348 */
+	{"UNSELECT", AFTER_LOGIN},	     /* RFC 3691 */
+	{"UIDPLUS", AFTER_LOGIN},	     /* RFC 4315 */
+	{"ESEARCH", AFTER_LOGIN},	     /* RFC 4731 */
+	{"SEARCHRES", AFTER_LOGIN},	     /* RFC 5182 */
+	{"LIST-EXTENDED", AFTER_LOGIN},	     /* RFC 5258 */
+	{"LIST-STATUS", AFTER_LOGIN},	     /* RFC 5819 */
+	{"STATUS=SIZE", AFTER_LOGIN},	     /* RFC 8438 */
+	{"MOVE", AFTER_LOGIN},		     /* RFC 6851 */
+	{"BINARY", AFTER_LOGIN},	     /* RFC 3516 */
+	{"SPECIAL-USE", AFTER_LOGIN},	     /* RFC 6154 */
+	{"CREATE-SPECIAL-USE", AFTER_LOGIN}, /* RFC 6154 */
 };
 
 static unsigned conditions_of(const struct imap_capability_view *view)
@@ -53,8 +51,8 @@ static unsigned conditions_of(const struct imap_capability_view *view)
 
 	if (view->tls_available && !view->tls)
 		so |= CAN_START_TLS;
-	so |= imap_capability_password(view) ? PASSWORD_ALLOWED
-					     : PASSWORD_REFUSED;
+	if (!imap_capability_password(view))
+		so |= PASSWORD_REFUSED;
 	so |= view->literal_minus ? LITERAL_MINUS : LITERAL_PLUS;
 	return so;
 }
@@ -73,4 +71,7 @@ void imap_put_capabilities(
 		buf_addf(out, "%s%s", space, table[i].name);
 		space = " ";
 	}
+	for (size_t i = 0; !view->authenticated && i < MECHANISM_COUNT; i++)
+		if (mechanisms[i].bit & view->mechanisms)
+			buf_addf(out, "%sAUTH=%s", space, mechanisms[i].name);
 }

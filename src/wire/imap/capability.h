@@ -8,24 +8,25 @@
 #define WIRE_IMAP_CAPABILITY_H
 
 #include "base/buf.h"
+#include "base/mechanism.h"
 
 /* What a connection is, as far as the list depends on it. */
 struct imap_capability_view {
 	bool authenticated;
-	bool tls;	    /* the connection is encrypted */
-	bool tls_available; /* there is a certificate */
-	bool plaintext;	    /* login.plaintext_without_tls */
-	bool literal_minus; /* imap.literal_minus */
+	bool tls;	     /* the connection is encrypted */
+	bool tls_available;  /* there is a certificate */
+	bool literal_minus;  /* imap.literal_minus */
+	unsigned mechanisms; /* usable now (base/mechanism.h) */
 };
 
 /* "IMAP4rev2 IMAP4rev1 …", separated by spaces. */
 void imap_put_capabilities(struct buf *, const struct imap_capability_view *);
 
-/* May a password be sent over this connection? */
+/* Is LOGIN allowed? It is PLAIN in other words. */
 static inline bool imap_capability_password(
 	const struct imap_capability_view *view)
 {
-	return view->tls || view->plaintext;
+	return view->mechanisms & MECHANISM_PLAIN;
 }
 
 #endif

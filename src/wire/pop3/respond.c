@@ -2,7 +2,7 @@
 #include "wire/pop3/respond.h"
 #include "base/alloc.h"
 #include "base/mechanism.h"
-#include "message/transfer.h"
+#include "base/base64.h"
 
 void pop3_put_ok(struct buf *out, const char *text)
 {

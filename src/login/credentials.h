@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * credentials: how all protocols before login lead a SASL exchange (RFC 4422);
+ * they differ in words only. Each step says what to do next; the response, if
+ * there is one, is in login->response then.
+ *
+ *	ASK		LOGIN_AUTH is wanted
+ *	CHALLENGE	send an empty challenge: the mechanism begins with a
+ *			response of the client
+ *	others		why it ends; nothing of it is left
+ */
+#ifndef LOGIN_CREDENTIALS_H
+#define LOGIN_CREDENTIALS_H
+
+#include "base/mechanism.h"
+#include "login/login.h"
+
+enum credentials_step {
+	CREDENTIALS_ASK,
+	CREDENTIALS_CHALLENGE,
+	CREDENTIALS_UNKNOWN,	/* no such mechanism, or not offered */
+	CREDENTIALS_NEEDS_TLS,	/* it would be usable after STARTTLS */
+	CREDENTIALS_NO_INITIAL, /* the server speaks first in it */
+	CREDENTIALS_NOT_BASE64,
+	CREDENTIALS_CANCELLED,	/* by "*" */
+	CREDENTIALS_IMPOSSIBLE, /* a name or password that cannot be */
+};
+
+/* The mechanisms that this connection may use now (base/mechanism.h). */
+unsigned credentials_usable(const struct login *);
+
+/* AUTHENTICATE or AUTH. initial: base64, "=" for an empty one, or absent. */
+enum credentials_step credentials_begin(
+	struct login *, str mechanism, str initial);
+/* The client's line after a challenge. *told_r: auth knows of the exchange, so
+ * that an end of it is to be told (LOGIN_CANCEL). */
+enum credentials_step credentials_continue(
+	struct login *, str line, bool *told_r);
+/* A name and a password are PLAIN's credentials (RFC 4616), so that auth knows
+ * one form. */
+enum credentials_step credentials_password(
+	struct login *, str user, str password);
+
+#endif
