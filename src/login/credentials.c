@@ -52,7 +52,8 @@ static bool decode(struct login *l, str text)
 		buf_err(&l->response) == OK)
 		return true;
 	/* The next command begins anew. */
-	secret_wipe(l->response.p, l->response.n);
+	if (l->response.p)
+		secret_wipe(l->response.p, l->response.n);
 	buf_reset(&l->response);
 	return false;
 }
