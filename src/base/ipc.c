@@ -42,9 +42,10 @@ static enum err wait_for_room(int sock, uint64_t deadline)
 	return OK;
 }
 
-static enum err send_all(int sock, const struct msghdr *message)
+static enum err send_all(
+	int sock, const struct msghdr *message, uint64_t patience_ms)
 {
-	uint64_t deadline = clock_monotonic_ms() + PATIENCE_MS;
+	uint64_t deadline = clock_monotonic_ms() + patience_ms;
 
 	for (;;) {
 		enum err e;
@@ -59,7 +60,9 @@ static enum err send_all(int sock, const struct msghdr *message)
 		 * without POLLOUT to wait for. */
 		if (errno == ETOOMANYREFS)
 			return ERR_UNAVAILABLE;
-		if (errno != EAGAIN && errno != EINTR)
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN || !patience_ms)
 			return err_from_errno(errno);
 		e = wait_for_room(sock, deadline);
 		if (e)
@@ -67,7 +70,8 @@ static enum err send_all(int sock, const struct msghdr *message)
 	}
 }
 
-enum err ipc_send(int sock, uint32_t type, uint32_t id, str payload, int fd)
+static enum err send_message(int sock, uint32_t type, uint32_t id, str payload,
+	int fd, uint64_t patience_ms)
 {
 	unsigned char head[HEAD];
 	struct iovec parts[2] = {
@@ -96,7 +100,17 @@ enum err ipc_send(int sock, uint32_t type, uint32_t id, str payload, int fd)
 		c->cmsg_len = CMSG_LEN(sizeof fd);
 		memcpy(CMSG_DATA(c), &fd, sizeof fd);
 	}
-	return send_all(sock, &message);
+	return send_all(sock, &message, patience_ms);
+}
+
+enum err ipc_send(int sock, uint32_t type, uint32_t id, str payload, int fd)
+{
+	return send_message(sock, type, id, payload, fd, PATIENCE_MS);
+}
+
+enum err ipc_try_send(int sock, uint32_t type, uint32_t id, str payload, int fd)
+{
+	return send_message(sock, type, id, payload, fd, 0);
 }
 
 /* The first descriptor; any other is closed and makes the message invalid. */

@@ -25,6 +25,9 @@ MUST enum err ipc_pair(int fds_r[2]);
  * ERR_CLOSED, ERR_UNAVAILABLE. fd (or -1) stays the caller's. */
 MUST enum err ipc_send(
 	int sock, uint32_t type, uint32_t id, str payload, int fd);
+/* The same without waiting: ERR_AGAIN. */
+MUST enum err ipc_try_send(
+	int sock, uint32_t type, uint32_t id, str payload, int fd);
 /* ERR_AGAIN when nothing is there, ERR_CLOSED when the other side went,
  * ERR_INVALID for a message that is not one (its descriptors are closed). */
 MUST enum err ipc_recv(int sock, struct buf *room, struct ipc_msg *msg_r);
@@ -77,9 +80,10 @@ enum ipc_type {
 	IPC_ACCOUNT_NOTED, /* varint account id, varint serial: it is done, and
 			      on stable storage */
 	/* auth -> mail: the account may not go on as it did. */
-	IPC_SESSIONS_END, /* varint account id; sized protocol, "" for all:
-			     ends these sessions, and takes no ticket for them
-			     that was minted before */
+	IPC_SESSIONS_END, /* varint account id; sized protocol, "" for all;
+			     varint moment (clock_monotonic_ms): ends these
+			     sessions if their tickets were minted up to then,
+			     and takes no more of such tickets */
 
 	/* mail -> auth: whose is this address? */
 	IPC_RESOLVE = 80, /* sized protocol ("lmtp"), sized address, RFC 5321

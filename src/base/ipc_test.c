@@ -151,6 +151,23 @@ static void stray_descriptors_are_closed(void **state)
 	}
 }
 
+static void need_not_wait_for_room(void **state)
+{
+	static char payload[IPC_PAYLOAD_MAX];
+	int *fds = *state, sent = 0;
+	struct ipc_msg m;
+	enum err e;
+
+	while (!(e = ipc_try_send(
+			 fds[0], 1, 1, str_of(payload, sizeof payload), -1)))
+		sent++;
+	assert_int_equal(e, ERR_AGAIN);
+	assert_true(sent > 0);
+	while (sent--)
+		assert_ok(ipc_recv(fds[1], &room, &m));
+	assert_int_equal(ipc_recv(fds[1], &room, &m), ERR_AGAIN);
+}
+
 static void tells_that_the_other_side_went(void **state)
 {
 	int *fds = *state;
@@ -170,6 +187,7 @@ int main(void)
 		T(carries_a_descriptor),
 		T(payload_has_a_bound),
 		T(stray_descriptors_are_closed),
+		T(need_not_wait_for_room),
 		T(tells_that_the_other_side_went),
 #undef T
 	};

@@ -379,6 +379,7 @@ const struct session_protocol imap_protocol = {
 	.name = "imap",
 	.size = sizeof(struct imap),
 	.idle_ms = 30 * 60 * 1000,
+	.needs = TICKET_MAY_READ,
 	.open = open_session,
 	.run = run,
 	.close = close_imap,

@@ -52,7 +52,7 @@ static void world_begin(struct world *w)
 
 static void world_end(struct world *w)
 {
-	session_service_stop(w->service, 0);
+	session_service_stop(w->service);
 	while (session_service_count(w->service))
 		usleep(1000);
 	pool_drain(w->pool);
@@ -79,10 +79,11 @@ static void begin_session(struct loop *loop, void *arg)
 		.session = STR("test"),
 		.remote = STR("127.0.0.1:1"),
 	};
+	const struct ticket t = {
+		.account = 1, .name = STR("ann"), .rights = TICKET_MAY_ALL};
 
 	(void)loop;
-	session_begin(b->w->service, &imap_protocol, b->fd, &h, 1, STR("ann"),
-		TICKET_MAY_ALL);
+	session_begin(b->w->service, &imap_protocol, b->fd, &h, &t);
 	free(b);
 }
 

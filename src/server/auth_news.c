@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/cursor.h"
 #include "base/log.h"
 #include "server/auth_private.h"
@@ -94,16 +95,18 @@ struct ending {
 	struct auth *auth;
 	uint64_t account;
 	unsigned protocols;
+	uint64_t moment;
 };
 
-static void tell_end(struct auth *a, uint64_t account, str protocol)
+static void tell_end(const struct ending *end, str protocol)
 {
-	struct peer *mail = peer_find(a, "mail");
+	struct peer *mail = peer_find(end->auth, "mail");
 	struct buf payload = BUF_UNBOUNDED;
 	enum err e = ERR_CLOSED;
 
-	buf_add_varint(&payload, account);
+	buf_add_varint(&payload, end->account);
 	buf_add_sized(&payload, protocol);
+	buf_add_varint(&payload, end->moment);
 	if (mail)
 		e = ipc_send(mail->watch.fd, IPC_SESSIONS_END, 0,
 			buf_str(&payload), -1);
@@ -111,7 +114,7 @@ static void tell_end(struct auth *a, uint64_t account, str protocol)
 	 * are not taken. */
 	if (e && e != ERR_CLOSED)
 		log_error("auth", "sessions could not be ended",
-			LOG_U64("id", account), LOG_ERR(e));
+			LOG_U64("id", end->account), LOG_ERR(e));
 	buf_fini(&payload);
 }
 
@@ -121,12 +124,12 @@ static void end_posted(struct loop *loop, void *arg)
 
 	(void)loop;
 	if (end->protocols == ~0u) {
-		tell_end(end->auth, end->account, STR(""));
+		tell_end(end, STR(""));
 		end->protocols = 0;
 	}
 #define X(symbol, name, bit)                                                   \
 	if (end->protocols & ACCOUNT_##symbol)                                 \
-		tell_end(end->auth, end->account, STR(name));
+		tell_end(end, STR(name));
 	ACCOUNT_PROTOCOL_TABLE(X)
 #undef X
 	free(end);
@@ -138,6 +141,6 @@ void news_sessions_end(
 	struct auth *a = LOOP_OWNER(context, struct auth, context);
 	struct ending *end = xcalloc(1, sizeof *end);
 
-	*end = (struct ending){a, account, protocols};
+	*end = (struct ending){a, account, protocols, clock_monotonic_ms()};
 	loop_post(a->loop, end_posted, end);
 }

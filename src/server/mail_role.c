@@ -30,6 +30,8 @@
 #define DRAIN_CHECK_MS 50
 /* Messages of one peer before others have their turn. */
 #define PEER_TURN 16
+/* How long a session's question to auth may wait. */
+#define ANSWER_MS 15000
 
 static const struct session_protocol *const protocols[] = {&imap_protocol};
 
@@ -79,9 +81,10 @@ static enum err begin_session(
 		h->ticket, h->protocol, clock_monotonic_ms(), &ticket);
 	if (e)
 		return e;
+	if ((ticket.rights & protocol->needs) != protocol->needs)
+		return ERR_DENIED;
 	/* Ends are told in this thread: after it was counted. */
-	if (session_begin(m->service.sessions, protocol, fd, h, ticket.account,
-		    ticket.name, ticket.rights) &&
+	if (session_begin(m->service.sessions, protocol, fd, h, &ticket) &&
 		!h->tls_version.n && m->limits)
 		limits_adopt(m->limits, h->peer_key);
 	return OK;
@@ -131,6 +134,27 @@ static void note(const struct peer *auth, account_num account, uint64_t serial)
 	buf_fini(&payload);
 }
 
+/* Sessions, and what would become sessions. */
+static void end_sessions(struct mail_role *m, account_num account, str protocol,
+	uint64_t moment_ms)
+{
+	ticket_table_end(
+		m->tickets, account, protocol, moment_ms, clock_monotonic_ms());
+	session_service_end(m->service.sessions, account, protocol, moment_ms);
+}
+
+static void sessions_end(struct mail_role *m, str payload)
+{
+	struct cursor c = cursor_of(payload);
+	account_num account = cursor_varint(&c);
+	str protocol = cursor_sized(&c);
+	uint64_t moment_ms = cursor_varint(&c);
+
+	/* 0 is not an account: it is those who deliver. */
+	if (cursor_ok(&c) && account)
+		end_sessions(m, account, protocol, moment_ms);
+}
+
 static void account_removed(
 	struct mail_role *m, const struct peer *auth, str payload)
 {
@@ -141,7 +165,7 @@ static void account_removed(
 
 	if (!cursor_ok(&c) || !account)
 		return;
-	session_service_stop(m->service.sessions, account);
+	end_sessions(m, account, STR(""), clock_monotonic_ms());
 	e = mail_account_purge(m->service.mail, account);
 	if (e)
 		log_error("store", "an account's mail cannot be removed",
@@ -170,6 +194,24 @@ static void account_changed(
 		note(auth, account, serial);
 }
 
+/* Questions to auth. */
+
+static bool from_auth(const struct peer *p)
+{
+	return strcmp(p->name, "auth") == 0;
+}
+
+static enum err send_question(
+	void *ctx, uint32_t type, uint32_t id, str payload)
+{
+	struct mail_role *m = ctx;
+
+	for (struct peer *p = m->peers; p; p = p->next)
+		if (from_auth(p))
+			return ipc_try_send(p->watch.fd, type, id, payload, -1);
+	return ERR_UNAVAILABLE;
+}
+
 /* Channels. */
 
 static void peer_free(struct mail_role *m, struct peer *p)
@@ -181,6 +223,8 @@ static void peer_free(struct mail_role *m, struct peer *p)
 	*at = p->next;
 	loop_remove(m->loop, &p->watch);
 	close(p->watch.fd);
+	if (from_auth(p))
+		session_service_unanswered(m->service.sessions);
 	free(p->name);
 	free(p);
 }
@@ -188,16 +232,19 @@ static void peer_free(struct mail_role *m, struct peer *p)
 static void handle_message(
 	struct mail_role *m, const struct peer *p, const struct ipc_msg *msg)
 {
-	bool from_auth = strcmp(p->name, "auth") == 0;
-
-	if (msg->type == IPC_HANDOVER && !from_auth) {
+	if (msg->type == IPC_HANDOVER && !from_auth(p)) {
 		take_handover(m, msg);
 		return;
 	}
-	if (msg->type == IPC_ACCOUNT_REMOVED && from_auth)
+	if (msg->type == IPC_ACCOUNT_REMOVED && from_auth(p))
 		account_removed(m, p, msg->payload);
-	else if (msg->type == IPC_ACCOUNT_CHANGED && from_auth)
+	else if (msg->type == IPC_ACCOUNT_CHANGED && from_auth(p))
 		account_changed(m, p, msg->payload);
+	else if (msg->type == IPC_SESSIONS_END && from_auth(p))
+		sessions_end(m, msg->payload);
+	else if (msg->type == IPC_RESOLVED && from_auth(p))
+		session_service_answer(
+			m->service.sessions, msg->id, msg->payload);
 	else
 		log_error("server", "unexpected message",
 			LOG_C("from", p->name), LOG_U64("type", msg->type));
@@ -288,7 +335,7 @@ static void check_drained(struct loop *loop, struct loop_timer *timer)
 
 static void drain(struct mail_role *m)
 {
-	session_service_stop(m->service.sessions, 0);
+	session_service_stop(m->service.sessions);
 	check_drained(m->loop, &m->drain);
 }
 
@@ -373,6 +420,8 @@ static enum err start(struct mail_role *m)
 	m->service.sessions = session_service_new(
 		m->loop, m->pool, m->service.mail, m->service.board);
 	session_service_on_end(m->service.sessions, session_ended, m);
+	session_service_set_sender(m->service.sessions,
+		&(struct session_sender){send_question, m, ANSWER_MS});
 	apply_config(m);
 	take_channels(m);
 	if (pthread_create(&m->janitor, NULL, run_janitor, m->service.mail))

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "session/counts.h"
-#include "session/ticket.h"
+#include "session/question.h"
 #include "store/store.h"
 
 #include <assert.h>
@@ -18,6 +18,8 @@
 
 /* In session.word, beside the events. Whoever sets it submits the job. */
 #define RUNNING (1u << 31)
+/* The client went while the session did not listen to it. */
+#define HUNG_UP (1u << 30)
 #define IN_MIN 2048
 
 struct session_service {
@@ -27,7 +29,8 @@ struct session_service {
 	struct scoreboard *board;
 	void (*ended)(void *, const struct session *);
 	void *ended_arg;
-	pthread_mutex_t lock; /* of all that follows */
+	struct questions questions; /* the loop's thread's */
+	pthread_mutex_t lock;	    /* of all that follows */
 	struct session_limits limits;
 	struct session *sessions;
 	unsigned count;
@@ -44,6 +47,7 @@ struct session_service *session_service_new(struct loop *loop,
 	service->pool = pool;
 	service->mail = mail;
 	service->board = board;
+	service->questions.loop = loop;
 	service->limits = (struct session_limits){
 		.per_account = 100,
 		.command_memory = 16 << 20,
@@ -102,9 +106,11 @@ void session_wake(struct session *s)
 
 static void on_io(struct loop *loop, struct loop_watch *watch, uint32_t events)
 {
+	const uint32_t asked_for = EPOLLIN | EPOLLRDHUP | EPOLLOUT;
+
 	(void)loop;
-	(void)events;
-	schedule(LOOP_OWNER(watch, struct session, watch), SESSION_IO);
+	schedule(LOOP_OWNER(watch, struct session, watch),
+		events & asked_for ? SESSION_IO : HUNG_UP);
 }
 
 static uint64_t idle_ms(const struct session *s)
@@ -145,7 +151,8 @@ static void list_remove(struct session *s)
 	else
 		service->sessions = s->next;
 	service->count--;
-	counts_remove(&service->counts, s->user.account);
+	if (s->user.account)
+		counts_remove(&service->counts, s->user.account);
 	pthread_mutex_unlock(&service->lock);
 }
 
@@ -179,6 +186,7 @@ static void end_session(struct loop *loop, void *arg)
 	SCOREBOARD_SUB(service->board, sessions, 1);
 	if (service->ended)
 		service->ended(service->ended_arg, s);
+	question_free(s->question);
 	buf_fini(&s->in);
 	buf_fini(&s->out);
 	arena_fini(&s->arena);
@@ -206,6 +214,8 @@ static void assert_parkable(const struct session *s, enum session_want want)
 	store_assert_idle();
 	if (want == SESSION_WANT_INPUT)
 		assert(s->out.n == s->out_at);
+	if (want == SESSION_WANT_ANSWER)
+		assert(s->question);
 }
 
 static void release_buffers(struct session *s)
@@ -218,6 +228,18 @@ static void release_buffers(struct session *s)
 	}
 }
 
+static uint32_t interest_of(enum session_want want)
+{
+	switch (want) {
+	case SESSION_WANT_OUTPUT:
+		return EPOLLONESHOT | EPOLLOUT;
+	case SESSION_WANT_ANSWER:
+		return EPOLLONESHOT;
+	default:
+		return EPOLLONESHOT | EPOLLIN | EPOLLRDHUP;
+	}
+}
+
 /* True when the session waits now, and may be somebody else's already. */
 static bool park(struct session *s, enum session_want want)
 {
@@ -225,9 +247,7 @@ static bool park(struct session *s, enum session_want want)
 
 	assert_parkable(s, want);
 	release_buffers(s);
-	s->watch.interest =
-		EPOLLONESHOT |
-		(want == SESSION_WANT_OUTPUT ? EPOLLOUT : EPOLLIN | EPOLLRDHUP);
+	s->watch.interest = interest_of(want);
 	loop_rearm(s->service->loop, &s->watch);
 	return atomic_compare_exchange_strong(&s->word, &running, 0);
 }
@@ -237,9 +257,12 @@ static void run_job(struct pool_job *job)
 	struct session *s = LOOP_OWNER(job, struct session, job);
 
 	for (;;) {
-		uint32_t events = atomic_fetch_and(&s->word, RUNNING);
-		enum session_want want = s->protocol->run(s, events & ~RUNNING);
+		uint32_t events =
+			atomic_fetch_and(&s->word, RUNNING) & ~RUNNING;
+		enum session_want want = SESSION_WANT_CLOSE;
 
+		if (!(events & HUNG_UP))
+			want = s->protocol->run(s, events);
 		if (want == SESSION_WANT_CLOSE || s->closed) {
 			close_session(s);
 			return;
@@ -334,6 +357,48 @@ enum err session_read(struct session *s, size_t room)
 	return e;
 }
 
+/* Asking. */
+
+static void on_answer(void *arg)
+{
+	schedule(arg, SESSION_ANSWERED);
+}
+
+void session_ask(struct session *s, uint32_t type, str payload)
+{
+	assert(!s->question || atomic_load(&s->question->done));
+	question_free(s->question);
+	s->question = question_new(
+		&s->service->questions, type, payload, on_answer, s);
+}
+
+enum err session_answer(struct session *s, str *payload_r)
+{
+	struct question *q = s->question;
+
+	if (!q || !atomic_load(&q->done))
+		return ERR_AGAIN;
+	*payload_r = buf_str(&q->answer);
+	return q->err;
+}
+
+void session_service_set_sender(
+	struct session_service *service, const struct session_sender *sender)
+{
+	service->questions.sender = *sender;
+}
+
+void session_service_answer(
+	struct session_service *service, uint32_t id, str payload)
+{
+	questions_answer(&service->questions, id, OK, payload);
+}
+
+void session_service_unanswered(struct session_service *service)
+{
+	questions_lost(&service->questions);
+}
+
 /* Beginning. */
 
 /* Counts the session that is to begin, if it may. */
@@ -345,8 +410,9 @@ static bool admit(struct session_service *service, account_num account)
 	pthread_mutex_lock(&service->lock);
 	most = service->limits.per_account;
 	admitted = !service->stopping &&
-		   (!most || counts_get(&service->counts, account) < most);
-	if (admitted)
+		   (!account || !most ||
+			   counts_get(&service->counts, account) < most);
+	if (admitted && account)
 		counts_add(&service->counts, account);
 	pthread_mutex_unlock(&service->lock);
 	return admitted;
@@ -380,10 +446,10 @@ static void refuse(const struct session_protocol *protocol, int fd,
 /* The ticket's rights in the mailboxes' terms (RFC 4314). */
 static uint32_t mail_rights(uint32_t rights)
 {
-	uint32_t r = RIGHT_LOOKUP;
+	uint32_t r = 0;
 
 	if (rights & TICKET_MAY_READ)
-		r |= RIGHT_READ;
+		r |= RIGHT_LOOKUP | RIGHT_READ;
 	if (rights & TICKET_MAY_WRITE)
 		r |= RIGHT_ALL;
 	return r;
@@ -423,21 +489,22 @@ static void no_delay(int fd)
 
 bool session_begin(struct session_service *service,
 	const struct session_protocol *protocol, int fd,
-	const struct handover *h, account_num account, str name,
-	uint32_t rights)
+	const struct handover *h, const struct ticket *t)
 {
 	struct session *s;
 
-	if (!admit(service, account)) {
+	if (!admit(service, t->account)) {
 		log_warn(protocol->name, "too many sessions of one account",
-			LOG_STR("account", name), LOG_STR("remote", h->remote));
+			LOG_STR("account", t->name),
+			LOG_STR("remote", h->remote));
 		refuse(protocol, fd, h, ERR_LIMIT);
 		return false;
 	}
 	no_delay(fd);
 	s = new_session(service, protocol, h);
-	s->account = xstrndup(name.p, name.n);
-	s->user = (struct mail_user){account, mail_rights(rights)};
+	s->account = xstrndup(t->name.p, t->name.n);
+	s->user = (struct mail_user){t->account, mail_rights(t->rights)};
+	s->minted_ms = ticket_minted_ms(t);
 	s->word = RUNNING; /* until it is in the set: no event comes between */
 	protocol->open(s, h);
 	list_add(s);
@@ -454,14 +521,24 @@ bool session_begin(struct session_service *service,
 
 /* All of them. */
 
-void session_service_stop(struct session_service *service, account_num account)
+void session_service_stop(struct session_service *service)
 {
 	pthread_mutex_lock(&service->lock);
-	if (!account)
-		service->stopping = true;
+	service->stopping = true;
 	/* Under the lock none of them can be freed. */
 	for (struct session *s = service->sessions; s; s = s->next)
-		if (!account || s->user.account == account)
+		schedule(s, SESSION_STOP);
+	pthread_mutex_unlock(&service->lock);
+}
+
+void session_service_end(struct session_service *service, account_num account,
+	str protocol, uint64_t minted_until_ms)
+{
+	pthread_mutex_lock(&service->lock);
+	for (struct session *s = service->sessions; s; s = s->next)
+		if (s->user.account == account &&
+			s->minted_ms <= minted_until_ms &&
+			(!protocol.n || str_eq_c(protocol, s->protocol->name)))
 			schedule(s, SESSION_STOP);
 	pthread_mutex_unlock(&service->lock);
 }

@@ -20,6 +20,7 @@
 #include "net/pool.h"
 #include "net/scoreboard.h"
 #include "session/handover.h"
+#include "session/ticket.h"
 
 #include <stdatomic.h>
 
@@ -39,9 +40,11 @@ enum session_event {
 enum session_want {
 	SESSION_WANT_INPUT,  /* park until bytes or news come */
 	SESSION_WANT_OUTPUT, /* park until the client takes bytes */
-	SESSION_WANT_ANSWER, /* park until session_ask's answer comes */
-	SESSION_WANT_TURN,   /* be called again soon; others first */
-	SESSION_WANT_CLOSE,  /* write what is pending if it goes, then end */
+	/* Park until session_ask's answer comes: bytes wait meanwhile, and a
+	 * client that is gone for good ends the session without `run`. */
+	SESSION_WANT_ANSWER,
+	SESSION_WANT_TURN,  /* be called again soon; others first */
+	SESSION_WANT_CLOSE, /* write what is pending if it goes, then end */
 };
 
 /* A protocol: what differs between IMAP, POP3 and LMTP here. */
@@ -49,6 +52,7 @@ struct session_protocol {
 	const char *name; /* as in tickets and logs */
 	size_t size;	  /* of its struct, which begins with session */
 	uint64_t idle_ms; /* default for autologout */
+	uint32_t needs;	  /* what the ticket must allow: TICKET_MAY_… */
 	/* The session begins; the handover's strs are gone after it. May
 	 * write to s->out. */
 	void (*open)(struct session *, const struct handover *);
@@ -70,6 +74,8 @@ struct session {
 	struct session *next, *prev; /* all sessions of the service */
 	uint64_t active_ms;	     /* when bytes last came or went */
 	struct mail_user user;
+	uint64_t minted_ms; /* of its ticket */
+	struct question *question;
 	char *account; /* name */
 	char *remote;  /* address, for logs */
 	uint64_t peer_key;
@@ -102,18 +108,22 @@ void session_service_set_limits(
 struct session_limits session_service_limits(struct session_service *);
 struct mail *session_service_mail(struct session_service *);
 
-/* Loop's thread. Takes fd over. `rights`: of the ticket (session/ticket.h).
- * True: the session begins, and session_service_on_end will tell its end.
- * False: it was refused in the protocol's words, and closed. */
+/* Loop's thread. Takes fd over. The ticket was redeemed. True: the session
+ * begins, and session_service_on_end will tell its end. False: it was refused
+ * in the protocol's words, and closed. Sessions of no account (0) are not
+ * limited in number. */
 bool session_begin(struct session_service *, const struct session_protocol *,
-	int fd, const struct handover *, account_num account, str name,
-	uint32_t rights);
+	int fd, const struct handover *, const struct ticket *);
 /* Called in the loop's thread for each session that ends. */
 void session_service_on_end(struct session_service *,
 	void (*fn)(void *arg, const struct session *), void *arg);
 
-/* Asks all sessions (of one account, unless 0) to end. */
-void session_service_stop(struct session_service *, account_num account);
+/* Asks all sessions to end; no more begin. */
+void session_service_stop(struct session_service *);
+/* Asks those of the account for this protocol ("": all) to end whose ticket was
+ * minted up to then. */
+void session_service_end(struct session_service *, account_num account,
+	str protocol, uint64_t minted_until_ms);
 unsigned session_service_count(struct session_service *);
 /* Calls fn for each, under the service's lock: only looks. */
 void session_service_each(struct session_service *,
@@ -121,6 +131,21 @@ void session_service_each(struct session_service *,
 
 /* Any thread: `run` will be called with SESSION_CHANGED. */
 void session_wake(struct session *);
+
+/* How questions reach auth. All of it happens in the loop's thread. */
+struct session_sender {
+	/* Without waiting. OK: it is on its way; session_service_answer, or
+	 * session_service_unanswered, will be called. */
+	enum err (*send)(void *ctx, uint32_t type, uint32_t id, str payload);
+	void *ctx;
+	uint64_t patience_ms; /* then it is as if auth were away */
+};
+void session_service_set_sender(
+	struct session_service *, const struct session_sender *);
+/* The answer to the question that was sent with this id. */
+void session_service_answer(struct session_service *, uint32_t id, str payload);
+/* auth is gone: what was sent to it will not be answered. */
+void session_service_unanswered(struct session_service *);
 
 /* For `run`. */
 
@@ -135,10 +160,10 @@ MUST enum err session_read_into(
 	struct session *, char *room, size_t n, size_t *n_r);
 /* Asks auth, without waiting: `run` is called with SESSION_ANSWERED once there
  * is an answer, and session_answer gives it. One question at a time. type:
- * IPC_RESOLVE. */
+ * IPC_RESOLVE. Output waits meanwhile: flush before. */
 void session_ask(struct session *, uint32_t type, str payload);
-/* ERR_UNAVAILABLE: auth was away; else the payload (base/ipc.h), until the next
- * question. */
+/* ERR_AGAIN: not yet. ERR_UNAVAILABLE: auth was away, or took too long; else
+ * the payload (base/ipc.h), until the next question. */
 MUST enum err session_answer(struct session *, str *payload_r);
 
 /* Output that waits: more than this, and a command with much to say pauses. */

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdlib.h>
 
 enum { VERSION = 1, MAC_SIZE = 32 };
 
@@ -47,6 +48,11 @@ void ticket_mint(str key, struct ticket *t, uint64_t now_ms, struct buf *out)
 	buf_fini(&body);
 }
 
+uint64_t ticket_minted_ms(const struct ticket *t)
+{
+	return t->expires_ms - TICKET_LIFETIME_MS;
+}
+
 static enum err decode(str bytes, struct ticket *t)
 {
 	struct cursor c = cursor_of(str_take(bytes, bytes.n - MAC_SIZE));
@@ -75,12 +81,89 @@ struct used {
 	uint64_t expires_ms; /* 0: free */
 };
 
+#define ENDED_BUCKETS 256
+#define PROTOCOL_MAX 16
+
+/* Tickets that may not be used any more. */
+struct ended {
+	struct ended *next;
+	uint64_t account;
+	char protocol[PROTOCOL_MAX]; /* "": any */
+	uint64_t moment_ms;
+};
+
 struct ticket_table {
 	struct used *slots;
 	size_t size; /* a power of two */
 	size_t count;
 	uint64_t since_ms;
+	struct ended *ended[ENDED_BUCKETS];
+	uint64_t swept_ms;
 };
+
+/* What ended before the oldest ticket that still holds has done its work. */
+static void sweep_ended(struct ticket_table *table, uint64_t now_ms)
+{
+	for (size_t i = 0; i < ENDED_BUCKETS; i++) {
+		struct ended **at = &table->ended[i];
+
+		while (*at) {
+			struct ended *e = *at;
+
+			if (now_ms - e->moment_ms <= TICKET_LIFETIME_MS) {
+				at = &e->next;
+				continue;
+			}
+			*at = e->next;
+			free(e);
+		}
+	}
+	table->swept_ms = now_ms;
+}
+
+static struct ended **bucket_of(struct ticket_table *table, uint64_t account)
+{
+	return &table->ended[hash_u64(account) % ENDED_BUCKETS];
+}
+
+void ticket_table_end(struct ticket_table *table, uint64_t account,
+	str protocol, uint64_t moment_ms, uint64_t now_ms)
+{
+	struct ended **at = bucket_of(table, account);
+	struct ended *e = *at;
+
+	/* What mail's own clock has not seen yet. */
+	if (moment_ms > now_ms)
+		moment_ms = now_ms;
+	if (protocol.n >= PROTOCOL_MAX)
+		return; /* there is none of such a name */
+	while (e && (e->account != account ||
+			    !str_eq(protocol, str_c(e->protocol))))
+		e = e->next;
+	if (!e) {
+		if (now_ms - table->swept_ms > TICKET_LIFETIME_MS)
+			sweep_ended(table, now_ms);
+		e = xcalloc(1, sizeof *e);
+		e->account = account;
+		memcpy(e->protocol, protocol.p, protocol.n);
+		e->next = *at; /* after the sweep */
+		*at = e;
+	}
+	if (moment_ms > e->moment_ms)
+		e->moment_ms = moment_ms;
+}
+
+static bool has_ended(struct ticket_table *table, const struct ticket *t)
+{
+	const struct ended *e = *bucket_of(table, t->account);
+
+	for (; e; e = e->next)
+		if (e->account == t->account &&
+			ticket_minted_ms(t) <= e->moment_ms &&
+			(!e->protocol[0] || str_eq_c(t->protocol, e->protocol)))
+			return true;
+	return false;
+}
 
 struct ticket_table *ticket_table_new(uint64_t since_ms)
 {
@@ -96,6 +179,7 @@ void ticket_table_free(struct ticket_table *table)
 {
 	if (!table)
 		return;
+	sweep_ended(table, UINT64_MAX);
 	free(table->slots);
 	free(table);
 }
@@ -171,7 +255,8 @@ enum err ticket_redeem(struct ticket_table *table, str key, str bytes,
 	if (!str_eq(t->protocol, protocol))
 		return ERR_DENIED;
 	if (now_ms >= t->expires_ms ||
-		t->expires_ms < table->since_ms + TICKET_LIFETIME_MS)
+		t->expires_ms < table->since_ms + TICKET_LIFETIME_MS ||
+		has_ended(table, t))
 		return ERR_EXPIRED;
 	return use_up(table, t, now_ms);
 }

@@ -46,14 +46,21 @@ struct ticket {
  * (clock_monotonic_ms) and the kernel's generator. */
 void ticket_mint(str key, struct ticket *, uint64_t now_ms, struct buf *out);
 
-/* The nonces of tickets that were used and have not expired. Grows with the
- * rate of logins; one thread. */
+/* The moment it was minted. */
+uint64_t ticket_minted_ms(const struct ticket *);
+
+/* The nonces of tickets that were used and have not expired, and what they may
+ * not be used for any more. Grows with the rate of logins; one thread. */
 struct ticket_table;
 
 /* since_ms: when this process began, clock_monotonic_ms. What was minted before
  * may have been used with the process before it, and counts as too old. */
 struct ticket_table *ticket_table_new(uint64_t since_ms);
 void ticket_table_free(struct ticket_table *);
+/* Tickets of the account for this protocol ("": for any) that were minted up to
+ * `moment_ms` count as too old: they travel, and may come later than this. */
+void ticket_table_end(struct ticket_table *, uint64_t account, str protocol,
+	uint64_t moment_ms, uint64_t now_ms);
 
 /*
  * Reads, verifies and uses up a ticket. The strs of *ticket_r point into

@@ -87,6 +87,49 @@ static void test_refused(void **unused)
 	ticket_table_free(table);
 }
 
+/* Tickets that were on their way when their account's sessions were ended. */
+static void test_ended(void **unused)
+{
+	static const struct {
+		const char *protocol;
+		uint64_t account, moment;
+		enum err expected;
+		const char *why;
+	} rows[] = {
+		{"", 0x1122334455667788, NOW, ERR_EXPIRED, "all of them"},
+		{"imap", 0x1122334455667788, NOW + 5, ERR_EXPIRED, "of imap"},
+		{"", 0x1122334455667788, NOW - 1, OK, "minted after it"},
+		{"pop3", 0x1122334455667788, NOW, OK, "of another protocol"},
+		{"", 1, NOW, OK, "of another account"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct ticket_table *table = ticket_table_new(0);
+		struct buf b = mint(NOW);
+		struct ticket t;
+
+		/* Ends of others before and after it change nothing. */
+		for (uint64_t n = 2; n < 1000; n++)
+			ticket_table_end(table, n, STR(""), NOW, NOW);
+		ticket_table_end(table, rows[i].account,
+			str_c(rows[i].protocol), rows[i].moment, NOW + 10);
+		/* An earlier one that comes later takes nothing back. */
+		ticket_table_end(table, rows[i].account,
+			str_c(rows[i].protocol), NOW - 100, NOW + 20);
+		for (uint64_t n = 2; n < 1000; n++)
+			ticket_table_end(table, n, STR("imap"),
+				NOW + TICKET_LIFETIME_MS - 1,
+				NOW + TICKET_LIFETIME_MS - 1);
+		assert_int_equal(
+			ticket_redeem(table, str_c(KEY), buf_str(&b),
+				STR("imap"), NOW + TICKET_LIFETIME_MS - 1, &t),
+			rows[i].expected);
+		buf_fini(&b);
+		ticket_table_free(table);
+	}
+}
+
 /* Each bit counts, and so does the length. */
 static void test_tampered(void **unused)
 {
@@ -139,6 +182,7 @@ int main(void)
 		cmocka_unit_test(test_redeem),
 		cmocka_unit_test(test_from_before),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_tampered),
 		cmocka_unit_test(test_many),
 	};

@@ -71,6 +71,7 @@ static void log_in(struct imapd *d, int fd)
 		.remote = STR("127.0.0.1:1"),
 		.local = STR("127.0.0.1:2"),
 		.leftover = str_skip(all, end + 1)};
+	struct ticket t;
 	str name;
 
 	h.tag = next_word(&line);
@@ -80,8 +81,10 @@ static void log_in(struct imapd *d, int fd)
 	}
 	name = next_word(&line);
 	/* Never 0, which is nobody's. */
-	session_begin(d->sessions, &imap_protocol, fd, &h,
-		(hash_str(name) >> 1) + 1, name, TICKET_MAY_ALL);
+	t = (struct ticket){.account = (hash_str(name) >> 1) + 1,
+		.name = name,
+		.rights = TICKET_MAY_ALL};
+	session_begin(d->sessions, &imap_protocol, fd, &h, &t);
 }
 
 static void on_listener(
@@ -146,7 +149,7 @@ int main(int argc, char **argv)
 		loop_add(d.loop, &d.input, STDIN_FILENO, EPOLLIN, on_input))
 		return 1;
 	loop_run(d.loop);
-	session_service_stop(d.sessions, 0);
+	session_service_stop(d.sessions);
 	while (session_service_count(d.sessions))
 		loop_run_once(d.loop, 50);
 	pool_free(pool);

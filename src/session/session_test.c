@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions of a protocol that asks: "ask WORD" asks auth and tells the answer,
+ * anything else is told back. */
+#include "base/test.h"
+#include "session/session.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STACK (512 * 1024)
+#define QUESTION 80
+
+/* The protocol. */
+
+struct asker {
+	struct session session;
+	bool asking;
+};
+
+static void asker_open(struct session *s, const struct handover *h)
+{
+	(void)s;
+	(void)h;
+}
+
+static enum session_want asker_answered(struct asker *a)
+{
+	struct session *s = &a->session;
+	str answer;
+	enum err e = session_answer(s, &answer);
+
+	if (e == ERR_AGAIN)
+		return SESSION_WANT_ANSWER;
+	a->asking = false;
+	if (e)
+		buf_addf(&s->out, "no: %s\n", err_words(e));
+	else
+		buf_addf(&s->out, "yes: %.*s\n", STR_ARG(answer));
+	return SESSION_WANT_TURN;
+}
+
+static enum session_want asker_line(struct asker *a)
+{
+	struct session *s = &a->session;
+	str in = buf_str(&s->in);
+	str line = str_take(in, str_find_byte(in, '\n'));
+
+	if (line.n == in.n)
+		return SESSION_WANT_INPUT;
+	if (str_starts(line, STR("ask "))) {
+		session_ask(s, QUESTION, str_skip(line, 4));
+		a->asking = true;
+	} else {
+		buf_addf(&s->out, "%.*s\n", STR_ARG(line));
+	}
+	buf_consume(&s->in, line.n + 1);
+	return a->asking ? SESSION_WANT_ANSWER : SESSION_WANT_TURN;
+}
+
+static enum session_want asker_run(struct session *s, unsigned events)
+{
+	struct asker *a = (struct asker *)s;
+	enum session_want want;
+
+	if (events & SESSION_STOP)
+		return SESSION_WANT_CLOSE;
+	want = a->asking ? asker_answered(a) : asker_line(a);
+	if (session_flush(s) == ERR_AGAIN)
+		return SESSION_WANT_OUTPUT;
+	if (want != SESSION_WANT_INPUT)
+		return want;
+	switch (session_read(s, 4096)) {
+	case OK:
+		return SESSION_WANT_TURN;
+	case ERR_AGAIN:
+		return SESSION_WANT_INPUT;
+	default:
+		return SESSION_WANT_CLOSE;
+	}
+}
+
+static void asker_close(struct session *s)
+{
+	(void)s;
+}
+
+static void asker_refuse(const struct handover *h, enum err e, struct buf *out)
+{
+	(void)h;
+	buf_addf(out, "refused: %s\n", err_words(e));
+}
+
+static const struct session_protocol asker_protocol = {
+	.name = "asker",
+	.size = sizeof(struct asker),
+	.idle_ms = 60000,
+	.open = asker_open,
+	.run = asker_run,
+	.close = asker_close,
+	.refuse = asker_refuse,
+};
+
+/* The world: sessions, and auth, which answers when it is told to. */
+
+enum { HEARD_MAX = 256 };
+
+struct world {
+	struct store *store;
+	struct mail *mail;
+	struct loop *loop;
+	struct pool *pool;
+	struct session_service *service;
+	pthread_t thread;
+	/* What auth was asked; `lock` */
+	pthread_mutex_t lock;
+	pthread_cond_t came;
+	unsigned heard;
+	uint32_t ids[HEARD_MAX];
+	char words[HEARD_MAX][32];
+	bool prompt; /* answer at once */
+	bool away;
+};
+
+static void *run_loop(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+static enum err hear(void *ctx, uint32_t type, uint32_t id, str payload)
+{
+	struct world *w = ctx;
+	bool prompt, away;
+
+	assert_int_equal(type, QUESTION);
+	pthread_mutex_lock(&w->lock);
+	away = w->away;
+	prompt = w->prompt;
+	if (!away && w->heard < HEARD_MAX) {
+		w->ids[w->heard] = id;
+		snprintf(w->words[w->heard++], sizeof w->words[0], "%.*s",
+			STR_ARG(payload));
+		pthread_cond_broadcast(&w->came);
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (prompt)
+		session_service_answer(w->service, id, payload);
+	return away ? ERR_UNAVAILABLE : OK;
+}
+
+static void world_begin(struct world *w, uint64_t patience_ms)
+{
+	*w = (struct world){0};
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->came, NULL);
+	w->store = store_open_memory();
+	w->mail = mail_new(w->store, NULL);
+	assert_ok(loop_new(&w->loop));
+	w->pool = pool_new(4, STACK);
+	w->service = session_service_new(w->loop, w->pool, w->mail, NULL);
+	session_service_set_sender(
+		w->service, &(struct session_sender){hear, w, patience_ms});
+	assert_int_equal(
+		pthread_create(&w->thread, NULL, run_loop, w->loop), 0);
+}
+
+static void wait_for_sessions(struct world *w, unsigned count)
+{
+	while (session_service_count(w->service) != count)
+		usleep(1000);
+}
+
+static void world_end(struct world *w)
+{
+	session_service_stop(w->service);
+	wait_for_sessions(w, 0);
+	pool_drain(w->pool);
+	loop_stop(w->loop);
+	pthread_join(w->thread, NULL);
+	pool_free(w->pool);
+	loop_free(w->loop);
+	session_service_free(w->service);
+	mail_free(w->mail);
+	store_close(w->store);
+	pthread_cond_destroy(&w->came);
+	pthread_mutex_destroy(&w->lock);
+}
+
+/* Until auth was asked so often in all. */
+static void wait_for_questions(struct world *w, unsigned count)
+{
+	pthread_mutex_lock(&w->lock);
+	while (w->heard < count)
+		pthread_cond_wait(&w->came, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+}
+
+struct answering {
+	struct session_service *service;
+	uint32_t id; /* 0: all are lost */
+	char words[32];
+};
+
+static void answer_posted(struct loop *loop, void *arg)
+{
+	struct answering *a = arg;
+
+	(void)loop;
+	if (a->id)
+		session_service_answer(a->service, a->id, str_c(a->words));
+	else
+		session_service_unanswered(a->service);
+	free(a);
+}
+
+static void answer(struct world *w, uint32_t id, const char *words)
+{
+	struct answering *a = xcalloc(1, sizeof *a);
+
+	a->service = w->service;
+	a->id = id;
+	snprintf(a->words, sizeof a->words, "%s", words);
+	loop_post(w->loop, answer_posted, a);
+}
+
+struct beginning {
+	struct world *w;
+	int fd;
+	struct ticket ticket;
+};
+
+static void begin_posted(struct loop *loop, void *arg)
+{
+	struct beginning *b = arg;
+	struct handover h = {
+		.session = STR("test"), .remote = STR("192.0.2.1:1")};
+
+	(void)loop;
+	session_begin(b->w->service, &asker_protocol, b->fd, &h, &b->ticket);
+	free(b);
+}
+
+/* The client's end. */
+static int client_of(struct world *w, uint64_t account, uint64_t minted_ms)
+{
+	struct beginning *b = xcalloc(1, sizeof *b);
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	b->w = w;
+	b->fd = fds[1];
+	b->ticket = (struct ticket){.account = account,
+		.name = STR("ann"),
+		.expires_ms = minted_ms + TICKET_LIFETIME_MS};
+	loop_post(w->loop, begin_posted, b);
+	return fds[0];
+}
+
+static int client_new(struct world *w)
+{
+	return client_of(w, 1, 0);
+}
+
+static void say(int fd, const char *words)
+{
+	assert_int_equal(
+		send(fd, words, strlen(words), MSG_NOSIGNAL), strlen(words));
+}
+
+/* The next line, or "" at the end. */
+static void expect(int fd, const char *line)
+{
+	char got[256];
+	size_t n = 0;
+
+	while (n < sizeof got && recv(fd, got + n, 1, 0) == 1 &&
+		got[n++] != '\n')
+		;
+	assert_str(str_of(got, n), line);
+}
+
+/* Tests. */
+
+static void test_answered(void **unused)
+{
+	struct world w;
+	int fd;
+
+	(void)unused;
+	world_begin(&w, 60000);
+	fd = client_new(&w);
+	say(fd, "ask one\nnext\n");
+	wait_for_questions(&w, 1);
+	assert_string_equal(w.words[0], "one");
+	answer(&w, w.ids[0], "1");
+	expect(fd, "yes: 1\n");
+	expect(fd, "next\n");
+	say(fd, "ask two\n");
+	wait_for_questions(&w, 2);
+	assert_int_not_equal(w.ids[0], w.ids[1]);
+	/* Not this one's, and nobody's. */
+	answer(&w, w.ids[0], "wrong");
+	answer(&w, w.ids[1] + 64, "wrong");
+	answer(&w, w.ids[1], "2");
+	expect(fd, "yes: 2\n");
+	close(fd);
+	world_end(&w);
+}
+
+static void test_away(void **unused)
+{
+	struct world w;
+	int fd;
+
+	(void)unused;
+	world_begin(&w, 60000);
+	w.away = true;
+	fd = client_new(&w);
+	say(fd, "ask one\n");
+	expect(fd, "no: temporarily unavailable\n");
+	pthread_mutex_lock(&w.lock);
+	w.away = false;
+	pthread_mutex_unlock(&w.lock);
+	say(fd, "ask two\n");
+	wait_for_questions(&w, 1);
+	answer(&w, 0, "");
+	expect(fd, "no: temporarily unavailable\n");
+	close(fd);
+	world_end(&w);
+}
+
+/* auth is silent: the answer that comes after all is not the next one's. */
+static void test_patience(void **unused)
+{
+	struct world w;
+	int fd;
+
+	(void)unused;
+	world_begin(&w, 10);
+	fd = client_new(&w);
+	say(fd, "ask one\n");
+	expect(fd, "no: temporarily unavailable\n");
+	wait_for_questions(&w, 1);
+	pthread_mutex_lock(&w.lock);
+	w.prompt = true;
+	pthread_mutex_unlock(&w.lock);
+	answer(&w, w.ids[0], "late");
+	say(fd, "ask two\n");
+	expect(fd, "yes: two\n");
+	close(fd);
+	world_end(&w);
+}
+
+/* A client that goes while auth is asked, and one that says no more but waits.
+ */
+static void test_hang_up(void **unused)
+{
+	struct world w;
+	int gone, quiet;
+
+	(void)unused;
+	world_begin(&w, 60000);
+	gone = client_new(&w);
+	say(gone, "ask one\n");
+	wait_for_questions(&w, 1);
+	quiet = client_new(&w);
+	say(quiet, "ask two\n");
+	wait_for_questions(&w, 2);
+	close(gone);
+	wait_for_sessions(&w, 1);
+	shutdown(quiet, SHUT_WR);
+	answer(&w, w.ids[0], "nobody's");
+	answer(&w, w.ids[1], "2");
+	expect(quiet, "yes: 2\n");
+	expect(quiet, "");
+	close(quiet);
+	world_end(&w);
+}
+
+/* More than are sent at a time; some of their clients go. */
+static void test_many(void **unused)
+{
+	enum { N = 200 };
+	struct world w;
+	unsigned heard;
+	int fds[N];
+
+	(void)unused;
+	world_begin(&w, 60000);
+	for (unsigned i = 0; i < N; i++) {
+		char words[32];
+
+		fds[i] = client_of(&w, i + 1, 0);
+		snprintf(words, sizeof words, "ask %u\n", i);
+		say(fds[i], words);
+	}
+	wait_for_questions(&w, 64);
+	for (unsigned i = 0; i < N; i += 3)
+		close(fds[i]);
+	wait_for_sessions(&w, N - (N + 2) / 3);
+	pthread_mutex_lock(&w.lock);
+	w.prompt = true;
+	heard = w.heard;
+	pthread_mutex_unlock(&w.lock);
+	for (unsigned i = 0; i < heard; i++)
+		answer(&w, w.ids[i], w.words[i]);
+	for (unsigned i = 0; i < N; i++) {
+		char words[32];
+
+		if (i % 3 == 0)
+			continue;
+		snprintf(words, sizeof words, "yes: %u\n", i);
+		expect(fds[i], words);
+		close(fds[i]);
+	}
+	world_end(&w);
+}
+
+/* Stopped while it waits for an answer. */
+static void test_stopped(void **unused)
+{
+	struct world w;
+	int fd;
+
+	(void)unused;
+	world_begin(&w, 60000);
+	fd = client_new(&w);
+	say(fd, "ask one\n");
+	wait_for_questions(&w, 1);
+	world_end(&w);
+	expect(fd, "");
+	close(fd);
+}
+
+/* Which sessions end when an account may not go on as it did. */
+static void test_end(void **unused)
+{
+	static const struct {
+		uint64_t account, minted_ms;
+		const char *protocol;
+		bool ends;
+		const char *why;
+	} rows[] = {
+		{1, 100, "", true, "all of the account"},
+		{1, 100, "asker", true, "of this protocol"},
+		{1, 100, "other", false, "of another one"},
+		{1, 101, "", false, "who logged in since then"},
+		{2, 100, "", false, "another account"},
+		{0, 100, "", false, "no account"},
+	};
+	struct world w;
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		int fd;
+
+		world_begin(&w, 60000);
+		fd = client_of(&w, rows[i].account, rows[i].minted_ms);
+		wait_for_sessions(&w, 1);
+		session_service_end(w.service, 1, str_c(rows[i].protocol), 100);
+		if (!rows[i].ends)
+			say(fd, "still here\n");
+		expect(fd, rows[i].ends ? "" : "still here\n");
+		close(fd);
+		world_end(&w);
+	}
+}
+
+/* Who delivers is of no account, and not counted as one. */
+static void test_no_account_has_no_limit(void **unused)
+{
+	struct session_limits limits;
+	struct world w;
+	int fds[4];
+
+	(void)unused;
+	world_begin(&w, 60000);
+	limits = session_service_limits(w.service);
+	limits.per_account = 1;
+	session_service_set_limits(w.service, &limits);
+	for (unsigned i = 0; i < COUNT_OF(fds); i++) {
+		fds[i] = client_of(&w, i < 2 ? 0 : 7, 0);
+		say(fds[i], "here\n");
+		expect(fds[i], i < 3 ? "here\n" : "refused: over a limit\n");
+	}
+	for (unsigned i = 0; i < COUNT_OF(fds); i++)
+		close(fds[i]);
+	world_end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_answered),
+		cmocka_unit_test(test_away),
+		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_hang_up),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_no_account_has_no_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
