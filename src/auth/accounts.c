@@ -1,48 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/accounts.h"
+#include "auth/db.h"
 #include "auth/text.h"
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/secret.h"
 
-#include <pthread.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 
-#define VERSION 1
-#define BUSY_MS 5000 /* somebody looks into the file with other tools */
 #define PAGE_ROWS 128
 
-struct accounts {
-	sqlite3 *db;
-	pthread_mutex_t lock;
-};
-
-static const char schema[] = "BEGIN IMMEDIATE;"
-			     "CREATE TABLE account ("
-			     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-			     " name TEXT NOT NULL UNIQUE,"
-			     " hash TEXT NOT NULL,"
-			     " quota INTEGER NOT NULL,"
-			     " enabled INTEGER NOT NULL,"
-			     " denied INTEGER NOT NULL,"
-			     " created INTEGER NOT NULL,"
-			     " changed INTEGER NOT NULL) STRICT;"
-			     "CREATE TABLE news ("
-			     " serial INTEGER PRIMARY KEY AUTOINCREMENT,"
-			     " account INTEGER NOT NULL UNIQUE,"
-			     " removed INTEGER NOT NULL) STRICT;"
-			     "PRAGMA user_version = 1;"
-			     "COMMIT;";
-
-static const char settings[] = "PRAGMA journal_mode = WAL;"
-			       "PRAGMA synchronous = FULL;"
-			       "PRAGMA temp_store = MEMORY;"
-			       "PRAGMA trusted_schema = OFF;"
-			       "PRAGMA foreign_keys = ON;";
-
-#define COLUMNS "id, name, hash, quota, enabled, denied, created, changed"
+#define COLUMNS                                                                \
+	"id, name, hash, quota, enabled, denied, created, changed, source,"    \
+	" scram1, scram256, master, detail, quota_fixed"
 
 unsigned account_protocol_bit(str protocol)
 {
@@ -54,202 +24,41 @@ unsigned account_protocol_bit(str protocol)
 	return 0;
 }
 
+const char *account_protocol_name(unsigned bit)
+{
+#define X(symbol, name, number)                                                \
+	if (bit == ACCOUNT_##symbol)                                           \
+		return name;
+	ACCOUNT_PROTOCOL_TABLE(X)
+#undef X
+	return "";
+}
+
+static void wipe(char *s)
+{
+	if (s)
+		secret_wipe(s, strlen(s));
+	free(s);
+}
+
 void account_fini(struct account *a)
 {
-	if (a->hash)
-		secret_wipe(a->hash, strlen(a->hash));
-	free(a->hash);
+	wipe(a->hash);
+	wipe(a->scram1);
+	wipe(a->scram256);
 	free(a->name);
+	free(a->source);
 	*a = (struct account){0};
-}
-
-/* -------- SQLite -------- */
-
-static enum err from_sqlite(int code)
-{
-	switch (code & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_DONE:
-	case SQLITE_ROW:
-		return OK;
-	case SQLITE_CONSTRAINT:
-		return ERR_EXISTS;
-	case SQLITE_FULL:
-		return ERR_NOSPACE;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return ERR_CORRUPT;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return ERR_UNAVAILABLE;
-	case SQLITE_NOMEM:
-		abort();
-	default:
-		return ERR_IO;
-	}
-}
-
-static enum err failed(struct accounts *a, int code)
-{
-	enum err e = from_sqlite(code);
-
-	if (e && e != ERR_EXISTS)
-		log_error("auth", "accounts database",
-			LOG_C("reason", sqlite3_errmsg(a->db)),
-			LOG_I64("code", sqlite3_extended_errcode(a->db)));
-	return e;
-}
-
-static enum err execute(struct accounts *a, const char *sql)
-{
-	return failed(a, sqlite3_exec(a->db, sql, NULL, NULL, NULL));
-}
-
-/* One statement: its error sticks, so that binding is a straight line. */
-struct query {
-	struct accounts *accounts;
-	sqlite3_stmt *statement;
-	int next; /* parameter */
-	enum err err;
-};
-
-static struct query query(struct accounts *a, const char *sql)
-{
-	struct query q = {.accounts = a, .next = 1};
-
-	q.err = failed(a, sqlite3_prepare_v2(a->db, sql, -1, &q.statement, 0));
-	return q;
-}
-
-static void bind_number(struct query *q, uint64_t value)
-{
-	if (!q->err)
-		q->err = failed(
-			q->accounts, sqlite3_bind_int64(q->statement, q->next++,
-					     (sqlite3_int64)value));
-}
-
-/* The text stays the caller's until the query ends. */
-static void bind_text(struct query *q, str s)
-{
-	if (!q->err)
-		q->err = failed(q->accounts,
-			sqlite3_bind_text64(q->statement, q->next++, s.p, s.n,
-				SQLITE_STATIC, SQLITE_UTF8));
-}
-
-static bool next_row(struct query *q)
-{
-	int code;
-
-	if (q->err)
-		return false;
-	code = sqlite3_step(q->statement);
-	q->err = failed(q->accounts, code);
-	return code == SQLITE_ROW;
-}
-
-static enum err query_end(struct query *q)
-{
-	sqlite3_finalize(q->statement);
-	q->statement = NULL;
-	return q->err;
-}
-
-static uint64_t column_number(const struct query *q, int column)
-{
-	return (uint64_t)sqlite3_column_int64(q->statement, column);
-}
-
-static str column_text(const struct query *q, int column)
-{
-	const void *text = sqlite3_column_text(q->statement, column);
-
-	return str_c(text ? text : "");
-}
-
-static char *column_copy(const struct query *q, int column)
-{
-	str s = column_text(q, column);
-
-	return xstrndup(s.p, s.n);
-}
-
-static enum err run(struct query *q)
-{
-	while (next_row(q))
-		;
-	return query_end(q);
-}
-
-static void read_account(const struct query *q, struct account *account)
-{
-	*account = (struct account){.id = column_number(q, 0),
-		.name = column_copy(q, 1),
-		.hash = column_copy(q, 2),
-		.quota = column_number(q, 3),
-		.enabled = column_number(q, 4) != 0,
-		.denied = (unsigned)column_number(q, 5),
-		.created = (int64_t)column_number(q, 6),
-		.changed = (int64_t)column_number(q, 7)};
-}
-
-/* -------- opening -------- */
-
-static enum err check_version(struct accounts *a, const char *path)
-{
-	struct query q = query(a, "PRAGMA user_version");
-	uint64_t version = next_row(&q) ? column_number(&q, 0) : 0;
-	enum err e = query_end(&q);
-
-	if (e)
-		return e;
-	if (version == 0)
-		return execute(a, schema);
-	if (version <= VERSION)
-		return OK;
-	log_error("auth",
-		"the accounts were written by a newer version of culver; "
-		"install that one",
-		LOG_C("path", path), LOG_U64("version", version),
-		LOG_U64("known", VERSION));
-	return ERR_VERSION;
 }
 
 enum err accounts_open(const char *path, struct accounts **accounts_r)
 {
-	struct accounts *a = xcalloc(1, sizeof *a);
-	int code = sqlite3_open_v2(path, &a->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-			SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-		NULL);
-	enum err e;
-
-	if (!a->db)
-		abort(); /* out of memory */
-	pthread_mutex_init(&a->lock, NULL);
-	e = failed(a, code);
-	if (!e) {
-		sqlite3_busy_timeout(a->db, BUSY_MS);
-		sqlite3_db_config(
-			a->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
-		e = execute(a, settings);
-	}
-	if (!e)
-		e = check_version(a, path);
-	if (e) {
-		accounts_close(a);
-		a = NULL;
-	}
-	*accounts_r = a;
-	return e;
+	return db_open(path, accounts_r);
 }
 
 void accounts_close(struct accounts *a)
 {
-	sqlite3_close(a->db);
-	pthread_mutex_destroy(&a->lock);
-	free(a);
+	db_close(a);
 }
 
 /* -------- names -------- */
@@ -272,15 +81,33 @@ enum err account_name_prepare(str name, struct buf *name_r)
 
 /* -------- reading -------- */
 
-/* The account of the statement's only row. */
-static enum err read_one(struct query *q, struct account *account)
+static void read_account(const struct db_query *q, struct account *account)
 {
-	bool found = next_row(q);
+	*account = (struct account){.id = db_number(q, 0),
+		.name = db_copy(q, 1),
+		.hash = db_copy(q, 2),
+		.quota = db_number(q, 3),
+		.enabled = db_number(q, 4) != 0,
+		.denied = (unsigned)db_number(q, 5),
+		.created = (int64_t)db_number(q, 6),
+		.changed = (int64_t)db_number(q, 7),
+		.source = db_copy(q, 8),
+		.scram1 = db_copy(q, 9),
+		.scram256 = db_copy(q, 10),
+		.master = db_number(q, 11) != 0,
+		.detail = db_number(q, 12) != 0,
+		.quota_fixed = db_number(q, 13) != 0};
+}
+
+/* The account of the statement's only row. */
+static enum err read_one(struct db_query *q, struct account *account)
+{
+	bool found = db_next(q);
 
 	*account = (struct account){0};
 	if (found)
 		read_account(q, account);
-	if (query_end(q))
+	if (db_end(q))
 		account_fini(account);
 	if (q->err)
 		return q->err;
@@ -290,10 +117,10 @@ static enum err read_one(struct query *q, struct account *account)
 static enum err get_prepared(
 	struct accounts *a, str name, struct account *account)
 {
-	struct query q =
-		query(a, "SELECT " COLUMNS " FROM account WHERE name = ?");
+	struct db_query q =
+		db_query(a, "SELECT " COLUMNS " FROM account WHERE name = ?");
 
-	bind_text(&q, name);
+	db_bind_text(&q, name);
 	return read_one(&q, account);
 }
 
@@ -315,12 +142,12 @@ enum err accounts_get(struct accounts *a, str name, struct account *account)
 enum err accounts_get_id(
 	struct accounts *a, uint64_t id, struct account *account)
 {
-	struct query q;
+	struct db_query q;
 	enum err e;
 
 	pthread_mutex_lock(&a->lock);
-	q = query(a, "SELECT " COLUMNS " FROM account WHERE id = ?");
-	bind_number(&q, id);
+	q = db_query(a, "SELECT " COLUMNS " FROM account WHERE id = ?");
+	db_bind_number(&q, id);
 	e = read_one(&q, account);
 	pthread_mutex_unlock(&a->lock);
 	return e;
@@ -330,18 +157,18 @@ enum err accounts_get_id(
 static enum err read_page(
 	struct accounts *a, str after, struct account *page, size_t *count_r)
 {
-	struct query q;
+	struct db_query q;
 	enum err e;
 
 	*count_r = 0;
 	pthread_mutex_lock(&a->lock);
-	q = query(a, "SELECT " COLUMNS " FROM account WHERE name > ?"
-		     " ORDER BY name LIMIT ?");
-	bind_text(&q, after);
-	bind_number(&q, PAGE_ROWS);
-	while (*count_r < PAGE_ROWS && next_row(&q))
+	q = db_query(a, "SELECT " COLUMNS " FROM account WHERE name > ?"
+			" ORDER BY name LIMIT ?");
+	db_bind_text(&q, after);
+	db_bind_number(&q, PAGE_ROWS);
+	while (*count_r < PAGE_ROWS && db_next(&q))
 		read_account(&q, &page[(*count_r)++]);
-	e = query_end(&q);
+	e = db_end(&q);
 	pthread_mutex_unlock(&a->lock);
 	return e;
 }
@@ -372,13 +199,13 @@ enum err accounts_each(struct accounts *a, accounts_fn *fn, void *arg)
 
 enum err accounts_count(struct accounts *a, uint64_t *count_r)
 {
-	struct query q;
+	struct db_query q;
 	enum err e;
 
 	pthread_mutex_lock(&a->lock);
-	q = query(a, "SELECT count(*) FROM account");
-	*count_r = next_row(&q) ? column_number(&q, 0) : 0;
-	e = query_end(&q);
+	q = db_query(a, "SELECT count(*) FROM account");
+	*count_r = db_next(&q) ? db_number(&q, 0) : 0;
+	e = db_end(&q);
 	pthread_mutex_unlock(&a->lock);
 	return e;
 }
@@ -388,49 +215,87 @@ enum err accounts_count(struct accounts *a, uint64_t *count_r)
 /* Called with the lock held, in a transaction. */
 static enum err add_news(struct accounts *a, uint64_t account, bool removed)
 {
-	struct query q = query(a,
+	struct db_query q = db_query(a,
 		"INSERT OR REPLACE INTO news(account, removed) VALUES(?, ?)");
 
-	bind_number(&q, account);
-	bind_number(&q, removed);
-	return run(&q);
+	db_bind_number(&q, account);
+	db_bind_number(&q, removed);
+	return db_run(&q);
 }
 
-/* Ends the transaction that `e` came from. */
-static enum err finish(struct accounts *a, enum err e)
+static str text_of(const char *s)
 {
-	if (!e)
-		e = execute(a, "COMMIT");
-	/* After some errors SQLite has rolled back itself. */
-	if (e && !sqlite3_get_autocommit(a->db))
-		(void)!execute(a, "ROLLBACK");
-	return e;
+	return str_c(s ? s : "");
+}
+
+/* What insert and update both write, in this order. */
+static void bind_settings(struct db_query *q, const struct account *account)
+{
+	db_bind_text(q, text_of(account->hash));
+	db_bind_text(q, text_of(account->scram1));
+	db_bind_text(q, text_of(account->scram256));
+	db_bind_text(q, text_of(account->source));
+	db_bind_number(q, account->quota);
+	db_bind_number(q, account->quota_fixed);
+	db_bind_number(q, account->enabled);
+	db_bind_number(q, account->master);
+	db_bind_number(q, account->detail);
+	db_bind_number(q, account->denied);
+	db_bind_number(q, (uint64_t)account->changed);
 }
 
 static enum err insert(struct accounts *a, struct account *account)
 {
-	struct query q = query(a,
-		"INSERT INTO account(name, hash, quota, enabled, denied,"
-		" created, changed) VALUES(?, ?, ?, ?, ?, ?, ?)");
+	struct db_query q = db_query(a,
+		"INSERT INTO account(hash, scram1, scram256, source, quota,"
+		" quota_fixed, enabled, master, detail, denied, changed, name,"
+		" created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	enum err e;
 
-	bind_text(&q, str_c(account->name));
-	bind_text(&q, str_c(account->hash));
-	bind_number(&q, account->quota);
-	bind_number(&q, account->enabled);
-	bind_number(&q, account->denied);
-	bind_number(&q, (uint64_t)account->created);
-	bind_number(&q, (uint64_t)account->changed);
-	e = run(&q);
+	bind_settings(&q, account);
+	db_bind_text(&q, str_c(account->name));
+	db_bind_number(&q, (uint64_t)account->created);
+	e = db_run(&q);
 	account->id = (uint64_t)sqlite3_last_insert_rowid(a->db);
-	return e;
+	return e ? e : add_news(a, account->id, false);
+}
+
+static enum err update(struct accounts *a, struct account *account)
+{
+	struct db_query q = db_query(a,
+		"UPDATE account SET hash = ?, scram1 = ?, scram256 = ?,"
+		" source = ?, quota = ?, quota_fixed = ?, enabled = ?,"
+		" master = ?, detail = ?, denied = ?, changed = ?"
+		" WHERE id = ?");
+	enum err e;
+
+	bind_settings(&q, account);
+	db_bind_number(&q, account->id);
+	e = db_run(&q);
+	if (!e && db_changes(a) == 0)
+		e = ERR_NOTFOUND;
+	return e ? e : add_news(a, account->id, false);
 }
 
 /* Quotas are kept in 63 bits. */
 static bool is_sound(const struct account *account)
 {
-	return account->hash && strlen(account->hash) <= ACCOUNT_HASH_MAX &&
+	return text_of(account->hash).n <= ACCOUNT_HASH_MAX &&
+	       text_of(account->scram1).n <= ACCOUNT_SCRAM_MAX &&
+	       text_of(account->scram256).n <= ACCOUNT_SCRAM_MAX &&
+	       text_of(account->source).n <= ACCOUNT_SOURCE_MAX &&
 	       account->quota <= INT64_MAX;
+}
+
+/* One transaction. With the lock held. */
+static enum err write_account(struct accounts *a, struct account *account,
+	enum err (*write)(struct accounts *, struct account *))
+{
+	enum err e = db_begin(a);
+
+	if (!e)
+		e = write(a, account);
+	return db_finish(a, e);
 }
 
 enum err accounts_add(struct accounts *a, struct account *account)
@@ -445,34 +310,10 @@ enum err accounts_add(struct accounts *a, struct account *account)
 		account->name = xstrndup(prepared.p, prepared.n);
 		account->created = account->changed = clock_wall_s();
 		pthread_mutex_lock(&a->lock);
-		e = execute(a, "BEGIN IMMEDIATE");
-		if (!e)
-			e = insert(a, account);
-		if (!e)
-			e = add_news(a, account->id, false);
-		e = finish(a, e);
+		e = write_account(a, account, insert);
 		pthread_mutex_unlock(&a->lock);
 	}
 	buf_fini(&prepared);
-	return e;
-}
-
-static enum err update(struct accounts *a, const struct account *account)
-{
-	struct query q =
-		query(a, "UPDATE account SET hash = ?, quota = ?, enabled = ?,"
-			 " denied = ?, changed = ? WHERE id = ?");
-	enum err e;
-
-	bind_text(&q, str_c(account->hash));
-	bind_number(&q, account->quota);
-	bind_number(&q, account->enabled);
-	bind_number(&q, account->denied);
-	bind_number(&q, (uint64_t)account->changed);
-	bind_number(&q, account->id);
-	e = run(&q);
-	if (!e && sqlite3_changes(a->db) == 0)
-		e = ERR_NOTFOUND;
 	return e;
 }
 
@@ -484,12 +325,34 @@ enum err accounts_update(struct accounts *a, struct account *account)
 		return ERR_INVALID;
 	account->changed = clock_wall_s();
 	pthread_mutex_lock(&a->lock);
-	e = execute(a, "BEGIN IMMEDIATE");
-	if (!e)
-		e = update(a, account);
-	if (!e)
-		e = add_news(a, account->id, false);
-	e = finish(a, e);
+	e = write_account(a, account, update);
+	pthread_mutex_unlock(&a->lock);
+	return e;
+}
+
+enum err accounts_rehash(struct accounts *a, uint64_t id, const char *before,
+	const char *hash, const char *scram1, const char *scram256)
+{
+	struct db_query q;
+	enum err e;
+
+	if (strlen(hash) > ACCOUNT_HASH_MAX ||
+		text_of(scram1).n > ACCOUNT_SCRAM_MAX ||
+		text_of(scram256).n > ACCOUNT_SCRAM_MAX)
+		return ERR_INVALID;
+	pthread_mutex_lock(&a->lock);
+	q = db_query(a, "UPDATE account SET hash = ?,"
+			" scram1 = coalesce(?, scram1),"
+			" scram256 = coalesce(?, scram256)"
+			" WHERE id = ? AND hash = ?");
+	db_bind_text(&q, str_c(hash));
+	db_bind_text(&q, str_c(scram1));
+	db_bind_text(&q, str_c(scram256));
+	db_bind_number(&q, id);
+	db_bind_text(&q, str_c(before));
+	e = db_run(&q);
+	if (!e && db_changes(a) == 0)
+		e = ERR_CONFLICT;
 	pthread_mutex_unlock(&a->lock);
 	return e;
 }
@@ -497,16 +360,16 @@ enum err accounts_update(struct accounts *a, struct account *account)
 static enum err delete_account(struct accounts *a, str name, uint64_t *id_r)
 {
 	struct account account;
-	struct query q;
+	struct db_query q;
 	enum err e = get_prepared(a, name, &account);
 
 	*id_r = account.id;
 	account_fini(&account);
 	if (e)
 		return e;
-	q = query(a, "DELETE FROM account WHERE id = ?");
-	bind_number(&q, *id_r);
-	e = run(&q);
+	q = db_query(a, "DELETE FROM account WHERE id = ?");
+	db_bind_number(&q, *id_r);
+	e = db_run(&q);
 	return e ? e : add_news(a, *id_r, true);
 }
 
@@ -518,13 +381,98 @@ enum err accounts_remove(struct accounts *a, str name, uint64_t *id_r)
 	*id_r = 0;
 	if (!e) {
 		pthread_mutex_lock(&a->lock);
-		e = execute(a, "BEGIN IMMEDIATE");
+		e = db_begin(a);
 		if (!e)
 			e = delete_account(a, buf_str(&prepared), id_r);
-		e = finish(a, e);
+		e = db_finish(a, e);
 		pthread_mutex_unlock(&a->lock);
 	}
 	buf_fini(&prepared);
+	return e;
+}
+
+/* -------- outside sources -------- */
+
+/* The account that such a name has, made or updated where that is needed. With
+ * the lock held. */
+static enum err adopt(struct accounts *a, str name,
+	const struct accounts_outsider *who, struct account *account,
+	bool *news_r)
+{
+	enum err e = get_prepared(a, name, account);
+	bool is_new = e == ERR_NOTFOUND;
+
+	if (is_new)
+		*account = (struct account){
+			.name = xstrndup(name.p, name.n),
+			.source = xstrdup(who->source),
+			.enabled = true,
+			.detail = true,
+			.created = clock_wall_s(),
+		};
+	else if (e)
+		return e;
+	else if (strcmp(account->source, who->source) != 0)
+		return ERR_EXISTS;
+	if (!is_new && (!who->has_quota || account->quota_fixed ||
+			       account->quota == who->quota))
+		return OK;
+	if (who->has_quota)
+		account->quota = who->quota;
+	account->changed = clock_wall_s();
+	*news_r = true;
+	return write_account(a, account, is_new ? insert : update);
+}
+
+enum err accounts_adopt(struct accounts *a, const struct accounts_outsider *who,
+	struct account *account, bool *news_r)
+{
+	struct buf prepared = BUF_UNBOUNDED;
+	enum err e = account_name_prepare(who->name, &prepared);
+
+	*account = (struct account){0};
+	*news_r = false;
+	if (!e && (who->quota > INT64_MAX || !*who->source ||
+			  strlen(who->source) > ACCOUNT_SOURCE_MAX))
+		e = ERR_INVALID;
+	if (!e) {
+		pthread_mutex_lock(&a->lock);
+		e = adopt(a, buf_str(&prepared), who, account, news_r);
+		pthread_mutex_unlock(&a->lock);
+	}
+	if (e)
+		account_fini(account);
+	buf_fini(&prepared);
+	return e;
+}
+
+static enum err is_without(struct accounts *a, const char *sql, bool *none_r)
+{
+	struct db_query q = db_query(a, sql);
+
+	*none_r = !db_next(&q);
+	return db_end(&q);
+}
+
+enum err accounts_all_have_scram(
+	struct accounts *a, bool *scram1_r, bool *scram256_r)
+{
+	enum err e;
+
+	pthread_mutex_lock(&a->lock);
+	/* In the words of the indexes, so that they are used. */
+	e = is_without(a,
+		"SELECT 1 FROM account WHERE enabled <> 0 AND hash <> ''"
+		" AND scram1 = '' LIMIT 1",
+		scram1_r);
+	if (!e)
+		e = is_without(a,
+			"SELECT 1 FROM account WHERE enabled <> 0"
+			" AND hash <> '' AND scram256 = '' LIMIT 1",
+			scram256_r);
+	pthread_mutex_unlock(&a->lock);
+	if (e)
+		*scram1_r = *scram256_r = false;
 	return e;
 }
 
@@ -533,46 +481,40 @@ enum err accounts_remove(struct accounts *a, str name, uint64_t *id_r)
 enum err accounts_news(
 	struct accounts *a, uint64_t after, account_news_fn *fn, void *arg)
 {
-	struct query q;
+	struct db_query q;
 	enum err e;
 
 	pthread_mutex_lock(&a->lock);
-	q = query(a, "SELECT serial, news.account, removed, coalesce(name, ''),"
-		     " coalesce(quota, 0) FROM news"
-		     " LEFT JOIN account ON account.id = news.account"
-		     " WHERE serial > ? ORDER BY serial");
-	bind_number(&q, after);
-	while (next_row(&q)) {
-		const struct account_news news = {
-			.serial = column_number(&q, 0),
-			.account = column_number(&q, 1),
-			.removed = column_number(&q, 2) != 0,
-			.name = column_text(&q, 3),
-			.quota = column_number(&q, 4)};
+	q = db_query(a,
+		"SELECT serial, news.account, removed, coalesce(name, ''),"
+		" coalesce(quota, 0) FROM news"
+		" LEFT JOIN account ON account.id = news.account"
+		" WHERE serial > ? ORDER BY serial");
+	db_bind_number(&q, after);
+	while (db_next(&q)) {
+		const struct account_news news = {.serial = db_number(&q, 0),
+			.account = db_number(&q, 1),
+			.removed = db_number(&q, 2) != 0,
+			.name = db_text(&q, 3),
+			.quota = db_number(&q, 4)};
 
 		fn(&news, arg);
 	}
-	e = query_end(&q);
+	e = db_end(&q);
 	pthread_mutex_unlock(&a->lock);
 	return e;
 }
 
 enum err accounts_noted(struct accounts *a, uint64_t account, uint64_t serial)
 {
-	struct query q;
+	struct db_query q;
 	enum err e;
 
 	pthread_mutex_lock(&a->lock);
-	e = execute(a, "PRAGMA synchronous = NORMAL");
-	q = query(a, "DELETE FROM news WHERE serial = ? AND account = ?");
-	bind_number(&q, serial);
-	bind_number(&q, account);
-	if (!e)
-		e = run(&q);
-	else
-		(void)!query_end(&q);
-	if (execute(a, "PRAGMA synchronous = FULL"))
-		abort(); /* no change may be acknowledged without it */
+	q = db_query(a, "DELETE FROM news WHERE serial = ? AND account = ?");
+	db_bind_number(&q, serial);
+	db_bind_number(&q, account);
+	e = db_run_lazily(&q);
 	pthread_mutex_unlock(&a->lock);
 	return e;
 }

@@ -260,7 +260,7 @@ static void newer_version_is_refused(void **state)
 	db = NULL;
 	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
 	assert_int_equal(
-		sqlite3_exec(raw, "PRAGMA user_version = 2", NULL, NULL, NULL),
+		sqlite3_exec(raw, "PRAGMA user_version = 3", NULL, NULL, NULL),
 		SQLITE_OK);
 	sqlite3_close(raw);
 	assert_int_equal(accounts_open(path, &other), ERR_VERSION);

@@ -3,7 +3,8 @@
  * alias: further addresses of accounts. An address may belong to several
  * accounts (each gets a copy); "@example.org" is a catch-all, for what that
  * domain has no other account or alias for. Addresses are compared as
- * auth/recipient.h writes them. Thread-safe as accounts are.
+ * auth/recipient.h writes them; one without a domain is meant for every domain
+ * of ours. Thread-safe as accounts are.
  */
 #ifndef AUTH_ALIAS_H
 #define AUTH_ALIAS_H
@@ -14,7 +15,8 @@
 
 /* All or none of the accounts; one that the address has already is fine.
  * ERR_INVALID: not an address; ERR_NOTFOUND: an account that does not exist,
- * its place in *which_r; ERR_LIMIT; ERR_IO, ERR_NOSPACE. */
+ * its place in *which_r; ERR_EXISTS: there is an account of that name, which
+ * gets the mail; ERR_LIMIT; ERR_IO, ERR_NOSPACE. */
 MUST enum err alias_add(struct accounts *, str address, const str *accounts,
 	size_t count, size_t *which_r);
 /* The whole alias when count is 0. ERR_NOTFOUND: there is no such alias
@@ -27,7 +29,7 @@ struct alias {
 	str account; /* name */
 };
 
-/* All, by domain, address, account; or those of an address (a catch-all has
+/* All, by address and account; or those of an address (a catch-all has
  * "@") or of an account's name. Stops at the first error of fn. fn may block:
  * no lock is held while it runs. None is fine. */
 typedef enum err alias_fn(const struct alias *, void *arg);

@@ -5,7 +5,7 @@
  *
  *	1 the account whose name is the whole address
  *	2 an alias
- *	3 the account whose name is the local part, in a domain of ours
+ *	3 the account or alias that is the local part alone, in a domain of ours
  *	4 the same three for what stands before the separator ("+"); what
  *	  stands behind it is the detail
  *	5 postmaster, in any domain or without one: the postmaster's account
@@ -23,7 +23,6 @@
 
 #include "auth/alias.h"
 
-#define RESOLVE_ADDRESS_MAX 1024 /* bytes */
 #define RESOLVE_ACCOUNTS_MAX ALIAS_ACCOUNTS_MAX
 
 /* What the configuration says, prepared. */
@@ -46,6 +45,7 @@ struct resolved {
 	struct resolved_account *list;
 	size_t count;
 	struct buf detail; /* "": none */
+	bool last_resort;  /* by step 5 or 6: an outside source may know more */
 };
 
 void resolved_fini(struct resolved *);
@@ -58,5 +58,13 @@ void resolved_fini(struct resolved *);
  */
 MUST enum err accounts_resolve(struct accounts *, const struct resolve_rules *,
 	str address, unsigned protocol, struct resolved *resolved_r);
+
+/* The names under which an outside source may know whose the address is, first
+ * those that count first; fn returns true when it needs no more. For when
+ * nothing was found, or as a last resort: who is found is adopted
+ * (accounts_adopt), and the address resolved again. */
+typedef bool resolve_name_fn(str name, void *arg);
+void resolve_each_name(const struct resolve_rules *, str address,
+	resolve_name_fn *, void *arg);
 
 #endif

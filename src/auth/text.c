@@ -158,7 +158,7 @@ static bool is_name_character(UChar32 c)
 	return mask & (U_GC_L_MASK | U_GC_M_MASK | U_GC_ND_MASK);
 }
 
-static bool is_password_character(UChar32 c)
+static bool is_printable(UChar32 c)
 {
 	uint32_t mask = U_MASK(u_charType(c));
 
@@ -204,9 +204,34 @@ enum err text_prepare_password(str s, struct buf *out)
 
 	map(&u, map_space);
 	compose(&u);
-	e = print(&u, is_password_character, out);
+	e = print(&u, is_printable, out);
 	units_fini(&u);
 	return e;
+}
+
+enum err text_prepare_local_part(str s, struct buf *out)
+{
+	struct units u = units_of(s);
+	enum err e;
+
+	map(&u, map_width);
+	lower_case(&u);
+	compose(&u);
+	e = print(&u, is_printable, out);
+	units_fini(&u);
+	return e;
+}
+
+bool text_is_printable(str s)
+{
+	for (size_t i = 0; i < s.n;) {
+		UChar32 c;
+
+		U8_NEXT((const uint8_t *)s.p, i, s.n, c);
+		if (c < 0 || !is_printable(c))
+			return false;
+	}
+	return true;
 }
 
 /* Opened once, and never closed: threads share it, which is safe (ICU's manual,

@@ -7,10 +7,15 @@
 #include "base/buf.h"
 
 bool text_is_utf8(str);
+/* UTF-8 without control characters. */
+bool text_is_printable(str);
 
 /* RFC 8265 section 3.3, UsernameCaseMapped, with the characters that
  * accounts.h lists. Appends. ERR_INVALID. */
 MUST enum err text_prepare_username(str, struct buf *out);
+/* The same for the local part of an address, with any printable character.
+ * Appends. ERR_INVALID. */
+MUST enum err text_prepare_local_part(str, struct buf *out);
 /* RFC 8265 section 4.2, OpaqueString: other spaces become SPACE, then NFC.
  * Appends. ERR_INVALID for what is not UTF-8, empty, or has control
  * characters. `out` holds a secret then. */

@@ -260,7 +260,8 @@ static enum err take_password(struct control_call *call, struct account *a)
 static enum err account_add(struct control_call *call, void *ctx)
 {
 	struct auth_context *auth = ctx;
-	struct account a = {.hash = xstrdup(""), .enabled = true};
+	struct account a = {
+		.hash = xstrdup(""), .enabled = true, .detail = true};
 	enum err e = OK;
 	const char *name = wanted_name(call, &e);
 
