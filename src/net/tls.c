@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/tls.h"
 #include "base/alloc.h"
+#include "net/tls_private.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
 struct tls_server {
 	SSL_CTX *ctx;
 };
-
-/* A struct tls is an SSL: not one byte more per connection. */
-static SSL *ssl_of(const struct tls *tls)
-{
-	return (SSL *)(void *)(uintptr_t)tls;
-}
 
 /* ----------------------------------------------------------------- server */
 
@@ -105,6 +99,67 @@ static enum err use_key(SSL_CTX *ctx, str pem, struct buf *why)
 	return err;
 }
 
+/* ---------------------------------------------------- client certificates */
+
+/* Room for a chain; the default of 100 KiB is much for a stranger. */
+enum { CLIENT_CHAIN_MAX = 32 * 1024, CLIENT_DEPTH_MAX = 8 };
+
+/* The handshake goes on in any case: programs show certificates unasked-for
+ * that were made for something else, and their people have passwords.
+ * SSL_get_verify_result() tells what came out. */
+static int verify_client(X509_STORE_CTX *store, void *arg)
+{
+	(void)arg;
+	(void)X509_verify_cert(store);
+	return 1;
+}
+
+static enum err add_authority(
+	SSL_CTX *ctx, X509_STORE *store, X509 *certificate, struct buf *why)
+{
+	if (X509_STORE_add_cert(store, certificate) == 1 &&
+		SSL_CTX_add_client_CA(ctx, certificate) == 1)
+		return OK;
+	return failed(why, "a client authority is unusable");
+}
+
+static enum err read_authorities(
+	SSL_CTX *ctx, X509_STORE *store, str pem, struct buf *why)
+{
+	BIO *bio = bio_of(pem);
+	enum err err = OK;
+	size_t count = 0;
+	X509 *one;
+
+	while (!err &&
+		(one = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
+		err = add_authority(ctx, store, one, why);
+		X509_free(one);
+		count++;
+	}
+	if (!err && (!count || ERR_GET_REASON(ERR_peek_last_error()) !=
+				       PEM_R_NO_START_LINE))
+		err = failed(why, "the client authorities are damaged");
+	ERR_clear_error();
+	BIO_free(bio);
+	return err;
+}
+
+/* Chain and purpose (clientAuth) are verified by the library. The store is one
+ * of its own: the other one would complete our own chain. */
+static enum err ask_clients(SSL_CTX *ctx, str pem, struct buf *why)
+{
+	X509_STORE *store = X509_STORE_new();
+
+	if (!store || SSL_CTX_set0_verify_cert_store(ctx, store) != 1)
+		abort();
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_verify_depth(ctx, CLIENT_DEPTH_MAX);
+	SSL_CTX_set_max_cert_list(ctx, CLIENT_CHAIN_MAX);
+	SSL_CTX_set_cert_verify_callback(ctx, verify_client, NULL);
+	return read_authorities(ctx, store, pem, why);
+}
+
 static int choose_alpn(SSL *ssl, const unsigned char **out,
 	unsigned char *out_n, const unsigned char *in, unsigned in_n, void *arg)
 {
@@ -161,6 +216,8 @@ static enum err configure(
 	err = use_certificate(ctx, s->certificate, why);
 	if (!err)
 		err = use_key(ctx, s->key, why);
+	if (!err && s->client_ca.n)
+		err = ask_clients(ctx, s->client_ca, why);
 	return err;
 }
 

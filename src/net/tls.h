@@ -32,6 +32,9 @@ struct tls_settings {
 	/* What session tickets are sealed with, TLS_TICKET_KEY_SIZE bytes that
 	 * all processes share; empty: a key of its own. */
 	str ticket_key;
+	/* PEM: who may have signed clients' certificates, which are asked for
+	 * then (net/tls_identity.h); empty: none are. */
+	str client_ca;
 };
 
 /* ERR_INVALID; `why` then tells it to a person. */

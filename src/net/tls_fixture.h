@@ -7,8 +7,12 @@
 #include "base/buf.h"
 #include "net/tls.h"
 
+#include <fcntl.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* A new P-256 key and a self-signed certificate for "localhost", in PEM. */
 static inline void tls_fixture_make(struct buf *certificate, struct buf *key)
@@ -57,6 +61,53 @@ static inline struct tls_server *tls_fixture_server(bool only_1_3)
 	buf_fini(&key);
 	buf_fini(&why);
 	return server;
+}
+
+/* Both ends of a connection, in one thread, by turns. */
+struct tls_fixture {
+	int fds[2];
+	struct tls *server;
+	SSL_CTX *ctx;
+	SSL *client;
+	enum err server_err;
+	int client_error; /* SSL_ERROR_… */
+};
+
+static inline struct tls_fixture tls_fixture_open(struct tls_server *server)
+{
+	struct tls_fixture t = {.server_err = ERR_AGAIN};
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			0, t.fds),
+		0);
+	t.server = tls_new(server, t.fds[0], "imap");
+	t.ctx = SSL_CTX_new(TLS_client_method());
+	t.client = SSL_new(t.ctx);
+	SSL_set_fd(t.client, t.fds[1]);
+	SSL_set_connect_state(t.client);
+	return t;
+}
+
+static inline void tls_fixture_close(struct tls_fixture *t)
+{
+	tls_free(t->server);
+	SSL_free(t->client);
+	SSL_CTX_free(t->ctx);
+	close(t->fds[0]);
+	close(t->fds[1]);
+}
+
+static inline void tls_fixture_shake(struct tls_fixture *t)
+{
+	for (int i = 0; i < 10; i++) {
+		int result = SSL_do_handshake(t->client);
+
+		t->client_error = SSL_get_error(t->client, result);
+		if (t->server_err == ERR_AGAIN)
+			t->server_err = tls_handshake(t->server);
+	}
+	ERR_clear_error();
 }
 
 #endif

@@ -3,70 +3,20 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <openssl/err.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-/* Both ends of a connection, in one thread, by turns. */
-struct two {
-	int fds[2];
-	struct tls *server;
-	SSL_CTX *ctx;
-	SSL *client;
-	enum err server_err;
-	int client_error; /* SSL_ERROR_… */
-};
-
-static struct two open_two(struct tls_server *server)
-{
-	struct two t = {.server_err = ERR_AGAIN};
-
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			0, t.fds),
-		0);
-	t.server = tls_new(server, t.fds[0], "imap");
-	t.ctx = SSL_CTX_new(TLS_client_method());
-	t.client = SSL_new(t.ctx);
-	SSL_set_fd(t.client, t.fds[1]);
-	SSL_set_connect_state(t.client);
-	return t;
-}
-
-static void close_two(struct two *t)
-{
-	tls_free(t->server);
-	SSL_free(t->client);
-	SSL_CTX_free(t->ctx);
-	close(t->fds[0]);
-	close(t->fds[1]);
-}
-
-static void shake_hands(struct two *t)
-{
-	for (int i = 0; i < 10; i++) {
-		int result = SSL_do_handshake(t->client);
-
-		t->client_error = SSL_get_error(t->client, result);
-		if (t->server_err == ERR_AGAIN)
-			t->server_err = tls_handshake(t->server);
-	}
-	ERR_clear_error();
-}
 
 static void test_echo(void **unused)
 {
 	struct tls_server *server = tls_fixture_server(false);
-	struct two t = open_two(server);
+	struct tls_fixture t = tls_fixture_open(server);
 	char room[64];
 	size_t n;
 
 	(void)unused;
 	/* A reload takes the server away under its connections. */
 	tls_server_free(server);
-	shake_hands(&t);
+	tls_fixture_shake(&t);
 	assert_ok(t.server_err);
 	assert_string_equal(tls_version(t.server), "TLSv1.3");
 	assert_true(strlen(tls_cipher(t.server)) > 5);
@@ -85,22 +35,22 @@ static void test_echo(void **unused)
 	assert_int_equal(SSL_get_error(t.client, 0), SSL_ERROR_ZERO_RETURN);
 	SSL_shutdown(t.client);
 	assert_int_equal(tls_read(t.server, room, sizeof room, &n), ERR_CLOSED);
-	close_two(&t);
+	tls_fixture_close(&t);
 }
 
 /* A client that goes without close_notify is one that closed. */
 static void test_bare_end(void **unused)
 {
 	struct tls_server *server = tls_fixture_server(false);
-	struct two t = open_two(server);
+	struct tls_fixture t = tls_fixture_open(server);
 	char room[64];
 	size_t n;
 
 	(void)unused;
-	shake_hands(&t);
+	tls_fixture_shake(&t);
 	assert_int_equal(shutdown(t.fds[1], SHUT_WR), 0);
 	assert_int_equal(tls_read(t.server, room, sizeof room, &n), ERR_CLOSED);
-	close_two(&t);
+	tls_fixture_close(&t);
 	tls_server_free(server);
 }
 
@@ -108,13 +58,13 @@ static void test_bare_end(void **unused)
 static void test_backpressure(void **unused)
 {
 	struct tls_server *server = tls_fixture_server(false);
-	struct two t = open_two(server);
+	struct tls_fixture t = tls_fixture_open(server);
 	char *block = xcalloc(1, 65536), *room = xcalloc(1, 65536);
 	size_t sent = 0, got = 0, n;
 	enum err err;
 
 	(void)unused;
-	shake_hands(&t);
+	tls_fixture_shake(&t);
 	while ((err = tls_write(t.server, str_of(block, 65536), &n)) == OK)
 		sent += n;
 	assert_int_equal(err, ERR_AGAIN);
@@ -132,7 +82,7 @@ static void test_backpressure(void **unused)
 	}
 	free(block);
 	free(room);
-	close_two(&t);
+	tls_fixture_close(&t);
 	tls_server_free(server);
 }
 
@@ -154,16 +104,16 @@ static void test_versions(void **unused)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct tls_server *server =
 			tls_fixture_server(rows[i].only_1_3);
-		struct two t = open_two(server);
+		struct tls_fixture t = tls_fixture_open(server);
 
 		/* Old versions need the client's own consent. */
 		SSL_set_security_level(t.client, 0);
 		SSL_set_min_proto_version(t.client, TLS1_VERSION);
 		SSL_set_max_proto_version(t.client, rows[i].client_max);
-		shake_hands(&t);
+		tls_fixture_shake(&t);
 		assert_int_equal(
 			t.server_err, rows[i].works ? OK : ERR_INVALID);
-		close_two(&t);
+		tls_fixture_close(&t);
 		tls_server_free(server);
 	}
 }
@@ -185,7 +135,7 @@ static void test_alpn(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct two t = open_two(server);
+		struct tls_fixture t = tls_fixture_open(server);
 		const unsigned char *got;
 		unsigned n;
 
@@ -193,7 +143,7 @@ static void test_alpn(void **unused)
 			SSL_set_alpn_protos(t.client,
 				(const unsigned char *)rows[i].offer,
 				(unsigned)strlen(rows[i].offer));
-		shake_hands(&t);
+		tls_fixture_shake(&t);
 		SSL_get0_alpn_selected(t.client, &got, &n);
 		if (rows[i].works) {
 			assert_ok(t.server_err);
@@ -203,7 +153,7 @@ static void test_alpn(void **unused)
 			assert_int_equal(t.server_err, ERR_INVALID);
 			assert_int_equal(t.client_error, SSL_ERROR_SSL);
 		}
-		close_two(&t);
+		tls_fixture_close(&t);
 	}
 	tls_server_free(server);
 }
@@ -216,7 +166,7 @@ static void test_resumption(void **unused)
 	char ticket_key[TLS_TICKET_KEY_SIZE] = "any bytes";
 	struct tls_server *servers[2];
 	SSL_SESSION *session;
-	struct two t;
+	struct tls_fixture t;
 	size_t n;
 
 	(void)unused;
@@ -228,21 +178,21 @@ static void test_resumption(void **unused)
 				.ticket_key =
 					str_of(ticket_key, sizeof ticket_key)},
 			&servers[i], &why));
-	t = open_two(servers[0]);
-	shake_hands(&t);
+	t = tls_fixture_open(servers[0]);
+	tls_fixture_shake(&t);
 	assert_false(tls_resumed(t.server));
 	assert_ok(tls_write(t.server, STR("x"), &n));
 	assert_int_equal(SSL_read(t.client, &n, 1), 1);
 	session = SSL_get1_session(t.client);
 	/* Without an orderly end OpenSSL would not take it up again. */
 	SSL_set_shutdown(t.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-	close_two(&t);
-	t = open_two(servers[1]);
+	tls_fixture_close(&t);
+	t = tls_fixture_open(servers[1]);
 	SSL_set_session(t.client, session);
-	shake_hands(&t);
+	tls_fixture_shake(&t);
 	assert_ok(t.server_err);
 	assert_true(tls_resumed(t.server));
-	close_two(&t);
+	tls_fixture_close(&t);
 	SSL_SESSION_free(session);
 	tls_server_free(servers[0]);
 	tls_server_free(servers[1]);
@@ -259,7 +209,7 @@ static void test_fed(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct two t = open_two(server);
+		struct tls_fixture t = tls_fixture_open(server);
 		char hello[4096], room[16];
 		size_t n;
 		ssize_t got;
@@ -268,12 +218,12 @@ static void test_fed(void **unused)
 		got = read(t.fds[0], hello, rows[i]);
 		assert_true(got > 0);
 		tls_feed(t.server, str_of(hello, (size_t)got));
-		shake_hands(&t);
+		tls_fixture_shake(&t);
 		assert_ok(t.server_err);
 		assert_int_equal(SSL_write(t.client, "hello", 5), 5);
 		assert_ok(tls_read(t.server, room, sizeof room, &n));
 		assert_str(str_of(room, n), "hello");
-		close_two(&t);
+		tls_fixture_close(&t);
 	}
 	tls_server_free(server);
 }
@@ -283,13 +233,13 @@ static void test_fed(void **unused)
 static void test_key_updates(void **unused)
 {
 	struct tls_server *server = tls_fixture_server(false);
-	struct two t = open_two(server);
+	struct tls_fixture t = tls_fixture_open(server);
 	char room[16];
 	int left = 0, calls = 0;
 	size_t n;
 
 	(void)unused;
-	shake_hands(&t);
+	tls_fixture_shake(&t);
 	assert_ok(t.server_err);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(
@@ -304,7 +254,7 @@ static void test_key_updates(void **unused)
 	while (tls_read(t.server, room, sizeof room, &n) == ERR_AGAIN)
 		assert_true(++calls < 200);
 	assert_str(str_of(room, n), "x");
-	close_two(&t);
+	tls_fixture_close(&t);
 	tls_server_free(server);
 }
 
@@ -319,13 +269,13 @@ static void test_not_tls(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct two t = open_two(server);
+		struct tls_fixture t = tls_fixture_open(server);
 		ssize_t n = (ssize_t)strlen(rows[i]);
 
 		assert_int_equal(write(t.fds[1], rows[i], (size_t)n), n);
 		assert_int_equal(tls_handshake(t.server), ERR_INVALID);
 		assert_string_not_equal(tls_reason(), "unknown");
-		close_two(&t);
+		tls_fixture_close(&t);
 	}
 	tls_server_free(server);
 }
