@@ -43,7 +43,7 @@ void sasl_init(struct sasl *s, const struct mechanism_row *mechanism,
 		s->bindings[i] =
 			(struct sasl_binding){copy_of(facts->bindings[i].name),
 				copy_of(facts->bindings[i].data)};
-	s->facts.bindings = NULL; /* s->bindings: a sasl may be moved */
+	s->facts.bindings = s->bindings;
 	s->facts.certificate = copy_of(facts->certificate);
 }
 

@@ -13,6 +13,10 @@
  *				sasl_set_keys, whose result is as a step's
  *	          --> SASL_DONE, SASL_WRONG, SASL_REFUSED, SASL_MALFORMED: over
  *
+ * SCRAM's proof of the server goes out with a challenge, which the client
+ *answers with an empty response: IMAP and POP3 have no data with success (RFC
+ *5802 section 5.2, 2b).
+ *
  * Names come as the client wrote them; whether authcid may act as authzid is
  * the caller's question. Nothing here blocks.
  */
@@ -103,6 +107,7 @@ struct sasl {
 	bool refused;	/* the next response ends it */
 	bool over;
 	struct scram *scram;
+	const char *fixed_nonce; /* for tests: the server's part */
 };
 
 void sasl_init(
