@@ -20,6 +20,7 @@ static const struct {
 	{"front", front_main},
 	{"auth", auth_main},
 	{"mail", mail_main},
+	{"lookup", lookup_main},
 };
 
 /* culver --role NAME FD. Ends without the cleaning up of exit(), which a

@@ -22,11 +22,12 @@ MAY_INCLUDE = {
     "mail": "base message store",
     "search": "base message store mail",
     "auth": "base",
+    "lookup": "base auth",
     "net": "base",
     "session": "base message store mail net",
     "login": "base message wire net session/handover.h",
     "imap": "base message wire store mail search net session",
-    "server": "base message wire store mail search auth net session login imap",
+    "server": "base message wire store mail search auth lookup net session login imap",
     "cli": "base message",
 }
 

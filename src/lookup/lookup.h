@@ -12,6 +12,7 @@
 #ifndef LOOKUP_LOOKUP_H
 #define LOOKUP_LOOKUP_H
 
+#include "auth/accounts.h"
 #include "base/buf.h"
 #include "base/str.h"
 
@@ -49,7 +50,7 @@ struct lookup_request {
 /* What a source tells about somebody. All may be absent. */
 struct lookup_person {
 	struct buf name; /* as the source writes it; auth prepares it */
-	struct buf hash; /* to be verified by auth; FIND only; a secret */
+	struct buf hash; /* to be verified by auth; a secret. See below */
 	bool has_quota;
 	uint64_t quota; /* bytes; 0: unlimited */
 	bool disabled;
@@ -60,18 +61,47 @@ void lookup_person_init(struct lookup_person *);
 /* Wipes. */
 void lookup_person_fini(struct lookup_person *);
 
+#define LOOKUP_NAME_MAX ACCOUNT_NAME_MAX
+#define LOOKUP_HASH_MAX ACCOUNT_HASH_MAX
+#define LOOKUP_SECRET_MAX (64 * 1024) /* tokens are long */
+#define LOOKUP_WORD_MAX 128	      /* remote, protocol */
+
 /*
  * OK; ERR_NOTFOUND: no such person here, the next source may know them;
  * ERR_AUTH: another password, or not a valid token; ERR_EXPIRED: password or
  * token; ERR_DENIED: account is locked; ERR_UNSUPPORTED: this source cannot
- * tell (PAM knows no hashes); ERR_UNAVAILABLE: cannot be asked now (logged).
+ * tell; ERR_UNAVAILABLE: cannot be asked now, or what it says makes no sense
+ * (logged).
+ *
+ * A source that holds hashes (passwd, sql, ldap with ldap.method "hash") does
+ * not verify: it answers VERIFY as it would FIND, with the person and the hash,
+ * but with ERR_UNSUPPORTED in place of OK. Auth then verifies the hash itself,
+ * which is one question in place of two. A hash that is absent stands for
+ * nobody's password.
  */
 struct lookup_source {
 	enum lookup_source_kind kind;
+	/* Connects, and logs what can be known to be wrong before the first
+	 * question; blocks like one. NULL: nothing to do. */
+	void (*prepare)(struct lookup_source *);
+	/* Through lookup_ask only. */
 	enum err (*ask)(struct lookup_source *, const struct lookup_request *,
 		struct lookup_person *person_r);
 	void (*free)(struct lookup_source *);
 };
+
+/*
+ * Asks. What is settled here no source needs to know: a name that is empty or
+ * holds a NUL or a line break is nobody's (ERR_NOTFOUND), such a secret is
+ * wrong (ERR_AUTH) — an empty password above all, which LDAP servers take for
+ * an anonymous bind and answer with success (RFC 4513 section 5.1.2).
+ * person_r is initialised, and emptied first; after an error it holds nothing
+ * but as said above.
+ */
+MUST enum err lookup_ask(struct lookup_source *, const struct lookup_request *,
+	struct lookup_person *person_r);
+/* Takes NULL. */
+void lookup_source_free(struct lookup_source *);
 
 /* The payloads of IPC_LOOKUP and IPC_LOOKUP_DONE. The strs of *request_r point
  * into the payload. ERR_INVALID. */

@@ -717,3 +717,10 @@ void config_apply_log_levels(const struct config *config)
 				*(const enum log_level *)field);
 	}
 }
+
+bool config_has_outside_source(const struct config *config)
+{
+	const struct words *sources = &config->accounts_sources;
+
+	return sources->count > words_have(sources, ACCOUNT_SOURCE_BUILTIN);
+}

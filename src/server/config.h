@@ -71,6 +71,9 @@ const struct setting *config_change(const struct config *before,
 /* Puts back in `now` what only a restart may change. */
 void config_keep_fixed(struct config *now, const struct config *before);
 
+/* Whether accounts.sources names one besides "builtin": then lookup runs. */
+bool config_has_outside_source(const struct config *);
+
 /* log.level and the levels of topics, in this process. */
 void config_apply_log_levels(const struct config *);
 

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/netlink.h>
 #include <openssl/crypto.h>
+#include <pwd.h>
 #include <seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -42,7 +44,8 @@
 
 const char *role_kind_name(enum role_kind kind)
 {
-	static const char *const names[ROLE_KINDS] = {"front", "auth", "mail"};
+	static const char *const names[ROLE_KINDS] = {
+		"front", "auth", "mail", "lookup"};
 
 	return names[kind];
 }
@@ -91,24 +94,37 @@ static void set_limits(bool root)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static enum err enter_directory(int dir, bool root)
+static enum err enter_directory(int dir, bool new_root)
 {
 	if (fchdir(dir) < 0)
 		return failed("enter the directory");
-	if (root && chroot(".") < 0)
+	if (new_root && chroot(".") < 0)
 		return failed("chroot");
-	if (root && chdir("/") < 0)
+	if (new_root && chdir("/") < 0)
 		return failed("enter the new root");
 	return OK;
 }
 
-static enum err become(uid_t uid, gid_t gid)
+/* Lookup's user may be in a group that may read password files. */
+static int set_groups(const struct confine_plan *plan)
 {
+	const struct passwd *user = NULL;
+
+	if (plan->kind == ROLE_LOOKUP)
+		user = getpwuid(plan->uid);
+	return user ? initgroups(user->pw_name, plan->gid) : setgroups(0, NULL);
+}
+
+static enum err become(const struct confine_plan *plan)
+{
+	uid_t uid = plan->uid;
+	gid_t gid = plan->gid;
+
 	if (uid == 0 || gid == 0) {
 		errno = EPERM;
 		return failed("a role must not be root");
 	}
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+	if (set_groups(plan) < 0 || setresgid(gid, gid, gid) < 0 ||
 		setresuid(uid, uid, uid) < 0)
 		return failed("become another user");
 	if (setuid(0) == 0) {
@@ -138,9 +154,42 @@ static enum err lock_privileges(void)
 
 /* -------- Landlock -------- */
 
+/* Where Debian keeps what libraries and modules read. */
+static const char *const system_programs[] = {
+	"/usr", "/lib", "/lib64", "/bin", "/sbin"};
+static const char *const system_files[] = {
+	"/etc", "/run", "/dev/urandom", "/dev/random"};
+
+#define GRANTS_MAX 16
+_Static_assert(GRANTS_MAX >= COUNT_OF(system_programs) +
+				     COUNT_OF(system_files) + CONFINE_READABLE +
+				     1,
+	"all fit");
+
+static size_t grant_system(
+	const struct confine_plan *plan, struct landlock_grant *grants)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < COUNT_OF(system_programs); i++)
+		grants[n++] = (struct landlock_grant){
+			system_programs[i], .execute = plan->execute};
+	for (size_t i = 0; i < COUNT_OF(system_files); i++)
+		grants[n++] = (struct landlock_grant){.path = system_files[i]};
+	for (size_t i = 0; i < CONFINE_READABLE; i++)
+		if (plan->readable[i])
+			grants[n++] = (struct landlock_grant){
+				.path = plan->readable[i]};
+	/* PAM modules that start programs want it. */
+	grants[n++] = (struct landlock_grant){"/dev/null", .write = true};
+	return n;
+}
+
 static enum err restrict_files_and_net(const struct confine_plan *plan)
 {
+	struct landlock_grant grants[GRANTS_MAX] = {{".", .write = true}};
 	int abi = landlock_abi();
+	size_t count = 1;
 	enum err e;
 
 	if (abi <= 0) {
@@ -153,7 +202,11 @@ static enum err restrict_files_and_net(const struct confine_plan *plan)
 	if (abi < LANDLOCK_ABI_NET && !plan->quiet)
 		log_info("server", "this kernel's Landlock is old",
 			LOG_I64("abi", abi));
-	e = landlock_restrict(abi, plan->kind == ROLE_FRONT ? NULL : ".");
+	if (plan->kind == ROLE_FRONT)
+		count = 0;
+	else if (plan->kind == ROLE_LOOKUP)
+		count = grant_system(plan, grants);
+	e = landlock_restrict(abi, grants, count, plan->kind == ROLE_LOOKUP);
 	return e ? failed("Landlock") : OK;
 }
 
@@ -177,6 +230,21 @@ static const char *const allow_all[] = {"accept", "accept4", "brk",
 	"setsockopt", "shutdown", "sigaltstack", "sysinfo", "time",
 	"timerfd_create", "timerfd_gettime", "timerfd_settime", "times",
 	"uname", "write", "writev"};
+
+/* lookup: resolvers, LDAP, PostgreSQL, HTTPS, modules. */
+static const char *const allow_lookup[] = {"access", "connect", "faccessat",
+	"faccessat2", "fadvise64", "flock", "fstatfs", "getcwd", "getdents64",
+	"getgroups", "getpgid", "getpgrp", "getresgid", "getresuid",
+	"getrlimit", "getsid", "lstat", "open", "openat", "pipe", "pread64",
+	"preadv", "readlink", "readlinkat", "stat", "statfs", "statx", "umask"};
+
+/* The same with PAM: a module starts a program, and waits for it. */
+static const char *const allow_execute[] = {"arch_prctl", "chdir", "execve",
+	"fchdir", "fork", "setpgid", "setsid", "vfork", "wait4", "waitid"};
+
+/* Lookup's libraries ask for these and do without. */
+static const char *const refuse_lookup[] = {"bind", "setgid", "setgroups",
+	"setregid", "setresgid", "setresuid", "setreuid", "setuid"};
 
 /* auth and mail, in their directories: SQLite, RocksDB. */
 static const char *const allow_files[] = {"access", "copy_file_range",
@@ -273,7 +341,25 @@ static int add_conditions(scmp_filter_ctx filter)
 		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
-static int add_kills(scmp_filter_ctx filter)
+/* What would end another role. */
+static bool lookup_may(const struct confine_plan *plan, const char *name)
+{
+	if (plan->kind != ROLE_LOOKUP)
+		return false;
+	return strcmp(name, "socket") == 0 ||
+	       is_in(name, allow_lookup, COUNT_OF(allow_lookup)) ||
+	       (plan->execute &&
+		       is_in(name, allow_execute, COUNT_OF(allow_execute)));
+}
+
+static bool lookup_does_without(
+	const struct confine_plan *plan, const char *name)
+{
+	return plan->kind == ROLE_LOOKUP &&
+	       is_in(name, refuse_lookup, COUNT_OF(refuse_lookup));
+}
+
+static int add_kills(scmp_filter_ctx filter, const struct confine_plan *plan)
 {
 	int r = 0;
 
@@ -282,6 +368,13 @@ static int add_kills(scmp_filter_ctx filter)
 			SANITIZED && is_in(kill_always[i], sanitizer_wants,
 					     COUNT_OF(sanitizer_wants));
 
+		if (lookup_may(plan, kill_always[i]))
+			continue;
+		if (lookup_does_without(plan, kill_always[i])) {
+			if (!SANITIZED)
+				continue; /* as all that is unknown */
+			wanted = true;
+		}
 		r = add_rules(filter,
 			wanted ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS,
 			&kill_always[i], 1);
@@ -289,29 +382,80 @@ static int add_kills(scmp_filter_ctx filter)
 	return r;
 }
 
-static int add_strict(scmp_filter_ctx filter, enum role_kind kind)
+static int add_sockets(scmp_filter_ctx filter)
+{
+	static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+	int r = 0;
+
+	for (size_t i = 0; i < COUNT_OF(families) && !r; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket),
+			1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
+	if (!r)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket),
+			2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0),
+			SCMP_A2(SCMP_CMP_EQ, NETLINK_ROUTE, 0));
+	/* PAM does without the kernel's audit when there is none. */
+	if (!r)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPROTONOSUPPORT),
+			SCMP_SYS(socket), 2,
+			SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0),
+			SCMP_A2(SCMP_CMP_NE, NETLINK_ROUTE, 0));
+	/* Modules are loaded: code from files, none of which it can write. */
+	if (!r)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE | PROT_EXEC,
+				PROT_EXEC),
+			SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));
+	return r;
+}
+
+#define NEW_NAMESPACES                                                         \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |         \
+		CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
+static int add_lookup(scmp_filter_ctx filter, const struct confine_plan *plan)
+{
+	int r = add_rules(
+		filter, SCMP_ACT_ALLOW, allow_lookup, COUNT_OF(allow_lookup));
+
+	if (!r)
+		r = add_sockets(filter);
+	if (r || !plan->execute)
+		return r;
+	r = add_rules(
+		filter, SCMP_ACT_ALLOW, allow_execute, COUNT_OF(allow_execute));
+	if (!r)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+			SCMP_A0(SCMP_CMP_MASKED_EQ,
+				CLONE_THREAD | NEW_NAMESPACES, 0));
+	return r;
+}
+
+static int add_strict(scmp_filter_ctx filter, const struct confine_plan *plan)
 {
 	int r = add_rules(
 		filter, SCMP_ACT_ALLOW, allow_all, COUNT_OF(allow_all));
 
-	if (!r && kind != ROLE_FRONT)
+	if (!r && (plan->kind == ROLE_AUTH || plan->kind == ROLE_MAIL))
 		r = add_rules(filter, SCMP_ACT_ALLOW, allow_files,
 			COUNT_OF(allow_files));
 	if (!r)
 		r = add_conditions(filter);
+	if (!r && plan->kind == ROLE_LOOKUP)
+		r = add_lookup(filter, plan);
 	/* Its flags are behind a pointer; glibc falls back to clone. */
 	if (!r)
 		r = seccomp_rule_add(
 			filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	/* Another process, told by the missing CLONE_THREAD. */
-	if (!r)
+	if (!r && !plan->execute)
 		r = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS,
 			SCMP_SYS(clone), 1,
 			SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 	return r;
 }
 
-static enum err restrict_calls(enum role_kind kind)
+static enum err restrict_calls(const struct confine_plan *plan)
 {
 	scmp_filter_ctx filter = seccomp_init(
 		SANITIZED ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
@@ -326,9 +470,9 @@ static enum err restrict_calls(enum role_kind kind)
 	if (!r)
 		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (!r)
-		r = add_kills(filter);
+		r = add_kills(filter, plan);
 	if (!r && !SANITIZED)
-		r = add_strict(filter, kind);
+		r = add_strict(filter, plan);
 	if (!r)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
@@ -346,14 +490,14 @@ enum err confine_enter(const struct confine_plan *plan)
 	warm_up();
 	umask(0077);
 	set_limits(root);
-	e = enter_directory(plan->dir, root);
+	e = enter_directory(plan->dir, root && plan->kind != ROLE_LOOKUP);
 	if (!e && root)
-		e = become(plan->uid, plan->gid);
+		e = become(plan);
 	if (!e)
 		e = lock_privileges();
 	if (!e)
 		e = restrict_files_and_net(plan);
 	if (!e)
-		e = restrict_calls(plan->kind);
+		e = restrict_calls(plan);
 	return e;
 }

@@ -7,6 +7,12 @@
  * connections or ports, no signals or abstract sockets beyond itself, as far
  * as the kernel can); a seccomp allow list.
  *
+ * Lookup differs: its libraries read the system's files (resolver, name
+ * service, CA certificates) and load modules from it, so it has no root of its
+ * own. It reads beneath /etc, /usr, /run and what its settings name, writes
+ * nowhere, makes connections, and listens nowhere. With PAM it also starts the
+ * system's programs, since pam_unix does; these inherit all of this.
+ *
  * After confine_enter() a role names files relative to its directory: "db",
  * not the configured path. Sockets, secrets and memory come from the master as
  * descriptors and bytes. Nothing else can be opened: what a library reads at
@@ -25,14 +31,17 @@
 #include <sys/types.h>
 
 enum role_kind {
-	ROLE_FRONT, /* nothing but the descriptors it was given */
-	ROLE_AUTH,  /* files in its directory */
-	ROLE_MAIL,  /* files in its directory */
+	ROLE_FRONT,  /* nothing but the descriptors it was given */
+	ROLE_AUTH,   /* files in its directory */
+	ROLE_MAIL,   /* files in its directory */
+	ROLE_LOOKUP, /* outgoing connections, the system's files to read */
 	ROLE_KINDS,
 };
 
-/* "front", "auth", "mail" */
+/* "front", "auth", "mail", "lookup" */
 const char *role_kind_name(enum role_kind);
+
+#define CONFINE_READABLE 4
 
 struct confine_plan {
 	enum role_kind kind;
@@ -40,6 +49,10 @@ struct confine_plan {
 	uid_t uid; /* what to become; looked at only when root */
 	gid_t gid;
 	bool quiet; /* do not log what the kernel lacks (a restart) */
+	/* For lookup alone. */
+	bool execute; /* start the system's programs */
+	/* Directories or files to read besides the system's; NULL: none. */
+	const char *readable[CONFINE_READABLE];
 };
 
 /* The error is logged. The process must then end: it may be half confined.
@@ -55,12 +68,15 @@ bool confine_is_relaxed(void);
  * `dir` as in the plan, with a file "inside" to be read and, beside it in the
  * parent directory, "outside". Returns the number of rows (static storage).
  */
+#define CONFINE_CASES (ROLE_KINDS + 1)
+
 struct confine_attempt {
-	const char *what;	  /* "execute a program" */
-	bool allowed[ROLE_KINDS]; /* what should be */
+	const char *what; /* "execute a program" */
+	/* What should be: by role; the last is lookup that may execute. */
+	bool allowed[CONFINE_CASES];
 	/* What was: 'y' it worked, 'n' refused, 'k' killed, '?' the test itself
 	 * failed. */
-	char result[ROLE_KINDS];
+	char result[CONFINE_CASES];
 };
 size_t confine_selftest(int dir, uid_t, gid_t, struct confine_attempt **rows_r);
 

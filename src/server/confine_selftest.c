@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -48,14 +49,24 @@ static bool try_create_inside(void)
 static bool try_read_outside(void)
 {
 	return can_open("../outside", O_RDONLY) ||
-	       can_open("/etc/passwd", O_RDONLY) ||
 	       can_open("/proc/self/maps", O_RDONLY);
+}
+
+static bool try_read_system(void)
+{
+	return can_open("/etc/passwd", O_RDONLY);
 }
 
 static bool try_write_outside(void)
 {
 	return can_open("../outside", O_WRONLY) ||
 	       can_open("/tmp/culver-selftest", O_WRONLY | O_CREAT);
+}
+
+static bool try_write_system(void)
+{
+	return can_open("/run/culver-selftest", O_WRONLY | O_CREAT) ||
+	       can_open("/etc/passwd", O_WRONLY);
 }
 
 static bool try_symlink(void)
@@ -68,13 +79,23 @@ static bool try_device(void)
 	return mknod("null", S_IFCHR | 0666, 0x0103) == 0;
 }
 
-static bool try_execve(void)
+/* When it works, it exits with 0, which means yes. */
+static bool try_program(const char *path)
 {
 	char *const args[] = {(char *)(uintptr_t) "true", NULL};
 
-	execve("/bin/true", args, args + 1);
-	/* It would exit with 0, which means yes. */
+	execve(path, args, args + 1);
 	return false;
+}
+
+static bool try_execve(void)
+{
+	return try_program("/bin/true");
+}
+
+static bool try_execute_inside(void)
+{
+	return try_program("./program");
 }
 
 static bool try_fork(void)
@@ -108,6 +129,21 @@ static bool try_tcp_connect(void)
 
 	return fd >= 0 && (connect(fd, (void *)&to, sizeof to) == 0 ||
 				  errno == ECONNREFUSED);
+}
+
+static bool try_tcp_listen(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return fd >= 0 && bind(fd, (void *)&at, sizeof at) == 0 &&
+	       listen(fd, 1) == 0;
+}
+
+static bool try_raw_netlink(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER) >= 0;
 }
 
 static bool try_udp(void)
@@ -166,6 +202,17 @@ static bool try_new_code(void)
 	return p != MAP_FAILED && mprotect(p, 4096, PROT_READ | PROT_EXEC) == 0;
 }
 
+static bool try_load_code(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	void *p;
+
+	if (fd < 0)
+		fd = open("/usr/bin/true", O_RDONLY | O_CLOEXEC);
+	p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	return fd >= 0 && p != MAP_FAILED;
+}
+
 static bool try_memory(void)
 {
 	void *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
@@ -189,37 +236,51 @@ static bool try_core(void)
 	return limit.rlim_max != 0 || prctl(PR_GET_DUMPABLE) != 0;
 }
 
+/* front, auth, mail, lookup, lookup with PAM */
 #define NOBODY                                                                 \
 	{                                                                      \
-		false, false, false                                            \
+		false, false, false, false, false                              \
 	}
 #define EVERYBODY                                                              \
 	{                                                                      \
-		true, true, true                                               \
+		true, true, true, true, true                                   \
 	}
-#define NOT_FRONT                                                              \
+#define KEEPERS                                                                \
 	{                                                                      \
-		false, true, true                                              \
+		false, true, true, false, false                                \
+	}
+#define LOOKUP                                                                 \
+	{                                                                      \
+		false, false, false, true, true                                \
+	}
+#define LOOKUP_PAM                                                             \
+	{                                                                      \
+		false, false, false, false, true                               \
 	}
 
 static const struct {
 	const char *what;
 	bool (*attempt)(void);
-	bool allowed[ROLE_KINDS];
+	bool allowed[CONFINE_CASES];
 	bool strict_only; /* sanitizers' filter lets it pass */
 } attempts[] = {
-	{"read a file inside", try_read_inside, NOT_FRONT, false},
-	{"create, rename, remove inside", try_create_inside, NOT_FRONT, false},
+	{"read a file inside", try_read_inside, KEEPERS, false},
+	{"create, rename, remove inside", try_create_inside, KEEPERS, false},
 	{"read files outside", try_read_outside, NOBODY, false},
 	{"write files outside", try_write_outside, NOBODY, false},
+	{"read the system's files", try_read_system, LOOKUP, false},
+	{"write the system's files", try_write_system, NOBODY, false},
 	{"make a symbolic link", try_symlink, NOBODY, false},
 	{"make a device", try_device, NOBODY, false},
-	{"execute a program", try_execve, NOBODY, false},
-	{"start a process", try_fork, NOBODY, true},
+	{"execute a program", try_execve, LOOKUP_PAM, false},
+	{"execute a file inside", try_execute_inside, NOBODY, false},
+	{"start a process", try_fork, LOOKUP_PAM, true},
 	{"start a thread", try_thread, EVERYBODY, false},
-	{"connect by TCP", try_tcp_connect, NOBODY, false},
-	{"open a UDP socket", try_udp, NOBODY, false},
-	{"open a Unix socket", try_unix_socket, NOBODY, false},
+	{"connect by TCP", try_tcp_connect, LOOKUP, false},
+	{"listen on a TCP port", try_tcp_listen, NOBODY, false},
+	{"open a UDP socket", try_udp, LOOKUP, false},
+	{"open a Unix socket", try_unix_socket, LOOKUP, false},
+	{"open a netlink socket", try_raw_netlink, NOBODY, true},
 	{"make a socket pair", try_socketpair, EVERYBODY, false},
 	{"trace", try_ptrace, NOBODY, false},
 	{"signal the master", try_signal_parent, NOBODY, false},
@@ -228,6 +289,7 @@ static const struct {
 	{"make a namespace", try_unshare, NOBODY, false},
 	{"mount", try_mount, NOBODY, false},
 	{"make memory executable", try_new_code, NOBODY, true},
+	{"load code from the system's files", try_load_code, LOOKUP, false},
 	{"allocate memory", try_memory, EVERYBODY, false},
 	{"get randomness", try_randomness, EVERYBODY, false},
 	{"dump core", try_core, NOBODY, false},
@@ -269,16 +331,18 @@ size_t confine_selftest(
 		if (confine_is_relaxed() && attempts[i].strict_only)
 			continue;
 		row->what = attempts[i].what;
-		for (int kind = 0; kind < ROLE_KINDS; kind++) {
+		for (int k = 0; k < CONFINE_CASES; k++) {
 			const struct confine_plan plan = {
-				.kind = (enum role_kind)kind,
+				.kind = k < ROLE_KINDS ? (enum role_kind)k
+						       : ROLE_LOOKUP,
 				.dir = dir,
 				.uid = uid,
 				.gid = gid,
-				.quiet = true};
+				.quiet = true,
+				.execute = k == ROLE_KINDS};
 
-			row->allowed[kind] = attempts[i].allowed[kind];
-			row->result[kind] = run(&plan, attempts[i].attempt);
+			row->allowed[k] = attempts[i].allowed[k];
+			row->result[k] = run(&plan, attempts[i].attempt);
 		}
 		count++;
 	}

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,9 +32,11 @@ enum {
 	FS_TRUNCATE = 1 << 14,
 	FS_IOCTL_DEV = 1 << 15,
 
-	FS_OWN = FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR | FS_REMOVE_DIR |
-		 FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_REFER |
-		 FS_TRUNCATE,
+	FS_READ = FS_READ_FILE | FS_READ_DIR,
+	FS_WRITE = FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE |
+		   FS_MAKE_DIR | FS_MAKE_REG | FS_REFER | FS_TRUNCATE,
+	/* What can be said of a file itself. */
+	FS_OF_FILES = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE,
 
 	NET_BIND_TCP = 1 << 0,
 	NET_CONNECT_TCP = 1 << 1,
@@ -74,13 +77,13 @@ static uint64_t handled_fs(int abi)
 }
 
 /* The kernel takes the sizes that the struct has had. */
-static int create(int abi, uint64_t fs)
+static int create(int abi, uint64_t fs, bool may_connect)
 {
 	struct ruleset set = {.fs = fs};
 	size_t size = offsetof(struct ruleset, net);
 
 	if (abi >= LANDLOCK_ABI_NET) {
-		set.net = NET_BIND_TCP | NET_CONNECT_TCP;
+		set.net = NET_BIND_TCP | (may_connect ? 0 : NET_CONNECT_TCP);
 		size = offsetof(struct ruleset, scope);
 	}
 	if (abi >= LANDLOCK_ABI_SCOPE) {
@@ -90,32 +93,44 @@ static int create(int abi, uint64_t fs)
 	return (int)syscall(NR_CREATE_RULESET, &set, size, 0);
 }
 
-static int allow_beneath(int ruleset, const char *directory, uint64_t fs)
+static uint64_t rights_of(const struct landlock_grant *grant)
 {
-	struct path_rule rule = {.allowed = fs & FS_OWN,
-		.fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC)};
-	long r;
+	return FS_READ | (grant->write ? FS_WRITE : 0) |
+	       (grant->execute ? FS_EXECUTE : 0);
+}
+
+static int allow(int ruleset, const struct landlock_grant *grant, uint64_t fs)
+{
+	struct path_rule rule = {.allowed = fs & rights_of(grant),
+		.fd = open(grant->path, O_PATH | O_CLOEXEC)};
+	struct stat st;
 	int number;
+	long r = -1;
 
 	if (rule.fd < 0)
-		return -1;
-	r = syscall(NR_ADD_RULE, ruleset, RULE_PATH, &rule, 0);
+		return errno == ENOENT || errno == EACCES ? 0 : -1;
+	if (fstat(rule.fd, &st) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			rule.allowed &= FS_OF_FILES;
+		r = syscall(NR_ADD_RULE, ruleset, RULE_PATH, &rule, 0);
+	}
 	number = errno;
 	close(rule.fd);
 	errno = number;
 	return (int)r;
 }
 
-enum err landlock_restrict(int abi, const char *directory)
+enum err landlock_restrict(int abi, const struct landlock_grant *grants,
+	size_t count, bool may_connect)
 {
 	uint64_t fs = handled_fs(abi);
-	int ruleset = create(abi, fs);
+	int ruleset = create(abi, fs, may_connect);
 	int number, r = 0;
 
 	if (ruleset < 0)
 		return ERR_UNSUPPORTED;
-	if (directory)
-		r = allow_beneath(ruleset, directory, fs);
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = allow(ruleset, &grants[i], fs);
 	if (r == 0)
 		r = (int)syscall(NR_RESTRICT_SELF, ruleset, 0);
 	number = errno;

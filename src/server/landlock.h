@@ -9,6 +9,9 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 /* From which version on the kernel handles what. */
 enum {
 	LANDLOCK_ABI_FILES = 1,
@@ -22,13 +25,20 @@ enum {
 /* The kernel's version; 0 when it has none or it is switched off. */
 int landlock_abi(void);
 
+struct landlock_grant {
+	const char *path; /* a directory and what is beneath it, or a file */
+	bool write;	  /* also what is not there yet; else only read */
+	bool execute;
+};
+
 /*
- * From now on this thread, and what it starts, uses files only beneath
- * `directory` (NULL: none; regular files and directories, no devices, no
- * execution), binds and connects no TCP port, and reaches no process outside
+ * From now on this thread, and what it starts, uses no files but those granted
+ * (regular files and directories; paths that do not exist are left out), binds
+ * no TCP port, connects to one only if it may, and reaches no process outside
  * by signals or abstract sockets: each as far as `abi` knows it. Needs
  * no_new_privs. Descriptors that are open stay usable. errno on failure.
  */
-MUST enum err landlock_restrict(int abi, const char *directory);
+MUST enum err landlock_restrict(
+	int abi, const struct landlock_grant *, size_t count, bool may_connect);
 
 #endif

@@ -31,7 +31,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROCESSES_MAX (64 + 2)
+#define PROCESSES_MAX (64 + 3)
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 10000
 #define HELD_MS 60000  /* then the back-off starts anew */
@@ -123,7 +123,7 @@ static void tell_settings(const struct master *m, struct process *p)
 	struct buf payload = BUF_UNBOUNDED;
 
 	tell(p, IPC_LOG, str_none(), STDERR_FILENO);
-	config_encode(m->config, false, &payload);
+	config_encode(m->config, p->kind == ROLE_LOOKUP, &payload);
 	tell(p, IPC_CONFIG, buf_str(&payload), -1);
 	secret_wipe(payload.p, payload.cap);
 	buf_fini(&payload);
@@ -150,6 +150,9 @@ static void tell_listener(struct process *p, const struct listener *l)
 static void introduce(const struct master *m, struct process *p)
 {
 	tell_settings(m, p);
+	/* It signs nothing, believes no ticket, and counts nothing. */
+	if (p->kind == ROLE_LOOKUP)
+		return;
 	if (p->kind != ROLE_FRONT)
 		tell_secret(p, "ticket-key",
 			str_of((const char *)m->ticket_key,
@@ -161,14 +164,22 @@ static void introduce(const struct master *m, struct process *p)
 	tell(p, IPC_MEMORY, STR("scoreboard"), m->scoreboard_fd);
 }
 
-/* Fronts have nothing to say to each other. */
+/* Fronts have nothing to say to each other, and lookup speaks to auth alone.
+ */
+static bool have_channel(enum role_kind a, enum role_kind b)
+{
+	if (a == ROLE_LOOKUP || b == ROLE_LOOKUP)
+		return a == ROLE_AUTH || b == ROLE_AUTH;
+	return a != ROLE_FRONT || b != ROLE_FRONT;
+}
+
 static void wire(struct process *a, struct process *b)
 {
 	int fds[2];
 	enum err e;
 
 	if (a == b || a->phase == DEAD || b->phase == DEAD ||
-		(a->kind == ROLE_FRONT && b->kind == ROLE_FRONT))
+		!have_channel(a->kind, b->kind))
 		return;
 	e = ipc_pair(fds);
 	if (e) {
@@ -217,10 +228,13 @@ static void add_processes(struct master *m)
 	uint64_t fronts =
 		m->options->private_instance ? 0 : m->config->workers_fronts;
 
-	for (uint64_t i = 0; i < fronts && i < PROCESSES_MAX - 2; i++)
+	for (uint64_t i = 0; i < fronts && i < PROCESSES_MAX - 3; i++)
 		add_process(m, ROLE_FRONT);
 	add_process(m, ROLE_AUTH);
 	add_process(m, ROLE_MAIL);
+	if (config_has_outside_source(m->config) &&
+		!m->options->private_instance)
+		add_process(m, ROLE_LOOKUP);
 }
 
 static void schedule(struct process *p)
@@ -238,7 +252,8 @@ static void schedule(struct process *p)
 static void start_process(struct master *m, struct process *p)
 {
 	/* Those that write keep the lock until they end. */
-	int inherited = p->kind == ROLE_FRONT ? -1 : m->state.lock;
+	bool writes = p->kind == ROLE_AUTH || p->kind == ROLE_MAIL;
+	int inherited = writes ? m->state.lock : -1;
 	enum err e;
 
 	p->since = clock_monotonic_ms();
@@ -882,7 +897,7 @@ int master_run(const struct master_options *options, struct config *config)
 {
 	struct master m = {.options = options,
 		.config = config,
-		.state = {.top = -1, .lock = -1, .dirs = {-1, -1, -1}},
+		.state = {.top = -1, .lock = -1, .dirs = STATE_NO_DIRS},
 		.signals = -1};
 	enum err e;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * master: binds the sockets, prepares the state directory, starts the roles
- * (front×N, auth, mail: each this program anew, `--role NAME FD`), connects
+ * (front×N, auth, mail, and lookup when there are sources of accounts outside:
+ * each this program anew, `--role NAME FD`), connects
  * them with each other, starts again what dies, and passes configuration on.
  * It reads the configuration and what its signals say; no byte from outside.
  *

@@ -5,6 +5,7 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "server/lookup_role.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -230,12 +231,14 @@ enum err role_begin(struct role *r, enum role_kind kind, int master_fd)
 	ignore_signals();
 	e = wait_for_start(r, &start);
 	if (!e) {
-		const struct confine_plan plan = {.kind = kind,
+		struct confine_plan plan = {.kind = kind,
 			.dir = start.dir,
 			.uid = (uid_t)start.uid,
 			.gid = (gid_t)start.gid,
 			.quiet = start.again};
 
+		if (kind == ROLE_LOOKUP)
+			lookup_confine(r->config, &plan);
 		r->index = (unsigned)start.index;
 		if (kind == ROLE_FRONT)
 			snprintf(r->name, sizeof r->name, "front%u", r->index);

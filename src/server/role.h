@@ -24,8 +24,9 @@
  * (confine.h): no thread may run before it, and no file be opened before it
  * that an intruder should not have.
  *
- * The channels by name: a front has "auth" and "mail"; auth has "mail" and
- * "front0", "front1", …; mail has "auth" and the fronts. When a role was
+ * The channels by name: a front has "auth" and "mail"; auth has "mail",
+ * "lookup" and "front0", "front1", …; mail has "auth" and the fronts; lookup
+ * has "auth". When a role was
  * restarted the others get a new channel of the same name: the old one is
  * dead, and what was under way on it has failed.
  */
@@ -61,9 +62,9 @@ struct role_secret {
 
 struct role {
 	enum role_kind kind;
-	char name[16]; /* "front0", "auth", "mail": also in every log line */
-	/* The number of this process: fronts from 0, then auth, then mail. Its
-	 * page of the scoreboard and its region of the limits. */
+	char name[16]; /* "front0", "auth", …: also in every log line */
+	/* The number of this process: fronts from 0, then auth, mail, lookup.
+	 * Its page of the scoreboard and its region of the limits. */
 	unsigned index;
 	int master;	       /* non-blocking; watch it for reading */
 	bool stopping;	       /* IPC_STOP came: finish what runs, return 0 */

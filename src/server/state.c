@@ -46,6 +46,8 @@ static const char *user_of(const struct config *config, enum role_kind kind)
 		return config->users_front;
 	case ROLE_AUTH:
 		return config->users_auth;
+	case ROLE_LOOKUP:
+		return config->users_lookup;
 	default:
 		return config->users_mail;
 	}
@@ -70,6 +72,11 @@ static struct state_owner find_owner(
 		log_info("server", "no such user; a number is used instead",
 			LOG_C("user", name), LOG_U64("uid", fallback));
 	return (struct state_owner){fallback, fallback};
+}
+
+static bool is_wanted(const struct config *config, enum role_kind kind)
+{
+	return kind != ROLE_LOOKUP || config_has_outside_source(config);
 }
 
 /* -------- directories -------- */
@@ -165,7 +172,8 @@ static enum err open_empty_directory(struct state *s)
 	if (mkdirat(s->top, "empty", 0555) < 0 && errno != EEXIST)
 		return failed(s, "empty", "directory cannot be made");
 	s->dirs[ROLE_FRONT] = open_directory(s->top, "empty");
-	if (s->dirs[ROLE_FRONT] < 0)
+	s->dirs[ROLE_LOOKUP] = open_directory(s->top, "empty");
+	if (s->dirs[ROLE_FRONT] < 0 || s->dirs[ROLE_LOOKUP] < 0)
 		return failed(s, "empty", "directory cannot be opened");
 	return OK;
 }
@@ -257,13 +265,13 @@ enum err state_open(const struct config *config, bool quiet, struct state *s)
 	*s = (struct state){.path = xstrdup(config->state),
 		.top = -1,
 		.lock = -1,
-		.dirs = {-1, -1, -1}};
+		.dirs = STATE_NO_DIRS};
 	e = open_top(s);
 	if (!e)
 		e = take_lock(s, quiet);
 	for (int kind = 0; kind < ROLE_KINDS && !e; kind++)
-		s->owners[kind] =
-			find_owner(config, (enum role_kind)kind, quiet);
+		s->owners[kind] = find_owner(config, (enum role_kind)kind,
+			quiet || !is_wanted(config, (enum role_kind)kind));
 	if (!e)
 		e = open_empty_directory(s);
 	if (!e)
@@ -287,7 +295,7 @@ void state_close(struct state *s)
 	if (s->top >= 0)
 		close(s->top);
 	free(s->path);
-	*s = (struct state){.top = -1, .lock = -1, .dirs = {-1, -1, -1}};
+	*s = (struct state){.top = -1, .lock = -1, .dirs = STATE_NO_DIRS};
 }
 
 /* -------- control sockets -------- */

@@ -5,7 +5,7 @@
  *	path		mode	owner (as root; else all the user's, 0700)
  *	STATE		0711	root
  *	STATE/lock	0600	root	one instance; the number of its process
- *	STATE/empty	0555	root	all that front sees
+ *	STATE/empty	0555	root	all that front sees, and where lookup is
  *	STATE/auth	0700	auth's user, with everything in it
  *	STATE/mail	0700	mail's user, with everything in it
  *	STATE/control	0700	root	the sockets "auth" and "mail"
@@ -20,6 +20,11 @@ struct state_owner {
 	uid_t uid;
 	gid_t gid;
 };
+
+#define STATE_NO_DIRS                                                          \
+	{                                                                      \
+		-1, -1, -1, -1                                                 \
+	}
 
 struct state {
 	char *path; /* STATE */

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/lookup_role.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "lookup/lookup.h"
+#include "net/loop.h"
+#include "net/pool.h"
+#include "server/role.h"
+#include "server/roles.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define QUESTIONS_MAX 1024 /* waiting or under way */
+/* PAM modules and resolvers keep much on the stack. */
+#define WORKER_STACK (1024 * 1024)
+
+/* The sources of one configuration. */
+struct sources {
+	_Atomic unsigned users;
+	struct lookup_source *list[LOOKUP_SOURCES]; /* NULL: not configured */
+};
+
+struct lookup {
+	struct role role;
+	struct loop *loop;
+	struct loop_watch master, auth; /* auth.fd -1: no channel */
+	uint64_t generation;		/* of the channel */
+	struct pool *pool;
+	struct sources *sources;
+	size_t under_way;
+	struct buf room;
+};
+
+/* One question, or the preparation of a source. */
+struct job {
+	struct pool_job pool;
+	struct lookup *lookup;
+	struct sources *sources;
+	struct lookup_source *source;
+	uint64_t generation;
+	uint32_t id;
+	char *payload; /* owned; holds a secret */
+	size_t payload_size;
+	struct lookup_request question; /* into the payload */
+	enum err answer;
+	struct lookup_person person;
+	uint64_t began;
+};
+
+/* -------- sources -------- */
+
+static void release(struct sources *s)
+{
+	if (!s || atomic_fetch_sub(&s->users, 1) != 1)
+		return;
+	for (size_t i = 0; i < LOOKUP_SOURCES; i++)
+		lookup_source_free(s->list[i]);
+	free(s);
+}
+
+/* A source that cannot be made was logged; questions to it find it
+ * unavailable. */
+static struct sources *make_sources(const struct config *config)
+{
+	struct sources *s = xcalloc(1, sizeof *s);
+
+	(void)config;
+	s->users = 1;
+	return s;
+}
+
+void lookup_confine(const struct config *config, struct confine_plan *plan)
+{
+	(void)config;
+	(void)plan;
+}
+
+/* -------- questions -------- */
+
+static void check_end(struct lookup *l)
+{
+	if (l->role.stopping && l->under_way == 0)
+		loop_stop(l->loop);
+}
+
+static void say(struct lookup *l, uint32_t id, enum err answer,
+	const struct lookup_person *person)
+{
+	struct buf payload = BUF_UNBOUNDED;
+	enum err e;
+
+	lookup_answer_encode(answer, person, &payload);
+	e = ipc_send(l->auth.fd, IPC_LOOKUP_DONE, id, buf_str(&payload), -1);
+	if (e && e != ERR_CLOSED)
+		log_error("auth", "auth takes no answers", LOG_ERR(e));
+	secret_wipe(payload.p, payload.n);
+	buf_fini(&payload);
+}
+
+static void refuse(struct lookup *l, uint32_t id, enum err answer)
+{
+	struct lookup_person nobody;
+
+	lookup_person_init(&nobody);
+	say(l, id, answer, &nobody);
+}
+
+static void free_job(struct job *j)
+{
+	release(j->sources);
+	secret_wipe(j->payload, j->payload_size);
+	free(j->payload);
+	lookup_person_fini(&j->person);
+	free(j);
+}
+
+static void log_answer(const struct job *j)
+{
+	const struct lookup_request *q = &j->question;
+
+	log_debug("auth", "source asked",
+		LOG_C("source", lookup_source_names[q->source]),
+		LOG_STR("account", q->name), LOG_STR("remote", q->remote),
+		LOG_C("answer", err_words(j->answer)),
+		LOG_U64("ms", clock_monotonic_ms() - j->began));
+}
+
+static void answered(struct loop *loop, void *arg)
+{
+	struct job *j = arg;
+	struct lookup *l = j->lookup;
+
+	(void)loop;
+	log_answer(j);
+	/* An auth that was restarted does not know the id. */
+	if (l->auth.fd >= 0 && j->generation == l->generation)
+		say(l, j->id, j->answer, &j->person);
+	free_job(j);
+	l->under_way--;
+	check_end(l);
+}
+
+/* On a worker. */
+static void ask(struct pool_job *pool)
+{
+	struct job *j = LOOP_OWNER(pool, struct job, pool);
+
+	j->answer = lookup_ask(j->source, &j->question, &j->person);
+	loop_post(j->lookup->loop, answered, j);
+}
+
+static struct job *new_job(struct lookup *l, struct lookup_source *source)
+{
+	struct job *j = xcalloc(1, sizeof *j);
+
+	j->lookup = l;
+	j->sources = l->sources;
+	j->sources->users++;
+	j->source = source;
+	j->generation = l->generation;
+	j->began = clock_monotonic_ms();
+	lookup_person_init(&j->person);
+	l->under_way++;
+	return j;
+}
+
+static enum err on_question(struct lookup *l, const struct ipc_msg *m)
+{
+	struct lookup_request q;
+	struct lookup_source *source;
+	enum err e = lookup_request_decode(m->payload, &q);
+	struct job *j;
+
+	if (e)
+		return e;
+	source = l->sources->list[q.source];
+	if (!source || l->under_way >= QUESTIONS_MAX || l->role.stopping) {
+		log_warn("auth", "source cannot be asked",
+			LOG_C("source", lookup_source_names[q.source]),
+			LOG_C("reason", !source		   ? "not configured"
+					: l->role.stopping ? "stopping"
+							   : "too busy"));
+		refuse(l, m->id, ERR_UNAVAILABLE);
+		return OK;
+	}
+	j = new_job(l, source);
+	j->id = m->id;
+	j->payload = xstrndup(m->payload.p, m->payload.n);
+	j->payload_size = m->payload.n;
+	(void)!lookup_request_decode(
+		str_of(j->payload, j->payload_size), &j->question);
+	j->pool.run = ask;
+	pool_submit(l->pool, &j->pool);
+	return OK;
+}
+
+/* -------- preparing -------- */
+
+static void prepared(struct loop *loop, void *arg)
+{
+	struct job *j = arg;
+	struct lookup *l = j->lookup;
+
+	(void)loop;
+	free_job(j);
+	l->under_way--;
+	check_end(l);
+}
+
+static void prepare(struct pool_job *pool)
+{
+	struct job *j = LOOP_OWNER(pool, struct job, pool);
+
+	j->source->prepare(j->source);
+	loop_post(j->lookup->loop, prepared, j);
+}
+
+static void prepare_sources(struct lookup *l)
+{
+	for (size_t i = 0; i < LOOKUP_SOURCES; i++) {
+		struct lookup_source *source = l->sources->list[i];
+		struct job *j;
+
+		if (!source || !source->prepare)
+			continue;
+		j = new_job(l, source);
+		j->pool.run = prepare;
+		pool_submit(l->pool, &j->pool);
+	}
+}
+
+static void reload(struct lookup *l)
+{
+	release(l->sources);
+	l->sources = make_sources(l->role.config);
+	pool_set_max(l->pool, (unsigned)l->role.config->workers_lookup_threads);
+	prepare_sources(l);
+}
+
+/* -------- auth and the master -------- */
+
+static void drop_auth(struct lookup *l)
+{
+	if (l->auth.fd < 0)
+		return;
+	loop_remove(l->loop, &l->auth);
+	close(l->auth.fd);
+	l->auth.fd = -1;
+	l->generation++;
+}
+
+static void auth_readable(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct lookup *l = LOOP_OWNER(watch, struct lookup, auth);
+	struct ipc_msg m;
+	enum err e = ipc_recv(watch->fd, &l->room, &m);
+
+	(void)loop;
+	(void)events;
+	if (e == ERR_AGAIN)
+		return;
+	if (m.fd >= 0)
+		close(m.fd);
+	if (!e)
+		e = m.type == IPC_LOOKUP ? on_question(l, &m) : ERR_UNSUPPORTED;
+	if (l->room.p)
+		secret_wipe(l->room.p, l->room.n);
+	if (e && e != ERR_CLOSED)
+		log_error("auth", "message from another role",
+			LOG_C("name", "auth"), LOG_U64("type", m.type),
+			LOG_ERR(e));
+	if (e == ERR_CLOSED || e == ERR_INVALID)
+		drop_auth(l);
+}
+
+static void take_auth(struct lookup *l)
+{
+	int fd = role_take_channel(&l->role, "auth");
+
+	if (fd < 0)
+		return;
+	drop_auth(l);
+	if (loop_add(l->loop, &l->auth, fd, EPOLLIN, auth_readable) != OK)
+		abort(); /* out of memory */
+}
+
+static void master_readable(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct lookup *l = LOOP_OWNER(watch, struct lookup, master);
+	enum role_event event;
+	str name;
+
+	(void)loop;
+	(void)events;
+	while ((event = role_next(&l->role, &name)) != ROLE_NOTHING) {
+		switch (event) {
+		case ROLE_GONE:
+			_exit(0);
+		case ROLE_CHANNEL:
+			take_auth(l);
+			break;
+		case ROLE_CONFIG:
+			reload(l);
+			break;
+		default:
+			break;
+		}
+	}
+	check_end(l);
+}
+
+/* -------- beginning and end -------- */
+
+static enum err begin(struct lookup *l)
+{
+	enum err e = loop_new(&l->loop);
+
+	if (e)
+		return e;
+	l->auth.fd = -1;
+	l->room = BUF_UNBOUNDED;
+	l->pool = pool_new(
+		(unsigned)l->role.config->workers_lookup_threads, WORKER_STACK);
+	l->sources = make_sources(l->role.config);
+	take_auth(l);
+	prepare_sources(l);
+	return loop_add(
+		l->loop, &l->master, l->role.master, EPOLLIN, master_readable);
+}
+
+static void end(struct lookup *l)
+{
+	drop_auth(l);
+	pool_free(l->pool);
+	release(l->sources);
+	loop_free(l->loop);
+	buf_fini(&l->room);
+	role_fini(&l->role);
+}
+
+int lookup_main(int master_fd)
+{
+	static struct lookup l;
+
+	if (role_begin(&l.role, ROLE_LOOKUP, master_fd) || begin(&l) ||
+		role_ready(&l.role))
+		return 1;
+	loop_run(l.loop);
+	end(&l);
+	return 0;
+}
