@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Combining of writers. Writers of one scope stand in a queue. The first runs
- * the functions of all who stand behind it, one after another in one batch,
- * commits with one sync, wakes them, and hands the lead to whoever queued
- * meanwhile. A queue exists only while somebody stands in it.
+ * Combining of writers. Writers of one scope stand in a queue. The first leads:
+ * it runs the functions of all who stand behind it, one after another in one
+ * batch, commits with one sync, wakes them, and hands the lead to whoever
+ * queued meanwhile. A queue exists only while somebody stands in it.
+ *
+ * A caller with several writes stands in several queues, and commits all those
+ * it leads in one batch. Who leads waits for no other queue, so callers whose
+ * writes cross do not wait for each other for ever.
  *
  * So a function runs in the thread of whoever leads: it must not use
  * thread-locals, nor call store_write.
@@ -19,14 +23,26 @@
 #define GROUP_MAX 64
 #define GROUP_BYTES ((uint64_t)4 << 20)
 
-struct writer {
-	store_write_fn *fn;
-	void *arg;
-	bool lazy;
-	enum err err;
-	enum { WAITING, LEADING, DONE } state;
+/* Most callers have one write. */
+#define WRITERS_INLINE 4
+
+/* One call's thread, which waits for its writers' turns. */
+struct caller {
+	pthread_mutex_t lock; /* taken after a stripe's */
 	pthread_cond_t wake;
+	bool woken;
+};
+
+/* `state` and `next` are the stripe's. */
+struct writer {
+	struct store_job *job;
+	struct caller *caller;
+	struct combine_stripe *stripe;
+	struct combine_queue *queue;
+	bool lazy;
+	enum { WAITING, LEADING, DONE } state;
 	struct writer *next;
+	struct writer *last; /* of the group it leads, while it commits */
 };
 
 struct combine_queue {
@@ -36,9 +52,9 @@ struct combine_queue {
 	char scope[];
 };
 
-/* What became of one group. */
-struct group {
-	struct writer *last; /* the last one that ran */
+/* What one batch has. */
+struct batch {
+	struct store_txn *txn;
 	bool sync;
 	unsigned count;
 };
@@ -64,59 +80,68 @@ static struct combine_queue *queue_new(str scope)
 	return q;
 }
 
-/* The first in a queue leads. The stripe is locked. */
-static struct combine_queue *enqueue(
-	struct combine_stripe *st, str scope, struct writer *w)
+/* The first in a queue leads. */
+static void enqueue(struct store *s, struct writer *w)
 {
-	struct combine_queue **at = find_queue(st, scope);
-	struct combine_queue *q = *at;
+	struct combine_stripe *st = w->stripe;
+	struct combine_queue **at, *q;
 
+	pthread_mutex_lock(&st->lock);
+	at = find_queue(st, w->job->scope);
+	q = *at;
 	if (!q) {
-		q = *at = queue_new(scope);
+		q = *at = queue_new(w->job->scope);
 		q->first = w;
 		w->state = LEADING;
 	} else {
 		q->last->next = w;
 	}
 	q->last = w;
-	return q;
+	w->queue = q;
+	atomic_fetch_add(&s->waiting, 1);
+	pthread_mutex_unlock(&st->lock);
 }
 
 /* An error undoes what this function wrote and concerns it alone. */
-static void run_one(struct store_txn *t, struct writer *w)
+static void run_one(struct store_txn *t, struct store_job *job)
 {
 	uint64_t written = t->written;
 
 	t->err = OK;
 	t->store->ops->savepoint(t);
-	w->err = w->fn(t, w->arg);
+	job->err = job->fn(t, job->arg);
 	assert(t->iters == 0);
-	if (!w->err)
-		w->err = t->err;
-	if (w->err && t->written != written) {
+	if (!job->err)
+		job->err = t->err;
+	if (job->err && t->written != written) {
 		t->store->ops->rollback(t);
 		t->written = written;
 	}
 }
 
-static struct group run_group(
-	struct store_txn *t, struct combine_stripe *st, struct writer *w)
+static bool is_full(const struct batch *b)
 {
-	struct group g = {0};
+	return b->count >= GROUP_MAX || b->txn->written >= GROUP_BYTES;
+}
+
+/* The leader and those behind it, as far as the batch takes them. */
+static void run_group(struct batch *b, struct writer *leader)
+{
+	struct combine_stripe *st = leader->stripe;
+	struct writer *w = leader;
 
 	while (w) {
-		atomic_fetch_sub(&t->store->waiting, 1);
-		run_one(t, w);
-		g.last = w;
-		g.count++;
-		g.sync |= !w->err && !w->lazy;
-		if (g.count == GROUP_MAX || t->written >= GROUP_BYTES)
+		atomic_fetch_sub(&b->txn->store->waiting, 1);
+		run_one(b->txn, w->job);
+		leader->last = w;
+		b->count++;
+		b->sync |= !w->job->err && !w->lazy;
+		if (is_full(b))
 			break;
 		pthread_mutex_lock(&st->lock);
 		w = w->next;
 		pthread_mutex_unlock(&st->lock);
 	}
-	return g;
 }
 
 static void raise_synced(struct store *s, uint64_t lazy)
@@ -130,12 +155,12 @@ static void raise_synced(struct store *s, uint64_t lazy)
 
 /* A sync makes every lazy write durable that was committed before it began,
  * of any scope: so even a group that wrote nothing syncs when there are any. */
-static enum err commit_group(
-	struct store *s, struct store_txn *t, const struct group *g)
+static enum err commit_batch(struct store *s, const struct batch *b)
 {
+	struct store_txn *t = b->txn;
 	uint64_t lazy = atomic_load(&s->lazy);
 	bool empty = t->written == 0;
-	bool sync = g->sync && (!empty || atomic_load(&s->synced) < lazy);
+	bool sync = b->sync && (!empty || atomic_load(&s->synced) < lazy);
 	enum err err = OK;
 
 	if (!empty) {
@@ -158,72 +183,137 @@ static enum err commit_group(
 	return OK;
 }
 
-/* The stripe is locked. A writer may be gone once it is woken and the lock
- * released. */
-static void finish_group(struct combine_queue *q, struct writer *last,
-	const struct writer *self, enum err err)
+static void wake(struct caller *c)
 {
-	struct writer *w = q->first, *end = last->next;
+	pthread_mutex_lock(&c->lock);
+	c->woken = true;
+	pthread_cond_signal(&c->wake);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The stripe is locked. A writer and its caller may be gone once the stripe is
+ * released after they were woken. */
+static void finish_group(struct writer *leader, enum err err)
+{
+	struct combine_queue *q = leader->queue;
+	struct caller *self = leader->caller;
+	struct writer *w = q->first, *end = leader->last->next;
 
 	while (w != end) {
 		struct writer *next = w->next;
 
-		if (!w->err)
-			w->err = err;
+		if (!w->job->err)
+			w->job->err = err;
 		w->state = DONE;
-		if (w != self)
-			pthread_cond_signal(&w->wake);
+		if (w->caller != self)
+			wake(w->caller);
 		w = next;
 	}
 	q->first = end;
 	if (end) {
 		end->state = LEADING;
-		pthread_cond_signal(&end->wake);
-	}
-}
-
-/* Called and returns with the stripe locked. */
-static void lead(struct store *s, struct combine_stripe *st,
-	struct combine_queue *q, struct writer *self)
-{
-	struct store_txn *t;
-	struct group g;
-	enum err err;
-
-	pthread_mutex_unlock(&st->lock);
-	writing = true;
-	store_txn_opened();
-	t = s->ops->begin_batch(s);
-	g = run_group(t, st, self);
-	err = commit_group(s, t, &g);
-	store_txn_closed();
-	writing = false;
-	pthread_mutex_lock(&st->lock);
-	finish_group(q, g.last, self, err);
-	if (!q->first) {
-		*find_queue(st, str_of(q->scope, q->scope_n)) = q->next;
+		wake(end->caller);
+	} else {
+		*find_queue(leader->stripe, str_of(q->scope, q->scope_n)) =
+			q->next;
 		free(q);
 	}
 }
 
-enum err combine_write(
-	struct store *s, str scope, store_write_fn *fn, void *arg, bool lazy)
+static int state_of(struct writer *w)
 {
-	struct combine_stripe *st =
-		&s->stripes[hash_str(scope) % COUNT_OF(s->stripes)];
-	struct writer w = {.fn = fn, .arg = arg, .lazy = lazy};
-	struct combine_queue *q;
+	int state;
+
+	pthread_mutex_lock(&w->stripe->lock);
+	state = (int)w->state;
+	pthread_mutex_unlock(&w->stripe->lock);
+	return state;
+}
+
+/* Runs and commits what these lead, as much as one batch takes. */
+static void lead(struct store *s, struct writer **leaders, size_t count)
+{
+	struct batch b = {0};
+	size_t led = 0;
+	enum err err;
+
+	writing = true;
+	store_txn_opened();
+	b.txn = s->ops->begin_batch(s);
+	while (led < count && !is_full(&b))
+		run_group(&b, leaders[led++]);
+	err = commit_batch(s, &b);
+	store_txn_closed();
+	writing = false;
+	for (size_t i = 0; i < led; i++) {
+		struct combine_stripe *st = leaders[i]->stripe;
+
+		pthread_mutex_lock(&st->lock);
+		finish_group(leaders[i], err);
+		pthread_mutex_unlock(&st->lock);
+	}
+}
+
+static void wait_for_turn(struct caller *c)
+{
+	pthread_mutex_lock(&c->lock);
+	while (!c->woken)
+		pthread_cond_wait(&c->wake, &c->lock);
+	c->woken = false;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Until all are done, leading whenever it is one's turn. */
+static void write_all(struct store *s, struct caller *c, struct writer *writers,
+	struct writer **leaders, size_t count)
+{
+	for (;;) {
+		size_t done = 0, leading = 0;
+
+		for (size_t i = 0; i < count; i++) {
+			int state = state_of(&writers[i]);
+
+			done += state == DONE;
+			if (state == LEADING)
+				leaders[leading++] = &writers[i];
+		}
+		if (done == count)
+			return;
+		if (leading)
+			lead(s, leaders, leading);
+		else
+			wait_for_turn(c);
+	}
+}
+
+void combine_write(
+	struct store *s, struct store_job *jobs, size_t count, bool lazy)
+{
+	struct writer few[WRITERS_INLINE], *leading_few[WRITERS_INLINE];
+	bool many = count > WRITERS_INLINE;
+	struct writer *writers = many ? xcalloc(count, sizeof *writers) : few;
+	struct writer **leaders =
+		many ? xcalloc(count, sizeof(struct writer *)) : leading_few;
+	struct caller c = {.woken = false};
 
 	assert(!writing);
-	pthread_cond_init(&w.wake, NULL);
-	pthread_mutex_lock(&st->lock);
-	q = enqueue(st, scope, &w);
-	atomic_fetch_add(&s->waiting, 1);
-	while (w.state == WAITING)
-		pthread_cond_wait(&w.wake, &st->lock);
-	if (w.state == LEADING)
-		lead(s, st, q, &w);
-	pthread_mutex_unlock(&st->lock);
-	pthread_cond_destroy(&w.wake);
-	return w.err;
+	pthread_mutex_init(&c.lock, NULL);
+	pthread_cond_init(&c.wake, NULL);
+	for (size_t i = 0; i < count; i++)
+		writers[i] = (struct writer){
+			.job = &jobs[i],
+			.caller = &c,
+			.stripe = &s->stripes[hash_str(jobs[i].scope) %
+					      COUNT_OF(s->stripes)],
+			.lazy = lazy,
+		};
+	for (size_t i = 0; i < count; i++)
+		enqueue(s, &writers[i]);
+	write_all(s, &c, writers, leaders, count);
+	pthread_cond_destroy(&c.wake);
+	pthread_mutex_destroy(&c.lock);
+	if (many) {
+		free(writers);
+		free(leaders);
+	}
 }

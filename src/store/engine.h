@@ -31,8 +31,9 @@ struct store_ops {
 
 	void (*put)(struct store_txn *, str key, str value);
 	void (*remove)(struct store_txn *, str key);
-	enum err (*write)(struct store *, str scope, store_write_fn *,
-		void *arg, bool lazy);
+	/* Sets each job's err, which is OK when it comes here. */
+	void (*write)(
+		struct store *, struct store_job *, size_t count, bool lazy);
 
 	/* For combine_write: a batch that many functions write one after
 	 * another. rollback undoes what was written since the last savepoint;
@@ -94,8 +95,7 @@ void store_txn_opened(void);
 void store_txn_closed(void);
 unsigned store_txn_count(void);
 
-MUST enum err combine_write(
-	struct store *, str scope, store_write_fn *, void *arg, bool lazy);
+void combine_write(struct store *, struct store_job *, size_t count, bool lazy);
 
 /*
  * The store's format, as a record under a key of the reserved range. Writes

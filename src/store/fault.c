@@ -143,14 +143,9 @@ static void fault_delete(struct store_txn *t, str key)
 	ops_of(t)->remove(inner_of(t), key);
 }
 
-struct call {
-	store_write_fn *fn;
-	void *arg;
-};
-
 static enum err run_twice(struct store_txn *t, void *arg)
 {
-	const struct call *call = arg;
+	const struct store_job *call = arg;
 	uint64_t written = t->written;
 
 	(void)!call->fn(t, call->arg);
@@ -162,14 +157,23 @@ static enum err run_twice(struct store_txn *t, void *arg)
 	return call->fn(t, call->arg);
 }
 
-static enum err fault_write(
-	struct store *s, str scope, store_write_fn *fn, void *arg, bool lazy)
+static void fault_write(
+	struct store *s, struct store_job *jobs, size_t count, bool lazy)
 {
-	struct call call = {fn, arg};
+	struct store_job *twice;
 
-	if (fault_of(s)->plan->conflicts)
-		return combine_write(s, scope, run_twice, &call, lazy);
-	return combine_write(s, scope, fn, arg, lazy);
+	if (!fault_of(s)->plan->conflicts) {
+		combine_write(s, jobs, count, lazy);
+		return;
+	}
+	twice = xcalloc(count, sizeof *twice);
+	for (size_t i = 0; i < count; i++)
+		twice[i] = (struct store_job){
+			jobs[i].scope, run_twice, &jobs[i], OK};
+	combine_write(s, twice, count, lazy);
+	for (size_t i = 0; i < count; i++)
+		jobs[i].err = twice[i].err;
+	free(twice);
 }
 
 static struct store_txn *fault_begin_batch(struct store *s)

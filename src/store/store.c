@@ -156,25 +156,38 @@ enum err store_iter_end(struct store_iter *it)
 	return stick(t, t->store->ops->iter_end(it));
 }
 
-static enum err write(
-	struct store *s, str scope, store_write_fn *fn, void *arg, bool lazy)
+static void write_each(
+	struct store *s, struct store_job *jobs, size_t count, bool lazy)
 {
-	enum err err = s->ops->write(s, scope, fn, arg, lazy);
-
-	if (!err)
-		COUNT(s, writes, 1);
-	return err;
+	for (size_t i = 0; i < count; i++)
+		jobs[i].err = OK;
+	s->ops->write(s, jobs, count, lazy);
+	for (size_t i = 0; i < count; i++)
+		if (!jobs[i].err)
+			COUNT(s, writes, 1);
 }
 
 enum err store_write(struct store *s, str scope, store_write_fn *fn, void *arg)
 {
-	return write(s, scope, fn, arg, false);
+	struct store_job job = {scope, fn, arg, OK};
+
+	write_each(s, &job, 1, false);
+	return job.err;
 }
 
 enum err store_write_lazy(
 	struct store *s, str scope, store_write_fn *fn, void *arg)
 {
-	return write(s, scope, fn, arg, true);
+	struct store_job job = {scope, fn, arg, OK};
+
+	write_each(s, &job, 1, true);
+	return job.err;
+}
+
+void store_write_each(struct store *s, struct store_job *jobs, size_t count)
+{
+	if (count)
+		write_each(s, jobs, count, false);
 }
 
 void store_put(struct store_txn *t, str key, str value)
@@ -199,7 +212,6 @@ void store_delete(struct store_txn *t, str key)
 	t->store->ops->remove(t, key);
 }
 
-/* The iterator lives on while its keys are deleted behind it. */
 /* The first key after all that begin with the prefix; empty: there is none. */
 static void prefix_end(struct buf *end, str prefix)
 {
@@ -230,6 +242,7 @@ void store_delete_prefix(struct store_txn *t, str prefix)
 	buf_fini(&end);
 }
 
+/* The iterator lives on while its keys are deleted behind it. */
 void store_delete_range(struct store_txn *t, str from, str to)
 {
 	struct store_iter *it = store_scan(t, from, to);

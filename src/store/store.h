@@ -84,6 +84,18 @@ MUST enum err store_write(
 MUST enum err store_write_lazy(
 	struct store *, str scope, store_write_fn *, void *arg);
 
+/* Several writes, as if store_write were called for each at the same time: each
+ * has its own scope and its own result, and one that fails does not concern the
+ * others; but they share commits and syncs. Of the same scope they run in
+ * order. */
+struct store_job {
+	str scope;
+	store_write_fn *fn;
+	void *arg;
+	enum err err; /* the result */
+};
+void store_write_each(struct store *, struct store_job *, size_t count);
+
 void store_put(struct store_txn *, str key, str value);
 void store_delete(struct store_txn *, str key);
 /* All keys in [from, to). Costs a read of each key. */

@@ -632,6 +632,135 @@ static void test_writers_share_a_sync(void **state)
 	assert_int_equal(after.writes - before.writes, CROWD + 1);
 }
 
+/* Several writes at once. */
+
+struct part {
+	const char *words;
+	enum err err;
+};
+
+static enum err part_fn(struct store_txn *t, void *arg)
+{
+	struct part *p = arg;
+	enum err e = run_script(t, (void *)(uintptr_t)p->words);
+
+	return e ? e : p->err;
+}
+
+static void test_each_has_its_own_result(void **state)
+{
+	struct fixture *f = *state;
+	struct part parts[] = {
+		{.words = "?a=- a=1"}, {.words = "b=1", .err = ERR_QUOTA},
+		{.words = "c=1"},
+		{.words = "?a=1 d=1"}, /* of a's scope: after it */
+		{.words = "?b=- !"},   /* of b's scope: fails on its own */
+	};
+	static const char *const scopes[] = {"A", "B", "C", "A", "B"};
+	struct store_job jobs[COUNT_OF(parts)];
+	struct store_stats before, after;
+
+	for (size_t i = 0; i < COUNT_OF(parts); i++)
+		jobs[i] = (struct store_job){
+			str_c(scopes[i]), part_fn, &parts[i], ERR_IO};
+	store_stats(f->store, &before);
+	store_write_each(f->store, jobs, COUNT_OF(jobs));
+	store_write_each(f->store, jobs, 0);
+	store_stats(f->store, &after);
+	assert_int_equal(jobs[0].err, OK);
+	assert_int_equal(jobs[1].err, ERR_QUOTA);
+	assert_int_equal(jobs[2].err, OK);
+	assert_int_equal(jobs[3].err, OK);
+	assert_int_not_equal(jobs[4].err, OK);
+	assert_value(f->store, "a", "1");
+	assert_value(f->store, "b", "-");
+	assert_value(f->store, "c", "1");
+	assert_value(f->store, "d", "1");
+	assert_int_equal(after.commits - before.commits, 1);
+	assert_int_equal(after.syncs - before.syncs, 1);
+	assert_int_equal(after.writes - before.writes, 3);
+}
+
+/* Threads whose writes cross: each adds one to all counters, in an order of its
+ * own, the same one twice. */
+enum { CROSSERS = 8, CROSSED = 6, CROSSINGS = 50 };
+
+struct crosser {
+	struct store *store;
+	unsigned number;
+};
+
+static enum err count_one(struct store_txn *t, void *arg)
+{
+	struct buf value = BUF_UNBOUNDED;
+	uint64_t n = 0;
+	str key = str_c(arg);
+	enum err e = store_get(t, key, &value);
+
+	if (!e)
+		e = str_to_u64(buf_str(&value), UINT64_MAX, &n);
+	buf_reset(&value);
+	buf_add_u64(&value, n + 1);
+	if (!e || e == ERR_NOTFOUND)
+		store_put(t, key, buf_str(&value));
+	buf_fini(&value);
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
+static void *crosser_main(void *arg)
+{
+	static char keys[CROSSED][8] = {"k0", "k1", "k2", "k3", "k4", "k5"};
+	const struct crosser *c = arg;
+	struct store_job jobs[CROSSED + 1];
+
+	for (unsigned i = 0; i < CROSSINGS; i++) {
+		for (unsigned k = 0; k <= CROSSED; k++) {
+			char *key = keys[c->number % 2
+						 ? (k + c->number) % CROSSED
+						 : (CROSSED * 2 - k) % CROSSED];
+
+			jobs[k] = (struct store_job){
+				str_c(key), count_one, key, OK};
+		}
+		store_write_each(c->store, jobs, COUNT_OF(jobs));
+		for (size_t k = 0; k < COUNT_OF(jobs); k++)
+			if (jobs[k].err)
+				return (void *)c;
+	}
+	return NULL;
+}
+
+static void test_crossing_writes(void **state)
+{
+	struct fixture *f = *state;
+	struct crosser crossers[CROSSERS];
+	pthread_t threads[CROSSERS];
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < CROSSERS; i++) {
+		crossers[i] = (struct crosser){f->store, i};
+		assert_int_equal(pthread_create(&threads[i], NULL, crosser_main,
+					 &crossers[i]),
+			0);
+	}
+	for (unsigned i = 0; i < CROSSERS; i++) {
+		void *wrong;
+
+		pthread_join(threads[i], &wrong);
+		assert_null(wrong);
+	}
+	for (unsigned k = 0; k < CROSSED; k++) {
+		char key[8];
+		char *value;
+
+		snprintf(key, sizeof key, "k%u", k);
+		value = get1(f->store, key);
+		sum += (unsigned)atoi(value);
+		free(value);
+	}
+	assert_int_equal(sum, CROSSERS * CROSSINGS * (CROSSED + 1));
+}
+
 static void test_one_fails_in_a_crowd(void **state)
 {
 	struct fixture *f = *state;
@@ -760,6 +889,8 @@ static const struct CMUnitTest cases[] = {
 	CASE(test_threads),
 	CASE(test_writers_share_a_sync),
 	CASE(test_one_fails_in_a_crowd),
+	CASE(test_each_has_its_own_result),
+	CASE(test_crossing_writes),
 	CASE(test_syncs_are_counted),
 	CASE(test_reads_are_counted),
 	CASE(test_readers_see_commits_whole),

@@ -218,6 +218,37 @@ static void test_failed_commit_fails_its_group(void **state)
 	assert_int_equal(stats.writes, 0);
 }
 
+/* Several writes at once are one group: its commit fails for all of them. */
+static enum err put_own(struct store_txn *t, void *arg)
+{
+	store_put(t, str_c(arg), STR("x"));
+	return *(const char *)arg == 'q' ? ERR_QUOTA : OK;
+}
+
+static void test_failed_commit_fails_all_at_once(void **state)
+{
+	static char keys[][4] = {"a", "b", "q", "c", "d", "e"};
+	struct fixture *f = *state;
+	struct store_job jobs[COUNT_OF(keys)];
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		jobs[i] = (struct store_job){
+			str_c(keys[i]), put_own, keys[i], OK};
+	fault_arm(&f->fault, FAULT_COMMIT, 1, ERR_NOSPACE);
+	store_write_each(f->store, jobs, COUNT_OF(jobs));
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		assert_int_equal(jobs[i].err, i == 2 ? ERR_QUOTA : ERR_NOSPACE);
+		assert_value(f->store, keys[i], "-");
+	}
+	f->fault.conflicts = true;
+	store_write_each(f->store, jobs, COUNT_OF(jobs));
+	f->fault.conflicts = false;
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		assert_int_equal(jobs[i].err, i == 2 ? ERR_QUOTA : OK);
+		assert_value(f->store, keys[i], i == 2 ? "-" : "x");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +258,7 @@ int main(void)
 		TEST(test_lasting_fault),
 		TEST(test_power_cut),
 		TEST(test_failed_commit_fails_its_group),
+		TEST(test_failed_commit_fails_all_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
