@@ -405,6 +405,9 @@ static enum err adopt(struct accounts *a, str name,
 	if (is_new)
 		*account = (struct account){
 			.name = xstrndup(name.p, name.n),
+			.hash = xstrdup(""),
+			.scram1 = xstrdup(""),
+			.scram256 = xstrdup(""),
 			.source = xstrdup(who->source),
 			.enabled = true,
 			.detail = true,
