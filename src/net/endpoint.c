@@ -73,6 +73,25 @@ enum err endpoint_parse(str text, struct endpoint *e)
 	return err;
 }
 
+struct endpoint endpoint_of_v4(const void *address, uint16_t port)
+{
+	struct endpoint e = {
+		.v4 = {.sin_family = AF_INET, .sin_port = htons(port)}};
+
+	memcpy(&e.v4.sin_addr, address, sizeof e.v4.sin_addr);
+	return e;
+}
+
+struct endpoint endpoint_of_v6(const void *address, uint16_t port)
+{
+	struct endpoint e = {
+		.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)}};
+
+	memcpy(&e.v6.sin6_addr, address, sizeof e.v6.sin6_addr);
+	unmap_v4(&e);
+	return e;
+}
+
 str endpoint_print_host(const struct endpoint *e, char *room)
 {
 	const void *address = &e->v4.sin_addr;

@@ -24,6 +24,9 @@ struct endpoint {
 
 /* ERR_INVALID. Port 0 is allowed: the kernel chooses (endpoint_local). */
 MUST enum err endpoint_parse(str, struct endpoint *endpoint_r);
+/* Of 4 or 16 bytes in network order, and a port in the host's. */
+struct endpoint endpoint_of_v4(const void *address, uint16_t port);
+struct endpoint endpoint_of_v6(const void *address, uint16_t port);
 /* With its port; `room` takes ENDPOINT_TEXT_MAX bytes; the answer points into
  * it. "-" for what is neither (a UNIX socket). */
 str endpoint_print(const struct endpoint *, char *room);

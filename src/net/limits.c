@@ -283,7 +283,8 @@ unsigned limits_of_peer(const struct limits *l, uint64_t peer)
 	return count;
 }
 
-enum limits_verdict limits_enter(struct limits *l, uint64_t peer)
+static enum limits_verdict enter(
+	struct limits *l, uint64_t peer, unsigned max_per_peer)
 {
 	enum limits_verdict verdict = LIMITS_OK;
 
@@ -292,9 +293,19 @@ enum limits_verdict limits_enter(struct limits *l, uint64_t peer)
 	limits_adopt(l, peer);
 	if (l->max_total && limits_total(l) > l->max_total)
 		verdict = LIMITS_TOTAL;
-	else if (l->max_per_peer && limits_of_peer(l, peer) > l->max_per_peer)
+	else if (max_per_peer && limits_of_peer(l, peer) > max_per_peer)
 		verdict = LIMITS_PER_PEER;
 	if (verdict)
 		limits_leave(l, peer);
 	return verdict;
+}
+
+enum limits_verdict limits_enter(struct limits *l, uint64_t peer)
+{
+	return enter(l, peer, l->max_per_peer);
+}
+
+enum limits_verdict limits_enter_total(struct limits *l, uint64_t peer)
+{
+	return enter(l, peer, 0);
 }

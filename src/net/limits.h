@@ -48,6 +48,8 @@ enum limits_verdict {
 
 /* Counts a connection in the own region unless it is one too many. */
 enum limits_verdict limits_enter(struct limits *, uint64_t peer_key);
+/* The same without the limit of a peer, of which more are let in. */
+enum limits_verdict limits_enter_total(struct limits *, uint64_t peer_key);
 /* Counts it in any case: one that another process had admitted. */
 void limits_adopt(struct limits *, uint64_t peer_key);
 /* Uncounts what enter (with LIMITS_OK) or adopt counted. */

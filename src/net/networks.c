@@ -132,6 +132,16 @@ enum err networks_parse(str text, struct networks *networks_r, struct buf *why)
 	return OK;
 }
 
+void networks_copy(struct networks *dst, const struct networks *all)
+{
+	*dst = (struct networks){0};
+	if (!all->count)
+		return;
+	dst->list = xrealloc(NULL, all->count, sizeof *all->list);
+	memcpy(dst->list, all->list, all->count * sizeof *all->list);
+	dst->count = all->count;
+}
+
 void networks_fini(struct networks *all)
 {
 	free(all->list);

@@ -33,6 +33,8 @@ MUST enum err network_parse(
 /* Separated by spaces; "" is none. *networks_r is overwritten when OK. */
 MUST enum err networks_parse(
 	str text, struct networks *networks_r, struct buf *why);
+/* dst is overwritten. */
+void networks_copy(struct networks *dst, const struct networks *);
 void networks_fini(struct networks *);
 /* The text form, which networks_parse reads. */
 void networks_print(const struct networks *, struct buf *);
