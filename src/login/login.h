@@ -75,6 +75,7 @@ struct login_protocol {
 };
 
 extern const struct login_protocol login_imap; /* imap.c */
+extern const struct login_protocol login_lmtp; /* lmtp.c */
 
 struct login {
 	const struct login_protocol *protocol;

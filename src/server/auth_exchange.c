@@ -283,21 +283,28 @@ static void step(struct exchange *x, str response)
 
 /* -------- what fronts ask -------- */
 
-/* The throttle's key: "192.0.2.1", "2001:db8::1", or with a port. This
- * machine's own addresses have none: a webmail here speaks for many. */
-static uint64_t address_of(str remote)
+/* "192.0.2.1", "2001:db8::1", or with a port. */
+static enum err endpoint_of(str remote, struct endpoint *endpoint_r)
 {
 	bool v6 = str_find_byte(remote, ':') < remote.n;
-	struct endpoint e;
+	enum err err = endpoint_parse(remote, endpoint_r);
 	char *text;
-	enum err err = endpoint_parse(remote, &e);
 
-	if (err) {
-		text = xasprintf(v6 ? "[%.*s]:0" : "%.*s:0", STR_ARG(remote));
-		err = endpoint_parse(str_c(text), &e);
-		free(text);
-	}
-	if (err)
+	if (!err)
+		return OK;
+	text = xasprintf(v6 ? "[%.*s]:0" : "%.*s:0", STR_ARG(remote));
+	err = endpoint_parse(str_c(text), endpoint_r);
+	free(text);
+	return err;
+}
+
+/* The throttle's key. This machine's own addresses have none: a webmail here
+ * speaks for many. */
+static uint64_t address_of(str remote)
+{
+	struct endpoint e;
+
+	if (endpoint_of(remote, &e))
 		return 1; /* what is not an address is all one */
 	if (e.any.sa_family == AF_INET6
 			? IN6_IS_ADDR_LOOPBACK(&e.v6.sin6_addr)
@@ -376,12 +383,21 @@ static bool may_use(
 		       a->role.config->login_plaintext_without_tls);
 }
 
-/* Who delivers proves nothing but where it is: on this machine, or in a
- * network that is trusted. */
+/* "-" is a Unix socket (net/endpoint.h). */
+static bool is_in(const struct networks *networks, str remote)
+{
+	struct endpoint e = {.any.sa_family = AF_UNIX};
+
+	if (!str_eq_c(remote, "-") && endpoint_of(remote, &e))
+		return false;
+	return networks_contain(networks, &e);
+}
+
+/* Who delivers proves nothing but where it is. */
 static void let_deliver(struct peer *p, uint32_t id, const struct start *s)
 {
-	bool may = str_eq_c(s->remote, "-") ||
-		   address_of(s->remote) == THROTTLE_NO_ADDRESS;
+	const struct config *config = p->auth->role.config;
+	bool may = is_in(&config->lmtp_networks, s->remote);
 	struct ticket ticket = {.rights = TICKET_MAY_DELIVER,
 		.protocol = s->protocol,
 		.name = STR("")};
@@ -390,6 +406,8 @@ static void let_deliver(struct peer *p, uint32_t id, const struct start *s)
 	LOG_AT(may ? LOG_DEBUG : LOG_WARN, "auth",
 		may ? "may deliver" : "may not deliver",
 		LOG_STR("protocol", s->protocol), LOG_STR("remote", s->remote));
+	if (is_in(&config->lmtp_xclient, s->remote))
+		ticket.rights |= TICKET_MAY_XCLIENT;
 	if (may)
 		ticket_mint(role_secret(&p->auth->role, "ticket-key"), &ticket,
 			clock_monotonic_ms(), &bytes);

@@ -166,6 +166,15 @@ static enum err flush(struct conn *c)
 
 /* ------------------------------------------------------------------- TLS */
 
+/* Some protocols want something before the client has said a word. */
+static void begin_dialogue(struct conn *c)
+{
+	struct visit *v = c->visit;
+
+	login_greet(&v->login, &v->out);
+	conn_go_on(c, login_go_on(&v->login, &v->out));
+}
+
 static void go_on_shaking(struct conn *c)
 {
 	struct visit *v = c->visit;
@@ -192,8 +201,7 @@ static void go_on_shaking(struct conn *c)
 	}
 	set_deadline(c, f->settings.login_ms);
 	if (v->login.tls) {
-		login_greet(&v->login, &v->out);
-		conn_go_on(c, LOGIN_MORE);
+		begin_dialogue(c);
 		return;
 	}
 	login_secured(&v->login);
@@ -541,8 +549,7 @@ static void greet(struct conn *c, const struct front_door *door)
 		conn_bye(c, v->refusal);
 	} else {
 		set_deadline(c, c->front->settings.login_ms);
-		login_greet(&v->login, &v->out);
-		conn_go_on(c, LOGIN_MORE);
+		begin_dialogue(c);
 	}
 }
 

@@ -20,6 +20,7 @@ enum listen_flag {
 
 #define LISTEN_TABLE(X)                                                        \
 	X(listen_imap, imap, LISTEN_LOGIN)                                     \
-	X(listen_imaps, imap, LISTEN_LOGIN | LISTEN_TLS)
+	X(listen_imaps, imap, LISTEN_LOGIN | LISTEN_TLS)                       \
+	X(listen_lmtp, lmtp, 0)
 
 #endif

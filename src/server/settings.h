@@ -41,6 +41,8 @@ S(listen_imap, "listen.imap", ADDRESSES, "", "", 0, "0.0.0.0:143 [::]:143",    \
   "addresses for IMAP, where clients begin TLS with STARTTLS")                 \
 S(listen_imaps, "listen.imaps", ADDRESSES, "", "", 0, "0.0.0.0:993 [::]:993",  \
   "addresses for IMAP inside TLS")                                             \
+S(listen_lmtp, "listen.lmtp", ADDRESSES, "", "", 0, "",                        \
+  "addresses for LMTP, by which a mail transport delivers")                    \
 S(listen_socket_mode, "listen.socket_mode", ENUM, "0660", "0600|0660|0666", 0, \
   "", "permissions of Unix sockets that are listened on")                      \
 S(listen_socket_group, "listen.socket_group", TEXT, "", "", 0, "",             \
@@ -68,6 +70,8 @@ S(log_destination, "log.destination", PATH, "stderr", "stderr", 1, "",         \
   "\"stderr\", or a file that lines are appended to")                          \
 S(log_imap, "log.imap", TOPIC, "default", TOPIC_LEVELS, 1, "",                 \
   "level of IMAP sessions; default: as log.level")                             \
+S(log_lmtp, "log.lmtp", TOPIC, "default", TOPIC_LEVELS, 1, "",                 \
+  "level of LMTP sessions; default: as log.level")                             \
 S(log_auth, "log.auth", TOPIC, "default", TOPIC_LEVELS, 1, "",                 \
   "level of logins and credentials; default: as log.level")                    \
 S(log_store, "log.store", TOPIC, "default", TOPIC_LEVELS, 1, "",               \
@@ -102,6 +106,8 @@ S(limits_search_memory, "limits.search_memory", SIZE, "16mb", "1mb..4gb", 1,   \
 S(limits_mailboxes_per_account, "limits.mailboxes_per_account", INT, "10000",  \
   "16..1000000", 1, "",                                                        \
   "mailboxes that one account may have")                                       \
+S(limits_recipients, "limits.recipients", INT, "100", "100..10000", 1, "",     \
+  "recipients of one delivery (RFC 5321: 100 or more)")                        \
 S(limits_login_failures, "limits.login_failures", INT, "5", "1..100", 1, "",   \
   "failed logins after which a connection is closed")                          \
 S(limits_handshake_time, "limits.handshake_time", TIME, "30s", "1s..10min", 1, \
@@ -120,6 +126,17 @@ S(imap_id_name, "imap.id_name", TEXT, "Culver", "", 1, "",                     \
   "name that the ID command tells (RFC 2971); empty: none")                    \
 S(imap_id_version, "imap.id_version", BOOL, "false", "", 1, "",                \
   "tell the version in the answer to ID too")                                  \
+                                                                               \
+S(lmtp_hostname, "lmtp.hostname", TEXT, "", "", 1, "",                         \
+  "name in the greeting and in Received fields; empty: the machine's")         \
+S(lmtp_networks, "lmtp.networks", NETWORKS, "127.0.0.0/8 ::1 unix", "", 1, "", \
+  "who may deliver: networks, and \"unix\" for Unix sockets")                  \
+S(lmtp_xclient, "lmtp.xclient", NETWORKS, "", "", 1, "",                       \
+  "who may tell by XCLIENT where a message came from")                         \
+S(lmtp_quota_full, "lmtp.quota_full", ENUM, "452", "452|552", 1, "",           \
+  "answer for accounts over quota; 452: the sender tries again, 552: never")   \
+S(lmtp_duplicates, "lmtp.duplicates", TIME, "0s", "0s..365d", 1, "",           \
+  "a Message-ID that comes again within so long is not stored twice; 0s: is")  \
                                                                                \
 S(store_engine, "store.engine", ENUM, "rocksdb", "rocksdb|memory", 0, "",      \
   "where mail is kept; memory: nowhere, for tests")                            \
@@ -176,6 +193,7 @@ enum setting_kind {
 /* The words of ENUM rows, in the order of their rows. */
 enum { SOCKET_MODE_0600, SOCKET_MODE_0660, SOCKET_MODE_0666 };
 enum { TLS_MINIMUM_1_2, TLS_MINIMUM_1_3 };
+enum { LMTP_QUOTA_FULL_452, LMTP_QUOTA_FULL_552 };
 enum { STORE_ENGINE_ROCKSDB, STORE_ENGINE_MEMORY };
 enum { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4, STORE_COMPRESSION_ZSTD };
 /* Outside sources: see lookup/lookup.h. */

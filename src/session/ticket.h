@@ -31,6 +31,7 @@ enum ticket_rights {
 	TICKET_MAY_WRITE = 2,
 	TICKET_MAY_ALL = TICKET_MAY_READ | TICKET_MAY_WRITE,
 	TICKET_MAY_DELIVER = 4, /* to any account; of no account itself (0) */
+	TICKET_MAY_XCLIENT = 8, /* say where what it delivers came from */
 };
 
 struct ticket {
