@@ -135,8 +135,8 @@ S(lmtp_xclient, "lmtp.xclient", NETWORKS, "", "", 1, "",                       \
   "who may tell by XCLIENT where a message came from")                         \
 S(lmtp_quota_full, "lmtp.quota_full", ENUM, "452", "452|552", 1, "",           \
   "answer for accounts over quota; 452: the sender tries again, 552: never")   \
-S(lmtp_duplicates, "lmtp.duplicates", TIME, "0s", "0s..365d", 1, "",           \
-  "a Message-ID that comes again within so long is not stored twice; 0s: is")  \
+S(lmtp_duplicates, "lmtp.duplicates", TIME, "0ms", "0ms..365d", 1, "",         \
+  "a Message-ID that comes again within so long is not stored twice; 0: is")  \
                                                                                \
 S(store_engine, "store.engine", ENUM, "rocksdb", "rocksdb|memory", 0, "",      \
   "where mail is kept; memory: nowhere, for tests")                            \
