@@ -183,6 +183,8 @@ static enum err purge_mailbox(struct change *ch, struct step *step)
 	} else if (!e) {
 		key_mailbox(&ch->key, ch->account, 'j', mailbox);
 		store_delete_prefix(ch->txn, buf_str(&ch->key));
+		key_mailbox(&ch->key, ch->account, 'o', mailbox);
+		store_delete_prefix(ch->txn, buf_str(&ch->key));
 		key_mailbox(&ch->key, ch->account, 'h', mailbox);
 		store_delete(ch->txn, buf_str(&ch->key));
 		done(ch, &step->work);
@@ -498,6 +500,67 @@ static enum err prune_account(struct mail *mail, struct pruning *p)
 	return e;
 }
 
+/* Message-IDs that were delivered so long ago that they may come again. */
+struct forgetting {
+	account_num account;
+	int64_t now;
+	struct buf from, next; /* keys: of this step, of the one after it */
+	bool more;
+};
+
+static enum err forget_step(struct store_txn *txn, void *arg)
+{
+	struct forgetting *f = arg;
+	struct buf to = BUF_UNBOUNDED;
+	struct store_iter *it;
+	size_t keys = 0;
+	str key, value;
+	enum err e = OK, scan_e;
+
+	key_account_prefix(&to, f->account, 'o' + 1);
+	it = store_scan(txn, buf_str(&f->from), buf_str(&to));
+	while (!e && keys < STEP_KEYS && store_iter_next(it, &key, &value)) {
+		int64_t until;
+
+		e = seen_decode(value, &until);
+		buf_reset(&f->next);
+		buf_add(&f->next, key);
+		buf_add_byte(&f->next, '\0');
+		if (!e && until <= f->now)
+			store_delete(txn, key);
+		keys++;
+	}
+	f->more = keys == STEP_KEYS;
+	scan_e = store_iter_end(it);
+	buf_fini(&to);
+	return e ? e : scan_e;
+}
+
+static enum err forget_seen(struct mail *mail, account_num account, int64_t now)
+{
+	struct forgetting f = {
+		.account = account,
+		.now = now,
+		.from = BUF_UNBOUNDED,
+		.next = BUF_UNBOUNDED,
+	};
+	struct buf scope = BUF_UNBOUNDED;
+	enum err e;
+
+	buf_add_be64(&scope, account);
+	key_account_prefix(&f.from, account, 'o');
+	do {
+		e = store_write_lazy(
+			mail->store, buf_str(&scope), forget_step, &f);
+		buf_reset(&f.from);
+		buf_add(&f.from, buf_str(&f.next));
+	} while (!e && f.more && !mail->stopping);
+	buf_fini(&f.from);
+	buf_fini(&f.next);
+	buf_fini(&scope);
+	return e;
+}
+
 enum err mail_prune(struct mail *mail, int64_t now)
 {
 	struct pruning p = {
@@ -511,6 +574,8 @@ enum err mail_prune(struct mail *mail, int64_t now)
 	while (!(e = mail_next_account(mail, p.account, &p.account)) &&
 		p.account && !mail->stopping) {
 		e = prune_account(mail, &p);
+		first = first ? first : e;
+		e = forget_seen(mail, p.account, now);
 		first = first ? first : e;
 	}
 	return first ? first : e;

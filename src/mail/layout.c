@@ -111,6 +111,13 @@ void key_hash(struct buf *key, account_num account,
 	buf_add(key, str_of((const char *)hash, HASH_SIZE));
 }
 
+void key_seen(struct buf *key, account_num account, mailbox_num mailbox,
+	const unsigned char hash[SEEN_HASH_SIZE])
+{
+	key_mailbox(key, account, 'o', mailbox);
+	buf_add(key, str_of((const char *)hash, SEEN_HASH_SIZE));
+}
+
 void key_pending(
 	struct buf *key, account_num account, char kind, uint64_t number)
 {
@@ -383,6 +390,20 @@ enum err block_decode(str value, uint32_t block,
 		take_member(&c, &members_r[n++]);
 	}
 	*count_r = n;
+	return ended(&c);
+}
+
+void seen_encode(int64_t until, struct buf *value)
+{
+	buf_reset(value);
+	buf_add_be64(value, (uint64_t)until);
+}
+
+enum err seen_decode(str value, int64_t *until_r)
+{
+	struct cursor c = cursor_of(value);
+
+	*until_r = (int64_t)cursor_be64(&c);
 	return ended(&c);
 }
 

@@ -19,6 +19,10 @@
  *	l       message:8 mailbox:4 uid:4     link: this membership uses it
  *	m       mailbox:4                     mailbox: struct mailbox_record
  *	n       name                          mailbox:4
+ *	o       mailbox:4 SHA-256:16          a Message-ID that was delivered
+ *	                                      there: a duplicate until then,
+ *	                                      unix seconds:8. Only the head
+ *	                                      of the hash
  *	p       mailbox:4 uid:4               expunged, bytes kept until no
  *	                                      session knows it: membership,
  *	                                      modseq of the expunge
@@ -59,6 +63,7 @@
 #define CHUNK_FIRST (16 * 1024)
 #define CHUNK_SIZE (64 * 1024)
 #define HASH_SIZE 32
+#define SEEN_HASH_SIZE 16
 /* Bits 8..63 of a flag word are the mailbox's keywords. */
 #define KEYWORDS_MAX 56
 #define KEYWORD_BIT(i) ((uint64_t)1 << (8 + (i)))
@@ -161,6 +166,9 @@ void key_chunk(struct buf *, account_num, message_num, uint32_t chunk);
 void key_link(struct buf *, account_num, message_num, mailbox_num, uid_num);
 void key_hash(struct buf *, account_num, const unsigned char hash[HASH_SIZE]);
 
+void key_seen(struct buf *, account_num, mailbox_num,
+	const unsigned char hash[SEEN_HASH_SIZE]);
+
 void key_pending(struct buf *, account_num, char kind, uint64_t number);
 MUST enum err key_pending_read(
 	str key, account_num *account_r, char *kind_r, uint64_t *number_r);
@@ -188,6 +196,10 @@ void block_encode(const struct membership *members, size_t count,
 	uint32_t block, struct buf *);
 MUST enum err block_decode(str, uint32_t block,
 	struct membership members_r[BLOCK_UIDS], size_t *count_r);
+
+/* The value of an 'o' key. */
+void seen_encode(int64_t until, struct buf *);
+MUST enum err seen_decode(str, int64_t *until_r);
 
 /* The value of a 'p' key. */
 void expunged_encode(

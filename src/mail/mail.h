@@ -44,8 +44,8 @@ MUST enum err mail_purge(struct mail *, bool all);
 /* Only those uploads; the rest is the janitor's. */
 MUST enum err mail_purge_uploads(struct mail *);
 /* Forgets old history as if it were `now` (unix seconds): expunges after
- * limits.history, other changes, which only views read, after an hour. The
- * janitor does it once an hour. */
+ * limits.history, other changes, which only views read, after an hour; and
+ * Message-IDs that may be delivered again. The janitor does it once an hour. */
 MUST enum err mail_prune(struct mail *, int64_t now);
 
 /* Rights (RFC 4314 section 2.1), as needed by what is asked. */

@@ -14,6 +14,7 @@
 #define VIEW_BUCKETS 1024
 
 struct view_entry; /* view.c */
+struct upload;
 
 struct mail {
 	struct store *store;
@@ -131,6 +132,19 @@ MUST enum err box_collect(struct box_change *, const struct uidset *uids,
 /* Bits of these keywords, making new ones when `make`. ERR_LIMIT. */
 MUST enum err box_keywords(struct box_change *, const str *names, size_t count,
 	bool make, uint64_t *bits_r);
+
+/* upload.c, for those who commit. Bytes that may come past limits.literal. */
+void upload_allow(struct upload *, uint64_t more);
+/* No more bytes will come. */
+void upload_seal(struct upload *);
+/* Of a sealed one, normalised; "" for none. */
+str upload_message_id(const struct upload *);
+/* Within a write, when sealed: the number of the message that has these bytes,
+ * which is one that is there already, or is made. */
+MUST enum err upload_settle(
+	const struct upload *, struct change *, message_num *message_r);
+/* The write is on stable storage. */
+void upload_settled(struct upload *, message_num);
 
 /* message.c: moves every message, as RENAME of INBOX does. */
 MUST enum err change_move_all(

@@ -2,6 +2,7 @@
 #include "mail/upload.h"
 #include "base/alloc.h"
 #include "mail/private.h"
+#include "message/digest.h"
 #include "message/mime.h"
 
 #include <assert.h>
@@ -12,6 +13,7 @@ struct upload {
 	struct mail *mail;
 	account_num account;
 	enum err err;
+	uint64_t limit;
 	uint64_t size;
 	struct buf chunk;	    /* the bytes after `written` chunks */
 	uint32_t written;	    /* full chunks in the store already */
@@ -29,6 +31,7 @@ struct upload *upload_new(struct mail *mail, account_num account)
 
 	u->mail = mail;
 	u->account = account;
+	u->limit = mail->limits.literal;
 	buf_init(&u->chunk, CHUNK_SIZE);
 	u->digest = BUF_UNBOUNDED;
 	u->parser = mime_parser_new(NULL);
@@ -36,6 +39,11 @@ struct upload *upload_new(struct mail *mail, account_num account)
 	if (!u->hashing || !EVP_DigestInit_ex(u->hashing, EVP_sha256(), NULL))
 		abort();
 	return u;
+}
+
+void upload_allow(struct upload *u, uint64_t more)
+{
+	u->limit += more;
 }
 
 uint64_t upload_size(const struct upload *u)
@@ -97,7 +105,7 @@ static enum err feed(struct upload *u, str bytes)
 {
 	enum err e = OK;
 
-	if (bytes.n > u->mail->limits.literal - u->size)
+	if (bytes.n > u->limit - u->size)
 		return ERR_TOOBIG;
 	u->size += bytes.n;
 	mime_parser_feed(u->parser, bytes);
@@ -123,8 +131,7 @@ enum err upload_feed(struct upload *u, str bytes)
 	return u->err;
 }
 
-/* No more bytes will come. */
-static void seal(struct upload *u)
+void upload_seal(struct upload *u)
 {
 	if (!u->parser)
 		return;
@@ -135,6 +142,16 @@ static void seal(struct upload *u)
 		abort();
 	EVP_MD_CTX_free(u->hashing);
 	u->hashing = NULL;
+}
+
+str upload_message_id(const struct upload *u)
+{
+	struct digest digest;
+
+	assert(!u->parser);
+	if (digest_decode(buf_str(&u->digest), &digest))
+		return str_of("", 0);
+	return digest.message_id;
 }
 
 /* What was written of an upload that came to nothing. */
@@ -207,10 +224,8 @@ static void put_message(
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
 }
 
-/* The number of the message that has these bytes: one that is there already,
- * or this upload made one. */
-static enum err settle_message(
-	struct change *ch, const struct upload *u, message_num *message_r)
+enum err upload_settle(
+	const struct upload *u, struct change *ch, message_num *message_r)
 {
 	enum err e = find_same(ch, u, message_r);
 
@@ -223,6 +238,12 @@ static enum err settle_message(
 	}
 	put_message(ch, u, *message_r);
 	return OK;
+}
+
+void upload_settled(struct upload *u, message_num message)
+{
+	if (u->message == message)
+		u->committed = true;
 }
 
 struct append_request {
@@ -249,7 +270,7 @@ static enum err append_one(struct box_change *box,
 
 	m.flags |= item->system_flags;
 	if (!e)
-		e = settle_message(box->ch, item->upload, message_r);
+		e = upload_settle(item->upload, box->ch, message_r);
 	m.message = *message_r;
 	if (!e)
 		e = box_add(box, &m, &uid);
@@ -287,7 +308,7 @@ enum err append_commit(struct mail *mail, const struct mail_user *user,
 
 	*result_r = (struct append_result){0};
 	for (size_t i = 0; i < count; i++) {
-		seal(items[i].upload);
+		upload_seal(items[i].upload);
 		if (!e)
 			e = items[i].upload->err;
 	}
@@ -296,8 +317,7 @@ enum err append_commit(struct mail *mail, const struct mail_user *user,
 	q.messages = xcalloc(count, sizeof *q.messages);
 	e = account_write(mail, user->account, append, &q);
 	for (size_t i = 0; !e && i < count; i++)
-		if (items[i].upload->message == q.messages[i])
-			items[i].upload->committed = true;
+		upload_settled(items[i].upload, q.messages[i]);
 	free(q.messages);
 	if (!e)
 		mail_notify(mail, ref.account, ref.id);
@@ -308,7 +328,7 @@ enum err append_commit(struct mail *mail, const struct mail_user *user,
 
 const unsigned char *upload_hash(struct upload *u)
 {
-	seal(u);
+	upload_seal(u);
 	return u->hash;
 }
 
@@ -336,7 +356,7 @@ enum err upload_count_copies(
 	message_num message;
 	enum err e;
 
-	seal(u);
+	upload_seal(u);
 	*count_r = 0;
 	txn = store_begin_read(u->mail->store);
 	change_begin(&ch, txn, u->account);

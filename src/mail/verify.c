@@ -389,6 +389,16 @@ static enum err verify_expunged(
 	return OK;
 }
 
+static enum err verify_seen(struct verifying *vs, str key, str value, void *arg)
+{
+	int64_t until;
+
+	(void)arg;
+	if (key_tail(key).n != 4 + SEEN_HASH_SIZE || seen_decode(value, &until))
+		problem(vs, "what came before is damaged");
+	return OK;
+}
+
 /* Keys that belong to a number: calls fn once for each number. */
 typedef void number_fn(struct verifying *, char letter, uint64_t number);
 
@@ -462,6 +472,7 @@ static enum err verify_account(struct verifying *vs, str value)
 		{'n', verify_name_entry},
 		{'i', verify_message},
 		{'l', verify_link},
+		{'o', verify_seen},
 		{'p', verify_expunged},
 		{'x', verify_hash},
 	};
@@ -475,6 +486,7 @@ static enum err verify_account(struct verifying *vs, str value)
 		{'d', true, verify_of_message},
 		{'h', false, verify_of_mailbox},
 		{'j', false, verify_of_mailbox},
+		{'o', false, verify_of_mailbox},
 	};
 	enum err e = OK;
 

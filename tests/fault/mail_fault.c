@@ -8,6 +8,7 @@
  */
 #include "mail/fixture.h"
 #include "base/clock.h"
+#include "mail/deliver.h"
 #include "store/fault.h"
 
 #include <stdlib.h>
@@ -205,6 +206,43 @@ static enum err append_batch(struct place *p)
 	return e;
 }
 
+/* For Ann and somebody else, of whom it is enough that verify is content; into
+ * two mailboxes, and not twice within a minute. What came of Ann's. */
+static enum err deliver_text(struct place *p, unsigned number, size_t size)
+{
+	struct delivery_options options = {.duplicates_ms = 60000, .now = 1};
+	struct delivery *d = delivery_new(p->w.mail, &options);
+	struct buf text = BUF_UNBOUNDED;
+	size_t ann_copy = 0, other_copy;
+	enum err e = delivery_add(d, 2, STR("To: bob\r\n"), &other_copy);
+
+	if (!e)
+		delivery_into(d, other_copy, STR("none"));
+	e = delivery_add(d, ann.account, STR("Message-ID: <1>\r\n"), &ann_copy);
+	if (!e) {
+		delivery_into(d, ann_copy, STR("box"));
+		delivery_into(d, ann_copy, STR("none"));
+		e = delivery_feed(d, text_of(&text, number, size));
+	}
+	if (!e) {
+		delivery_commit(d);
+		e = delivery_result(d, ann_copy);
+	}
+	delivery_free(d);
+	buf_fini(&text);
+	return e;
+}
+
+static enum err deliver(struct place *p)
+{
+	return deliver_text(p, 40, 50);
+}
+
+static enum err deliver_large(struct place *p)
+{
+	return deliver_text(p, 41, LARGE);
+}
+
 static enum err store_flags(struct place *p)
 {
 	str keywords[] = {STR_LIT("work"), STR_LIT("odd")};
@@ -336,6 +374,8 @@ static const struct operation {
 	{"append large", append_large, false, false},
 	{"append known", append_known, false, false},
 	{"append batch", append_batch, false, false},
+	{"deliver", deliver, false, false},
+	{"deliver large", deliver_large, false, false},
 	{"store flags", store_flags, false, false},
 	{"copy", copy, false, false},
 	{"copy here", copy_here, false, false},
