@@ -68,6 +68,7 @@ static void world_end(struct world *w)
 struct beginning {
 	struct world *w;
 	int fd;
+	uint32_t rights;
 };
 
 static void begin_session(struct loop *loop, void *arg)
@@ -80,7 +81,7 @@ static void begin_session(struct loop *loop, void *arg)
 		.remote = STR("127.0.0.1:1"),
 	};
 	const struct ticket t = {
-		.account = 1, .name = STR("ann"), .rights = TICKET_MAY_ALL};
+		.account = 1, .name = STR("ann"), .rights = b->rights};
 
 	(void)loop;
 	session_begin(b->w->service, &imap_protocol, b->fd, &h, &t);
@@ -127,7 +128,8 @@ static inline void expect(struct client *c, const char *command,
 	assert_str(hear(c, until), answer);
 }
 
-static void client_begin(struct world *w, struct client *c)
+static void client_begin_with(
+	struct world *w, struct client *c, uint32_t rights)
 {
 	int fds[2];
 	struct beginning *b = xmalloc(sizeof *b);
@@ -136,9 +138,14 @@ static void client_begin(struct world *w, struct client *c)
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	c->fd = fds[0];
 	c->in = BUF_UNBOUNDED;
-	*b = (struct beginning){w, fds[1]};
+	*b = (struct beginning){w, fds[1], rights};
 	loop_post(w->loop, begin_session, b);
 	hear(c, "L OK");
+}
+
+static void client_begin(struct world *w, struct client *c)
+{
+	client_begin_with(w, c, TICKET_MAY_ALL);
 }
 
 static inline void client_end(struct client *c)

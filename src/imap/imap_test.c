@@ -125,6 +125,60 @@ static void test_two_sessions_and_idle(void **unused)
 	world_end(&w);
 }
 
+/* A ticket that lets only read: nothing is written, whatever is asked. */
+static void test_read_only(void **unused)
+{
+	static const struct {
+		const char *command, *answer;
+	} rows[] = {
+		{"SELECT INBOX", "a OK [READ-ONLY]"},
+		{"FETCH 1 BODY[]", "a OK"},
+		{"EXAMINE INBOX", "a OK [READ-ONLY]"},
+		{"SELECT INBOX", "a OK [READ-ONLY]"},
+		{"STATUS box (MESSAGES)", "a OK"},
+		{"LIST \"\" *", "a OK"},
+		{"STORE 1 +FLAGS (\\Seen)", "a NO"},
+		{"STORE 1 +FLAGS (\\Deleted)", "a NO"},
+		{"EXPUNGE", "a NO"},
+		{"COPY 1 box", "a NO"},
+		{"MOVE 1 box", "a NO"},
+		{"APPEND INBOX {3+}\r\na:b", "a NO"},
+		{"CREATE new", "a NO"},
+		{"DELETE box", "a NO"},
+		{"RENAME box new", "a NO"},
+		{"RENAME INBOX new", "a NO"},
+		{"SUBSCRIBE box", "a NO"},
+		{"UNSUBSCRIBE box", "a NO"},
+		{"CLOSE", "a OK"},
+		{"NOOP", "a OK"},
+	};
+	struct store_stats before, after;
+	struct world w;
+	struct client c;
+
+	(void)unused;
+	world_begin(&w);
+	client_begin(&w, &c);
+	say(&c, "a CREATE box\r\n");
+	hear(&c, "a OK");
+	say(&c, "b APPEND INBOX (\\Deleted) {3+}\r\na:b\r\n");
+	hear(&c, "b OK");
+	client_end(&c);
+	store_stats(w.store, &before);
+	client_begin_with(&w, &c, TICKET_MAY_READ);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char line[128];
+
+		snprintf(line, sizeof line, "a %s\r\n", rows[i].command);
+		say(&c, line);
+		hear(&c, rows[i].answer);
+	}
+	client_end(&c);
+	store_stats(w.store, &after);
+	assert_int_equal(after.commits, before.commits);
+	world_end(&w);
+}
+
 /* Autologout, with a reason (RFC 9051 section 5.4). */
 static void test_silence_ends_a_session(void **unused)
 {
@@ -152,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_fetch_store_expunge),
 		cmocka_unit_test(test_lists_are_fetched_without_bodies),
 		cmocka_unit_test(test_two_sessions_and_idle),
+		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_silence_ends_a_session),
 	};
 

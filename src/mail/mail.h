@@ -129,7 +129,8 @@ MUST enum err mailbox_delete(struct mail *, const struct mail_user *, str name);
 /* With all below it. Of INBOX: its messages move to the new name. */
 MUST enum err mailbox_rename(
 	struct mail *, const struct mail_user *, str from, str to);
-/* Any name may be subscribed to, and it outlives the mailbox. */
+/* Any name may be subscribed to, and it outlives the mailbox. ERR_DENIED
+ * without the right to write. */
 MUST enum err mailbox_subscribe(
 	struct mail *, const struct mail_user *, str name, bool subscribed);
 

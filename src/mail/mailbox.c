@@ -579,6 +579,8 @@ enum err mailbox_subscribe(struct mail *mail, const struct mail_user *user,
 
 	if (!mailbox_name_is_canonical(name))
 		return ERR_INVALID;
+	if (!(user->rights & RIGHT_WRITE))
+		return ERR_DENIED;
 	return account_write(mail, user->account, subscribe, &q);
 }
 
