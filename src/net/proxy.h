@@ -21,9 +21,10 @@
 
 struct proxy_header {
 	/* False: the connection is the proxy's own (a health check), or from
-	 * what it has no name for; the socket's addresses are to be used. */
+	 * what has no address: a Unix socket of the proxy's machine, or what
+	 * it does not know. The socket's addresses are to be used then. */
 	bool told;
-	struct endpoint remote, local; /* AF_UNIX: without a path */
+	struct endpoint remote, local;
 };
 
 /* OK: *n_r bytes of the input are the header. ERR_AGAIN: it needs *n_r bytes

@@ -259,6 +259,25 @@ static EVP_PKEY *read_key(const struct check *c)
 	return key;
 }
 
+static void check_authorities(const struct check *c)
+{
+	const char *path = c->config->tls_client_ca;
+	FILE *f = open_pem(c, "tls.client_ca", path);
+	X509 *one;
+
+	if (!f)
+		return;
+	one = PEM_read_X509(f, NULL, NULL, NULL);
+	if (!one)
+		fail(c, "tls.client_ca",
+			"%s holds no certificate in PEM (-----BEGIN "
+			"CERTIFICATE-----)",
+			path);
+	X509_free(one);
+	fclose(f);
+	ERR_clear_error();
+}
+
 static void check_tls_files(const struct check *c)
 {
 	X509 *certificate = read_certificate(c);
@@ -321,6 +340,7 @@ void config_check_files(const struct config *config,
 	struct stat st;
 
 	check_tls_files(&c);
+	check_authorities(&c);
 	for (size_t i = 0; i < settings_count; i++)
 		if (settings[i].kind == SETTING_SECRET)
 			check_secret(&c, &settings[i]);

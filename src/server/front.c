@@ -39,6 +39,7 @@ void front_free(struct front *f)
 	buf_fini(&f->room);
 	free((void *)(uintptr_t)f->settings.login.id_name);
 	free((void *)(uintptr_t)f->settings.login.id_version);
+	networks_fini(&f->settings.proxies);
 	free(f);
 }
 
@@ -54,7 +55,9 @@ void front_configure(struct front *f, const struct front_settings *settings)
 
 	free((void *)(uintptr_t)f->settings.login.id_name);
 	free((void *)(uintptr_t)f->settings.login.id_version);
+	networks_fini(&f->settings.proxies);
 	f->settings = *settings;
+	networks_copy(&f->settings.proxies, &settings->proxies);
 	f->settings.login.offered = offered;
 	f->settings.login.id_name = copy(settings->login.id_name);
 	f->settings.login.id_version = copy(settings->login.id_version);
@@ -92,7 +95,8 @@ void front_drain(struct front *f, void (*done)(struct loop *))
 
 	for (struct conn *c = f->conns; c; c = next) {
 		next = c->next;
-		if (c->phase == PHASE_HANDSHAKE || c->phase == PHASE_FLUSH)
+		if (c->phase == PHASE_PROXY || c->phase == PHASE_HANDSHAKE ||
+			c->phase == PHASE_FLUSH)
 			conn_close(c);
 		else if (c->phase == PHASE_READ || c->phase == PHASE_AUTH)
 			conn_bye(c, LOGIN_BYE_SHUTDOWN);

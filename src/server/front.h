@@ -18,15 +18,20 @@
 #include "net/limits.h"
 #include "net/loop.h"
 #include "net/scoreboard.h"
-#include "net/tls.h"
+#include "net/networks.h"
+#include "net/tls_identity.h"
 
 struct front;
 
 struct front_settings {
 	struct login_settings login; /* strings are copied */
-	uint64_t handshake_ms;	     /* for a TLS handshake */
+	uint64_t handshake_ms;	     /* for a PROXY header; for TLS */
 	uint64_t login_ms;	     /* from connecting to a login */
 	uint64_t stall_ms;	     /* bytes on their way are taken by then */
+	enum tls_identity client_identity;
+	/* Their connections begin with a header (net/proxy.h), and the address
+	 * it tells counts everywhere; copied. */
+	struct networks proxies;
 };
 
 /* What a listener is for. */

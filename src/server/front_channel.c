@@ -2,7 +2,9 @@
 #include "base/cursor.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/mechanism.h"
 #include "base/secret.h"
+#include "net/tls_binding.h"
 #include "server/front_conn.h"
 #include "session/ticket.h"
 
@@ -62,6 +64,42 @@ static struct conn *find_asking(const struct front *f, uint32_t id)
 	return c;
 }
 
+static void put_identity(const struct conn *c, struct buf *out)
+{
+	struct buf name = BUF_UNBOUNDED;
+	const char *reason;
+
+	if (c->tls && tls_identity(c->tls, c->front->settings.client_identity,
+			      &name, &reason))
+		buf_reset(&name);
+	buf_add_sized(out, buf_str(&name));
+	buf_fini(&name);
+}
+
+/* All that the connection has; the client chooses. */
+static void put_bindings(const struct conn *c, struct buf *out)
+{
+	const struct mechanism_row *row =
+		mechanism_find(str_c(c->visit->login.mechanism));
+	struct buf all = BUF_UNBOUNDED, data = BUF_UNBOUNDED;
+	bool wanted = c->tls && row && row->flags & MECHANISM_BINDS;
+	uint64_t count = 0;
+	const char *name;
+
+	for (size_t i = 0; wanted && (name = tls_binding_name(i)); i++) {
+		buf_reset(&data);
+		if (tls_binding(c->tls, name, &data))
+			continue;
+		buf_add_sized(&all, str_c(name));
+		buf_add_sized(&all, buf_str(&data));
+		count++;
+	}
+	buf_add_varint(out, count);
+	buf_add(out, buf_str(&all));
+	buf_fini(&data);
+	buf_fini(&all);
+}
+
 /* The first message of an exchange tells who asks and how. */
 static void put_start(const struct conn *c, struct buf *out)
 {
@@ -69,13 +107,13 @@ static void put_start(const struct conn *c, struct buf *out)
 	str response = login_response(&v->login);
 
 	/* In one piece: growing would leave copies of the password. */
-	(void)buf_reserve(out, response.n + 512);
+	(void)buf_reserve(out, response.n + 1024);
 	buf_add_sized(out, str_c(v->login.protocol->name));
 	buf_add_sized(out, str_c(v->login.mechanism));
 	buf_add_sized(out, str_c(v->remote_host));
 	buf_add_sized(out, str_c(c->tls ? tls_version(c->tls) : ""));
-	buf_add_sized(out, STR("")); /* identity of a client certificate */
-	buf_add_varint(out, 0);	     /* channel bindings */
+	put_identity(c, out);
+	put_bindings(c, out);
 	buf_add_varint(out, v->login.has_response);
 	buf_add_sized(out, response);
 }

@@ -28,7 +28,7 @@ static void want_events(struct conn *c, uint32_t events)
 
 static void on_deadline(struct loop *loop, struct loop_timer *timer);
 
-static void set_deadline(struct conn *c, uint64_t ms)
+void conn_set_deadline(struct conn *c, uint64_t ms)
 {
 	loop_timer_set(c->front->loop, &c->timer, ms, on_deadline);
 }
@@ -44,6 +44,7 @@ static void free_visit(struct conn *c)
 	channel_cancel(c);
 	c->front->refusals -= v->refused;
 	login_fini(&v->login);
+	buf_fini(&v->proxy);
 	buf_fini(&v->out);
 	free(v);
 	c->visit = NULL;
@@ -83,7 +84,7 @@ void conn_close(struct conn *c)
 	close(fd);
 }
 
-static void end(struct conn *c, const char *why)
+void conn_end(struct conn *c, const char *why)
 {
 	if (c->visit)
 		log_info("net", "closed before login",
@@ -98,11 +99,11 @@ static void linger(struct conn *c)
 	if (c->tls)
 		tls_close_notify(c->tls);
 	if (shutdown(fd_of(c), SHUT_WR) < 0) {
-		end(c, "closed");
+		conn_end(c, "closed");
 		return;
 	}
 	c->phase = PHASE_LINGER;
-	set_deadline(c, LINGER_MS);
+	conn_set_deadline(c, LINGER_MS);
 	want_events(c, EPOLLIN);
 }
 
@@ -116,7 +117,7 @@ static void go_on_lingering(struct conn *c)
 		return;
 	v->lingered += n > 0 ? (size_t)n : 0;
 	if (n <= 0 || v->lingered > LINGER_BYTES)
-		end(c, v->login.end ? v->login.end : "closed");
+		conn_end(c, v->login.end ? v->login.end : "closed");
 }
 
 /* --------------------------------------------------------- bytes, before */
@@ -175,6 +176,23 @@ static void begin_dialogue(struct conn *c)
 	conn_go_on(c, login_go_on(&v->login, &v->out));
 }
 
+/* With a certificate, EXTERNAL can be used. */
+static void take_certificate(struct conn *c)
+{
+	struct visit *v = c->visit;
+	struct buf name = BUF_UNBOUNDED;
+	const char *reason;
+	enum err err = tls_identity(
+		c->tls, c->front->settings.client_identity, &name, &reason);
+
+	v->login.has_certificate = !err;
+	if (err && err != ERR_NOTFOUND)
+		log_info("tls", "client certificate not accepted",
+			LOG_C("session", v->session),
+			LOG_C("remote", v->remote), LOG_C("reason", reason));
+	buf_fini(&name);
+}
+
 static void go_on_shaking(struct conn *c)
 {
 	struct visit *v = c->visit;
@@ -187,8 +205,8 @@ static void go_on_shaking(struct conn *c)
 	}
 	if (err) {
 		SCOREBOARD_ADD(f->board, tls_failed, 1);
-		end(c, err == ERR_CLOSED ? "closed in TLS handshake"
-					 : tls_reason());
+		conn_end(c, err == ERR_CLOSED ? "closed in TLS handshake"
+					      : tls_reason());
 		return;
 	}
 	SCOREBOARD_ADD(f->board, tls_total, 1);
@@ -199,12 +217,14 @@ static void go_on_shaking(struct conn *c)
 		conn_bye(c, v->refusal);
 		return;
 	}
-	set_deadline(c, f->settings.login_ms);
+	conn_set_deadline(c, f->settings.login_ms);
 	if (v->login.tls) {
+		take_certificate(c);
 		begin_dialogue(c);
 		return;
 	}
 	login_secured(&v->login);
+	take_certificate(c);
 	conn_go_on(c, LOGIN_MORE);
 }
 
@@ -215,14 +235,15 @@ static void begin_tls(struct conn *c, str first)
 
 	/* A reload may have taken it away since it was announced. */
 	if (!f->tls) {
-		end(c, "no certificate");
+		conn_end(c, "no certificate");
 		return;
 	}
 	c->tls = tls_new(f->tls, fd_of(c), v->login.protocol->name);
 	if (first.n)
 		tls_feed(c->tls, first);
 	c->phase = PHASE_HANDSHAKE;
-	set_deadline(c, v->refused ? REFUSAL_MS : f->settings.handshake_ms);
+	conn_set_deadline(
+		c, v->refused ? REFUSAL_MS : f->settings.handshake_ms);
 	go_on_shaking(c);
 }
 
@@ -240,8 +261,8 @@ static void read_on(struct conn *c)
 		return;
 	}
 	if (err) {
-		end(c, err == ERR_CLOSED ? "closed by the client"
-					 : err_words(err));
+		conn_end(c, err == ERR_CLOSED ? "closed by the client"
+					      : err_words(err));
 		return;
 	}
 	SCOREBOARD_ADD(c->front->board, bytes_in, n);
@@ -291,7 +312,7 @@ void conn_go_on(struct conn *c, enum login_want want)
 
 	do {
 		if (buf_err(&v->out)) {
-			end(c, "too much to say");
+			conn_end(c, "too much to say");
 			return;
 		}
 		err = flush(c);
@@ -302,7 +323,7 @@ void conn_go_on(struct conn *c, enum login_want want)
 			return;
 		}
 		if (err) {
-			end(c, "closed by the client");
+			conn_end(c, "closed by the client");
 			return;
 		}
 	} while (act(c, &want));
@@ -315,7 +336,7 @@ void conn_bye(struct conn *c, enum login_bye why)
 	channel_cancel(c);
 	login_bye(&v->login, why, &v->out);
 	v->login.end = "ended by us";
-	set_deadline(c, REFUSAL_MS);
+	conn_set_deadline(c, REFUSAL_MS);
 	conn_go_on(c, LOGIN_CLOSE);
 }
 
@@ -325,19 +346,23 @@ static void on_deadline(struct loop *loop, struct loop_timer *timer)
 
 	(void)loop;
 	switch ((enum phase)c->phase) {
+	case PHASE_PROXY:
+		conn_end(c, "no PROXY header in time");
+		break;
 	case PHASE_HANDSHAKE:
 		SCOREBOARD_ADD(c->front->board, tls_failed, 1);
-		end(c, "no TLS handshake in time");
+		conn_end(c, "no TLS handshake in time");
 		break;
 	case PHASE_READ:
 	case PHASE_AUTH:
 		conn_bye(c, LOGIN_BYE_SLOW);
 		break;
 	case PHASE_FLUSH:
-		end(c, "does not read");
+		conn_end(c, "does not read");
 		break;
 	case PHASE_LINGER:
-		end(c, c->visit->login.end ? c->visit->login.end : "closed");
+		conn_end(c,
+			c->visit->login.end ? c->visit->login.end : "closed");
 		break;
 	case PHASE_PUMP:
 		break;
@@ -351,10 +376,13 @@ static void on_event(
 
 	(void)loop;
 	if ((events & (EPOLLERR | EPOLLHUP)) && !(events & EPOLLIN)) {
-		end(c, "closed by the client");
+		conn_end(c, "closed by the client");
 		return;
 	}
 	switch ((enum phase)c->phase) {
+	case PHASE_PROXY:
+		proxy_go_on(c);
+		break;
 	case PHASE_HANDSHAKE:
 		go_on_shaking(c);
 		break;
@@ -481,26 +509,33 @@ static void make_session_id(char *room, size_t size)
 	room[sizeof random] = 0;
 }
 
-static void make_visit(struct conn *c, int fd, const struct front_door *door)
+static void keep_text(char *to, str text)
+{
+	memcpy(to, text.p, text.n);
+	to[text.n] = 0;
+}
+
+void conn_set_endpoints(struct conn *c, const struct endpoint *remote,
+	const struct endpoint *local)
+{
+	struct visit *v = c->visit;
+	char room[ENDPOINT_TEXT_MAX];
+
+	keep_text(v->remote, endpoint_print(remote, room));
+	keep_text(v->remote_host, endpoint_print_host(remote, room));
+	keep_text(v->local, endpoint_print(local, room));
+	c->peer_key = endpoint_peer_key(remote);
+}
+
+static void make_visit(struct conn *c, const struct front_door *door)
 {
 	struct visit *v = xcalloc(1, sizeof *v);
-	struct endpoint remote = {0}, local = {0};
-	char room[ENDPOINT_TEXT_MAX];
-	str s;
 
-	if (endpoint_remote(fd, &remote) || endpoint_local(fd, &local))
-		log_debug("net", "gone already");
-	s = endpoint_print(&remote, room);
-	memcpy(v->remote, s.p, s.n);
-	s = endpoint_print_host(&remote, room);
-	memcpy(v->remote_host, s.p, s.n);
-	s = endpoint_print(&local, room);
-	memcpy(v->local, s.p, s.n);
 	make_session_id(v->session, sizeof v->session);
 	buf_init(&v->out, FRONT_OUT_MAX);
+	buf_init(&v->proxy, PROXY_MAX);
 	login_init(&v->login, door->protocol, &c->front->settings.login,
 		door->tls);
-	c->peer_key = endpoint_peer_key(&remote);
 	c->visit = v;
 }
 
@@ -521,13 +556,14 @@ static void log_refusal(struct front *f, const struct conn *c, bool total)
 	f->refusals_unlogged = 0;
 }
 
-static void admit(struct conn *c)
+void conn_admit(
+	struct conn *c, enum limits_verdict (*enter)(struct limits *, uint64_t))
 {
 	struct front *f = c->front;
 	enum limits_verdict verdict = LIMITS_OK;
 
 	if (f->limits)
-		verdict = limits_enter(f->limits, c->peer_key);
+		verdict = enter(f->limits, c->peer_key);
 	c->counted = f->limits && verdict == LIMITS_OK;
 	if (verdict == LIMITS_OK)
 		return;
@@ -539,16 +575,18 @@ static void admit(struct conn *c)
 	f->refusals++;
 }
 
-static void greet(struct conn *c, const struct front_door *door)
+void conn_begin(struct conn *c)
 {
 	struct visit *v = c->visit;
 
-	if (door->tls) {
+	if (c->front->refusals > FRONT_REFUSALS_MAX) {
+		conn_close(c);
+	} else if (v->login.tls) {
 		begin_tls(c, STR(""));
 	} else if (v->refused) {
 		conn_bye(c, v->refusal);
 	} else {
-		set_deadline(c, c->front->settings.login_ms);
+		conn_set_deadline(c, c->front->settings.login_ms);
 		begin_dialogue(c);
 	}
 }
@@ -556,7 +594,12 @@ static void greet(struct conn *c, const struct front_door *door)
 void conn_open(struct front *f, int fd, const struct front_door *door)
 {
 	struct conn *c = xcalloc(1, sizeof *c);
+	struct endpoint remote = {0}, local = {0};
+	bool proxied;
 
+	if (endpoint_remote(fd, &remote) || endpoint_local(fd, &local))
+		log_debug("net", "gone already");
+	proxied = networks_contain(&f->settings.proxies, &remote);
 	c->front = f;
 	c->next = f->conns;
 	c->link = &f->conns;
@@ -566,11 +609,13 @@ void conn_open(struct front *f, int fd, const struct front_door *door)
 	f->count++;
 	SCOREBOARD_ADD(f->board, connections, 1);
 	SCOREBOARD_ADD(f->board, connections_total, 1);
-	make_visit(c, fd, door);
-	admit(c);
-	if (loop_add(f->loop, &c->pump.outside, fd, EPOLLIN, on_event) ||
-		f->refusals > FRONT_REFUSALS_MAX)
+	make_visit(c, door);
+	conn_set_endpoints(c, &remote, &local);
+	conn_admit(c, proxied ? limits_enter_total : limits_enter);
+	if (loop_add(f->loop, &c->pump.outside, fd, EPOLLIN, on_event))
 		conn_close(c);
+	else if (proxied)
+		proxy_begin(c);
 	else
-		greet(c, door);
+		conn_begin(c);
 }

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "net/endpoint.h"
+#include "net/proxy.h"
 #include "net/pump.h"
 #include "server/front.h"
 
@@ -15,6 +16,7 @@
 #define FRONT_OUT_MAX (128 * 1024)
 
 enum phase {
+	PHASE_PROXY, /* a proxy is to tell whom it speaks for */
 	PHASE_HANDSHAKE,
 	PHASE_READ,   /* a command is awaited */
 	PHASE_FLUSH,  /* the client has to take our words first */
@@ -26,7 +28,8 @@ enum phase {
 /* What is needed until login only. */
 struct visit {
 	struct login login;
-	struct buf out; /* not yet sent from out_at on */
+	struct buf proxy; /* the header, as far as it has come */
+	struct buf out;	  /* not yet sent from out_at on */
 	size_t out_at;
 	enum login_want want; /* what follows when out is sent */
 	/* In the queue of those who asked auth. */
@@ -89,6 +92,23 @@ void conn_bye(struct conn *, enum login_bye);
 void conn_go_on(struct conn *, enum login_want);
 /* Auth said yes. */
 void conn_hand_over(struct conn *, str ticket);
+/* Logs why, and closes. */
+void conn_end(struct conn *, const char *why);
+void conn_set_deadline(struct conn *, uint64_t ms);
+/* Who it is, and so what it is counted and logged by. */
+void conn_set_endpoints(struct conn *, const struct endpoint *remote,
+	const struct endpoint *local);
+/* Counts it, or marks it to be refused. */
+void conn_admit(
+	struct conn *, enum limits_verdict (*enter)(struct limits *, uint64_t));
+/* Begins TLS or the dialogue; or says that it is refused. */
+void conn_begin(struct conn *);
+
+/* ---- front_proxy.c */
+
+/* Reads the header, then begins. */
+void proxy_begin(struct conn *);
+void proxy_go_on(struct conn *);
 
 /* ---- front_channel.c */
 

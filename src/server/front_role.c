@@ -146,7 +146,10 @@ static void apply_config(void)
 						      : NULL},
 			.handshake_ms = c->limits_handshake_time,
 			.login_ms = c->limits_login_time,
-			.stall_ms = c->limits_stall_time});
+			.stall_ms = c->limits_stall_time,
+			.client_identity =
+				(enum tls_identity)c->tls_client_identity,
+			.proxies = c->proxy_networks});
 }
 
 /* The certificate in use stays when the new one is of no use. */
@@ -158,7 +161,8 @@ static void apply_tls(void)
 		.key = role_secret(&me.role, "tls-key"),
 		.only_1_3 = c->tls_minimum == TLS_MINIMUM_1_3,
 		.ciphers = c->tls_ciphers,
-		.ticket_key = role_secret(&me.role, "tls-tickets")};
+		.ticket_key = role_secret(&me.role, "tls-tickets"),
+		.client_ca = role_secret(&me.role, "tls-client-ca")};
 	struct buf why = BUF_UNBOUNDED;
 	struct tls_server *server;
 

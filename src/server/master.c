@@ -80,7 +80,7 @@ struct master {
 	int scoreboard_fd;
 	unsigned char ticket_key[TICKET_KEY_SIZE];
 	unsigned char tls_tickets[TLS_TICKET_KEY_SIZE];
-	struct secret certificate, key;
+	struct secret certificate, key, client_ca;
 	int signals;
 	int first_stderr; /* where "stderr" is, when logs went to a file */
 	bool was_ready;	  /* all roles were, once */
@@ -131,6 +131,7 @@ static void tell_settings(const struct master *m, struct process *p)
 		return;
 	tell_secret(p, "tls-tickets",
 		str_of((const char *)m->tls_tickets, sizeof m->tls_tickets));
+	tell_secret(p, "tls-client-ca", str_of(m->client_ca.p, m->client_ca.n));
 	tell_secret(p, "tls-certificate",
 		str_of(m->certificate.p, m->certificate.n));
 	tell_secret(p, "tls-key", str_of(m->key.p, m->key.n));
@@ -379,22 +380,27 @@ static enum err read_file(const char *path, struct secret *content)
 	return n < 0 ? ERR_IO : OK;
 }
 
-/* Changes both or nothing. */
+/* Changes all or nothing. */
 static enum err read_tls(struct master *m, const struct config *config)
 {
-	struct secret certificate = {0}, key = {0};
+	struct secret certificate = {0}, key = {0}, client_ca = {0};
 	enum err e = read_file(config->tls_certificate, &certificate);
 
+	if (!e)
+		e = read_file(config->tls_client_ca, &client_ca);
 	if (!e)
 		e = read_file(config->tls_key, &key);
 	if (e) {
 		secret_fini(&certificate);
+		secret_fini(&client_ca);
 		return e;
 	}
 	secret_fini(&m->certificate);
 	secret_fini(&m->key);
+	secret_fini(&m->client_ca);
 	m->certificate = certificate;
 	m->key = key;
+	m->client_ca = client_ca;
 	/* One for all fronts, so that any of them resumes a session; a new one
 	 * with each reload, so that none lives for ever. */
 	secret_random(m->tls_tickets, sizeof m->tls_tickets);
@@ -860,6 +866,7 @@ static void fini(struct master *m)
 	close_listeners(m);
 	secret_fini(&m->certificate);
 	secret_fini(&m->key);
+	secret_fini(&m->client_ca);
 	secret_wipe(m->ticket_key, sizeof m->ticket_key);
 	secret_wipe(m->tls_tickets, sizeof m->tls_tickets);
 	if (m->limits)

@@ -115,8 +115,8 @@ const char *role_channel_name(const struct role *, size_t index);
  * net/scoreboard.h); the role's. -1 when there is none. */
 int role_memory(const struct role *, const char *name);
 /* Bytes, valid until a new one of that name comes; none when there is none.
- * "ticket-key" (auth, mail); "tls-tickets", "tls-certificate", "tls-key"
- * (front; the last two PEM, the key last). */
+ * "ticket-key" (auth, mail); "tls-tickets", "tls-client-ca",
+ * "tls-certificate", "tls-key" (front; but for the first PEM, the key last). */
 str role_secret(const struct role *, const char *name);
 
 #endif

@@ -58,6 +58,14 @@ S(tls_minimum, "tls.minimum", ENUM, "1.2", "1.2|1.3", 1, "",                   \
 S(tls_ciphers, "tls.ciphers", TEXT, "", "", 1, "",                             \
   "cipher list for TLS 1.2 as in openssl-ciphers(1); empty: OpenSSL's own")    \
                                                                                \
+S(tls_client_ca, "tls.client_ca", PATH, "", "", 1, "",                         \
+  "authorities in PEM whose client certificates identify people; empty: none") \
+S(tls_client_identity, "tls.client_identity", ENUM, "email", "email|cn|dns",   \
+  1, "", "what of a client certificate is the account's name")                 \
+                                                                               \
+S(proxy_networks, "proxy.networks", NETWORKS, "", "", 1, "",                   \
+  "proxies, whose connections begin with a PROXY header, version 2")           \
+                                                                               \
 S(login_plaintext_without_tls, "login.plaintext_without_tls", BOOL, "false",   \
   "", 1, "",                                                                   \
   "accept passwords over connections that are not encrypted")                  \
@@ -194,6 +202,7 @@ enum setting_kind {
 enum { SOCKET_MODE_0600, SOCKET_MODE_0660, SOCKET_MODE_0666 };
 enum { TLS_MINIMUM_1_2, TLS_MINIMUM_1_3 };
 enum { LMTP_QUOTA_FULL_452, LMTP_QUOTA_FULL_552 };
+/* tls.client_identity is an enum tls_identity. */
 enum { STORE_ENGINE_ROCKSDB, STORE_ENGINE_MEMORY };
 enum { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4, STORE_COMPRESSION_ZSTD };
 /* Outside sources: see lookup/lookup.h. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/test.h"
+#include "net/tls_identity.h"
 #include "server/config.h"
 
 #include <stdlib.h>
@@ -35,6 +36,12 @@ static void test_words_and_enums_agree(void **unused)
 	} rows[] = {
 		{"tls.minimum", "1.2", TLS_MINIMUM_1_2},
 		{"tls.minimum", "1.3", TLS_MINIMUM_1_3},
+		{"tls.client_identity", "email", TLS_IDENTITY_EMAIL},
+		{"tls.client_identity", "cn", TLS_IDENTITY_CN},
+		{"tls.client_identity", "dns", TLS_IDENTITY_DNS},
+		{"listen.socket_mode", "0600", SOCKET_MODE_0600},
+		{"listen.socket_mode", "0660", SOCKET_MODE_0660},
+		{"listen.socket_mode", "0666", SOCKET_MODE_0666},
 		{"log.format", "logfmt", LOG_LOGFMT},
 		{"log.format", "json", LOG_JSON},
 		{"log.level", "error", LOG_ERROR},
