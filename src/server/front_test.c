@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/mechanism.h"
 #include "net/tls_fixture.h"
 #include "server/front.h"
 
@@ -199,7 +200,8 @@ static void expect_end(struct stage *s, struct client *c)
 
 /* ------------------------------------------------------------ auth, mail */
 
-static void expect_ask(struct stage *s, const char *password)
+static void expect_ask_from(
+	struct stage *s, const char *remote, const char *password)
 {
 	struct cursor c;
 	str response;
@@ -210,7 +212,7 @@ static void expect_ask(struct stage *s, const char *password)
 	c = cursor_of(s->m.payload);
 	assert_str(cursor_sized(&c), "imap");
 	assert_str(cursor_sized(&c), "PLAIN");
-	assert_str(cursor_sized(&c), "-");
+	assert_str(cursor_sized(&c), remote);
 	(void)cursor_sized(&c);
 	assert_str(cursor_sized(&c), "");
 	assert_int_equal(cursor_varint(&c), 0);
@@ -218,6 +220,11 @@ static void expect_ask(struct stage *s, const char *password)
 	response = cursor_sized(&c);
 	assert_true(cursor_ok(&c) && cursor_done(&c));
 	assert_str(str_skip(response, response.n - strlen(password)), password);
+}
+
+static void expect_ask(struct stage *s, const char *password)
+{
+	expect_ask_from(s, "-", password);
 }
 
 static void answer(struct stage *s, enum err result, const char *ticket)
@@ -719,6 +726,243 @@ static void test_no_certificate(void **unused)
 	close_stage(&s);
 }
 
+/* ------------------------------------------------------------------ PROXY */
+
+#define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
+/* 192.0.2.N, port 54321, to 198.51.100.2, port 143 */
+#define HEADER(n)                                                              \
+	SIGNATURE "\x21\x11\0\x0c"                                             \
+		  "\xc0\0\2" n "\xc6\x33\x64\2\xd4\x31\0\x8f"
+
+/* In these tests all clients come by Unix sockets. */
+static void trust_all(struct stage *s, uint64_t handshake_ms)
+{
+	struct front_settings settings = plain_settings();
+
+	assert_ok(networks_parse(STR("unix"), &settings.proxies, NULL));
+	settings.handshake_ms = handshake_ms;
+	front_configure(s->front, &settings);
+	networks_fini(&settings.proxies);
+}
+
+static void say_bytes(struct stage *s, struct client *c, str bytes)
+{
+	assert_int_equal(write(c->fd, bytes.p, bytes.n), bytes.n);
+	turn(s);
+}
+
+static void test_proxied(void **unused)
+{
+	static const struct {
+		str header;
+		bool tls;
+		const char *remote, *handed;
+		size_t piece;
+	} rows[] = {
+		{STR_LIT(HEADER("\1")), false, "192.0.2.1", "192.0.2.1:54321",
+			100},
+		{STR_LIT(HEADER("\1")), true, "192.0.2.1", "192.0.2.1:54321",
+			100},
+		{STR_LIT(HEADER("\1")), true, "192.0.2.1", "192.0.2.1:54321",
+			1},
+		{STR_LIT(HEADER("\7")), false, "192.0.2.7", "192.0.2.7:54321",
+			15},
+		{STR_LIT(SIGNATURE "\x20\0\0\0"), false, "-", "-", 100},
+		{STR_LIT(SIGNATURE "\x21\0\0\0"), true, "-", "-", 3},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		str rest = rows[i].header;
+		struct handover h;
+		struct client c;
+		struct stage s;
+
+		open_stage(&s, NULL);
+		trust_all(&s, 60000);
+		c = connect_to(&s, rows[i].tls);
+		turn(&s);
+		assert_int_equal(recv(c.fd, &h, 1, 0), -1);
+		for (; rest.n; rest = str_skip(rest, rows[i].piece))
+			say_bytes(&s, &c, str_take(rest, rows[i].piece));
+		if (rows[i].tls)
+			shake_hands(&s, &c);
+		expect_greeting(&s, &c);
+		say(&s, &c, "a LOGIN anna secret\r\n");
+		expect_ask_from(&s, rows[i].remote, "secret");
+		answer(&s, OK, "the ticket");
+		close(expect_handover(&s, &h));
+		assert_str(h.remote, rows[i].handed);
+		hang_up(&c);
+		close_stage(&s);
+	}
+}
+
+/* What the client sent in the same packet is not lost. */
+static void test_proxied_pipelined(void **unused)
+{
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	trust_all(&s, 60000);
+	c = connect_to(&s, false);
+	say_bytes(&s, &c, STR(HEADER("\1") "a LOGIN anna secret\r\n"));
+	expect_greeting(&s, &c);
+	expect_ask_from(&s, "192.0.2.1", "secret");
+	hang_up(&c);
+	close_stage(&s);
+}
+
+static void test_proxy_refused(void **unused)
+{
+	static const str rows[] = {
+		STR_LIT("PROXY TCP4 192.0.2.1 198.51.100.2 54321 143\r\n"),
+		STR_LIT("a LOGIN anna secret\r\n"),
+		STR_LIT("\x16\3\1\0\xa5\1\0\0\xa1\3\3\0\0\0\0\0\0"),
+		STR_LIT(SIGNATURE "\x21\x11\0\4\xc0\0\2\1"),
+		STR_LIT(SIGNATURE "\x21\x11\xff\xff"),
+	};
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	trust_all(&s, 60000);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		c = connect_to(&s, i % 2);
+		say_bytes(&s, &c, rows[i]);
+		assert_int_equal(front_connections(s.front), 0);
+		assert_int_equal(c.got.n, 0);
+		hang_up(&c);
+	}
+	/* One that goes amid it. */
+	c = connect_to(&s, false);
+	say_bytes(&s, &c, STR(SIGNATURE "\x21"));
+	assert_int_equal(front_connections(s.front), 1);
+	hang_up(&c);
+	turn(&s);
+	assert_int_equal(front_connections(s.front), 0);
+	/* One that never says it all. */
+	trust_all(&s, 1);
+	c = connect_to(&s, false);
+	say_bytes(&s, &c, STR(SIGNATURE "\x21\x11\0"));
+	while (front_connections(s.front))
+		loop_run_once(s.loop, -1);
+	assert_int_equal(recv(c.fd, &s.m, 1, 0), 0);
+	hang_up(&c);
+	close_stage(&s);
+}
+
+/* Limits are those of the client, not of the proxy. */
+static void test_proxy_limits(void **unused)
+{
+	struct client c[5];
+	struct limits *limits;
+	struct stage s;
+	int fd;
+
+	(void)unused;
+	assert_ok(limits_create(1, 100, &limits, &fd));
+	limits_set(limits, 100, 2);
+	open_stage(&s, limits);
+	trust_all(&s, 60000);
+	/* All of them at once, before any has told its address. */
+	for (size_t i = 0; i < COUNT_OF(c); i++)
+		c[i] = connect_to(&s, false);
+	assert_int_equal(limits_total(limits), 5);
+	for (size_t i = 0; i < 3; i++)
+		say_bytes(&s, &c[i], STR(HEADER("\1")));
+	say_bytes(&s, &c[3], STR(HEADER("\2")));
+	expect_greeting(&s, &c[0]);
+	expect_greeting(&s, &c[1]);
+	expect(&s, &c[2],
+		"* BYE [UNAVAILABLE] too many connections from your "
+		"address\r\n");
+	expect_greeting(&s, &c[3]);
+	assert_int_equal(limits_of_peer(limits, 0xffffc0000201), 2);
+	assert_int_equal(limits_of_peer(limits, 0xffffc0000202), 1);
+	hang_up(&c[4]);
+	c[4] = connect_to(&s, false);
+	/* The total counts from the beginning. */
+	limits_set(limits, 4, 100);
+	hang_up(&c[2]);
+	turn(&s);
+	c[2] = connect_to(&s, false);
+	say_bytes(&s, &c[2], STR(HEADER("\3")));
+	expect(&s, &c[2], "* BYE [UNAVAILABLE] too many connections\r\n");
+	for (size_t i = 0; i < COUNT_OF(c); i++)
+		hang_up(&c[i]);
+	turn(&s);
+	assert_int_equal(limits_total(limits), 0);
+	close_stage(&s);
+	limits_free(limits);
+	close(fd);
+}
+
+/* --------------------------------------------------- what TLS adds to START */
+
+static void offer(struct stage *s, uint64_t bits)
+{
+	struct buf out = BUF_UNBOUNDED;
+
+	buf_add_varint(&out, bits);
+	assert_ok(ipc_send(s->auth, IPC_AUTH_OFFER, 0, buf_str(&out), -1));
+	buf_fini(&out);
+	turn(s);
+}
+
+static void test_bindings(void **unused)
+{
+	unsigned char expected[32];
+	struct cursor start;
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	offer(&s, MECHANISM_SCRAM_SHA_256_PLUS | MECHANISM_SCRAM_SHA_256);
+	for (int plus = 0; plus < 2; plus++) {
+		c = connect_to(&s, true);
+		shake_hands(&s, &c);
+		expect_greeting(&s, &c);
+		say(&s, &c,
+			plus ? "a AUTHENTICATE SCRAM-SHA-256-PLUS eA==\r\n"
+			     : "a AUTHENTICATE SCRAM-SHA-256 eA==\r\n");
+		assert_ok(ipc_recv(s.auth, &s.room, &s.m));
+		start = cursor_of(s.m.payload);
+		assert_str(cursor_sized(&start), "imap");
+		assert_str(cursor_sized(&start),
+			plus ? "SCRAM-SHA-256-PLUS" : "SCRAM-SHA-256");
+		assert_str(cursor_sized(&start), "-");
+		assert_str(cursor_sized(&start), "TLSv1.3");
+		assert_str(cursor_sized(&start), "");
+		assert_int_equal(cursor_varint(&start), plus ? 2 : 0);
+		if (plus) {
+			assert_int_equal(
+				SSL_export_keying_material(c.ssl, expected, 32,
+					"EXPORTER-Channel-Binding", 24,
+					(const unsigned char *)"", 0, 1),
+				1);
+			assert_str(cursor_sized(&start), "tls-exporter");
+			assert_memory_equal(
+				cursor_sized(&start).p, expected, 32);
+			assert_str(
+				cursor_sized(&start), "tls-server-end-point");
+			assert_int_equal(cursor_sized(&start).n, 32);
+		}
+		assert_int_equal(cursor_varint(&start), 1);
+		assert_str(cursor_sized(&start), "x");
+		assert_true(cursor_ok(&start) && cursor_done(&start));
+		hang_up(&c);
+		turn(&s);
+		assert_ok(ipc_recv(s.auth, &s.room, &s.m));
+		assert_int_equal(s.m.type, IPC_AUTH_CANCEL);
+	}
+	close_stage(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -737,6 +981,11 @@ int main(void)
 		cmocka_unit_test(test_client_does_not_read),
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_no_certificate),
+		cmocka_unit_test(test_proxied),
+		cmocka_unit_test(test_proxied_pipelined),
+		cmocka_unit_test(test_proxy_refused),
+		cmocka_unit_test(test_proxy_limits),
+		cmocka_unit_test(test_bindings),
 	};
 
 	log_set_level(LOG_ERROR);
