@@ -1,13 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * password: slow hashes. New ones are yescrypt (crypt(5)); verified is
- * whatever crypt_r knows, argon2's encoded form, and either of them behind a
- * scheme's name as Dovecot writes it ("{BLF-CRYPT}$2y$…"), so that people
- * move in without new passwords. Passwords are compared as RFC 8265 section
- * 4.2 prepares them, and as they came.
+ * what people bring with them, so that they move in without new passwords:
  *
- * Each call but password_is_known takes a processor for some 10 to 1000 ms
- * and some MiB of memory: for worker threads.
+ * - bare: what crypt(5) knows (yescrypt, scrypt, bcrypt, SHA-2, MD5, DES, …)
+ *   and argon2's encoded form;
+ * - behind a scheme's name without case, as Dovecot and LDAP write it, also
+ *   with .HEX, .B64 or .BASE64 after the name:
+ *	{CRYPT} {BLF-CRYPT} {SHA256-CRYPT} {SHA512-CRYPT} {MD5-CRYPT}
+ *	{DES-CRYPT} {MD5}		crypt(5)'s
+ *	{ARGON2I} {ARGON2ID} {ARGON2}	argon2's
+ *	{PBKDF2} {PBKDF2-SHA1} {PBKDF2-SHA256} {PBKDF2-SHA512}
+ *	{SCRAM-SHA-1} {SCRAM-SHA-256}	scram.h
+ *	{SHA} {SHA1} {SHA256} {SHA384} {SHA512} {PLAIN-MD5} {LDAP-MD5} {MD5}
+ *	{SSHA} {SSHA256} {SSHA384} {SSHA512} {SMD5}
+ *	{PLAIN} {CLEAR} {CLEARTEXT}	the password itself
+ *
+ * A source with another default puts the scheme before its hashes. Passwords
+ * are compared as RFC 8265 section 4.2 prepares them, and as they came.
+ *
+ * A hash that would take seconds or more than 256 MiB is not known: who writes
+ * hashes must not stop the server with one.
+ *
+ * Each call but password_is_known and password_is_weaker takes a processor for
+ * some 10 to 1000 ms and some MiB of memory: for worker threads.
  */
 #ifndef AUTH_PASSWORD_H
 #define AUTH_PASSWORD_H
@@ -21,12 +37,18 @@
 /* Replaces what hash_r held. ERR_INVALID: empty, too long, control characters,
  * or not UTF-8. */
 MUST enum err password_hash(str password, struct buf *hash_r);
-/* ERR_AUTH: it is another. ERR_UNSUPPORTED: not a hash that is known. */
+/* ERR_AUTH: it is another. ERR_UNSUPPORTED: not a hash that is known. To say
+ * ERR_AUTH takes as long as password_verify_nobody at least, about as long
+ * with a cheap hash, and longer with a dear one: where an outsider must not
+ * learn which accounts have these, answer no refusal before a fixed time. */
 MUST enum err password_verify(str password, const char *hash);
 /* As long as verifying takes with a hash of password_hash: for names that do
  * not exist. */
 void password_verify_nobody(str password);
 /* Could a password be verified with it? */
 bool password_is_known(const char *hash);
+/* Would a new hash be better? That is so for any but yescrypt of at least the
+ * cost that new ones have, and for what is not known. */
+bool password_is_weaker(const char *hash);
 
 #endif

@@ -45,8 +45,8 @@ static void verifies_what_others_made(void **state)
 static void unknown_hashes_let_nobody_in(void **state)
 {
 	static const char *const rows[] = {"", "*", "!", "x", "plain text",
-		"{PLAIN}Taube", "Taube", "Taubenschlag-7", "{SSHA}abc",
-		"$99$salt$hash", "{CRYPT}"};
+		"Taube", "Taubenschlag-7", "{SSHA}abc", "$99$salt$hash",
+		"{CRYPT}"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -118,6 +118,28 @@ static void refuses_what_cannot_be_typed(void **state)
 	buf_fini(&hash);
 }
 
+static void tells_what_a_new_hash_betters(void **state)
+{
+	struct buf hash = BUF_UNBOUNDED;
+
+	(void)state;
+	assert_ok(password_hash(STR("Taube"), &hash));
+	buf_add_byte(&hash, '\0');
+	assert_false(password_is_weaker(hash.p));
+	assert_true(password_is_weaker(BCRYPT));
+	assert_true(password_is_weaker("{PLAIN}Taube"));
+	assert_true(password_is_weaker(""));
+	buf_fini(&hash);
+}
+
+/* Decomposed by the client, kept as it was typed. */
+static void compares_as_it_came(void **state)
+{
+	(void)state;
+	assert_ok(password_verify(STR("a\xcc\x88"), "{PLAIN}a\xcc\x88"));
+	assert_ok(password_verify(STR("a\xcc\x88"), "{PLAIN}\xc3\xa4"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +148,8 @@ int main(void)
 		cmocka_unit_test(makes_yescrypt),
 		cmocka_unit_test(compares_as_prepared),
 		cmocka_unit_test(refuses_what_cannot_be_typed),
+		cmocka_unit_test(tells_what_a_new_hash_betters),
+		cmocka_unit_test(compares_as_it_came),
 	};
 
 	return cmocka_run_group_tests_name("password", tests, NULL, NULL);
