@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_hand_over(const struct login *l)
+static void check_hand_over(struct login *l)
 {
 	struct handover h = {0}, copy;
 	struct buf out = BUF_UNBOUNDED;

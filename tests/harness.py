@@ -72,11 +72,14 @@ class Server:
         self.config = self.directory / "culver.conf"
         self.log = self.directory / "log"
         self.imap_port, self.imaps_port = free_port(), free_port()
+        self.pop3_port, self.pop3s_port = free_port(), free_port()
         make_certificate(self.directory)
         self.settings = {
             "state": f'"{self.directory}/state"',
             "listen.imap": f'["127.0.0.1:{self.imap_port}"]',
             "listen.imaps": f'["127.0.0.1:{self.imaps_port}"]',
+            "listen.pop3": f'["127.0.0.1:{self.pop3_port}"]',
+            "listen.pop3s": f'["127.0.0.1:{self.pop3s_port}"]',
             "tls.certificate": f'"{self.directory}/cert.pem"',
             "tls.key": f'"{self.directory}/key.pem"',
             "login.plaintext_without_tls": "true",
@@ -214,6 +217,9 @@ class Server:
 
     def address(self, tls=False):
         return "127.0.0.1", self.imaps_port if tls else self.imap_port
+
+    def pop3_address(self, tls=False):
+        return "127.0.0.1", self.pop3s_port if tls else self.pop3_port
 
     @property
     def context(self):

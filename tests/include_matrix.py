@@ -27,7 +27,8 @@ MAY_INCLUDE = {
     "session": "base message store mail net",
     "login": "base message wire net session/handover.h",
     "imap": "base message wire store mail search net session",
-    "server": "base message wire store mail search auth lookup net session login imap",
+    "pop3": "base message wire store mail net session",
+    "server": "base message wire store mail search auth lookup net session login imap pop3",
     "cli": "base message",
 }
 

@@ -71,6 +71,8 @@ static void init(struct login *l)
 	buf_init(&l->response, 8192);
 	buf_init(&l->tag, HANDOVER_TAG_MAX);
 	buf_init(&l->id, LOGIN_ID_MAX);
+	buf_init(&l->state, HANDOVER_STATE_MAX);
+	buf_init(&l->user, LOGIN_USER_MAX);
 	l->protocol->begin(l);
 }
 
@@ -88,6 +90,8 @@ void login_fini(struct login *l)
 	forget_response(l);
 	buf_fini(&l->tag);
 	buf_fini(&l->id);
+	buf_fini(&l->state);
+	buf_fini(&l->user);
 }
 
 void login_secured(struct login *l)
@@ -166,13 +170,17 @@ enum login_want login_fail(
 	return login_go_on(l, out);
 }
 
-void login_hand_over(const struct login *l, struct handover *h)
+void login_hand_over(struct login *l, struct handover *h)
 {
 	struct cursor c = cursor_of(buf_str(&l->id));
 
 	h->protocol = str_c(l->protocol->name);
 	h->tag = buf_str(&l->tag);
 	h->leftover = login_leftover(l);
+	buf_reset(&l->state);
+	if (l->protocol->hand_over)
+		l->protocol->hand_over(l, &l->state);
+	h->state = buf_str(&l->state);
 	h->id_count = l->id_count;
 	for (size_t i = 0; i < l->id_count; i++) {
 		bool has_value;

@@ -27,11 +27,14 @@
 
 #include "session/handover.h"
 #include "wire/imap/framer.h"
+#include "wire/pop3/framer.h"
 
 #define LOGIN_CHUNK 4096
 /* What ID told, all fields with their names together. */
 #define LOGIN_ID_MAX 2048
 #define LOGIN_MECHANISM_MAX 24
+/* A name, as a command tells it. */
+#define LOGIN_USER_MAX 1024
 
 enum login_want {
 	LOGIN_MORE,
@@ -72,10 +75,14 @@ struct login_protocol {
 	void (*challenge)(struct login *, str bytes, struct buf *out);
 	void (*fail)(struct login *, enum err, str reason, struct buf *out);
 	void (*bye)(struct login *, enum login_bye, struct buf *out);
+	/* Fills handover.state; NULL: it has none. Into the buf, which
+	 * outlives the handover. */
+	void (*hand_over)(const struct login *, struct buf *state);
 };
 
 extern const struct login_protocol login_imap; /* imap.c */
 extern const struct login_protocol login_lmtp; /* lmtp.c */
+extern const struct login_protocol login_pop3; /* pop3.c */
 
 struct login {
 	const struct login_protocol *protocol;
@@ -99,9 +106,16 @@ struct login {
 	unsigned failures; /* logins refused */
 	const char *end;   /* why it wants to close, for logs; NULL */
 
+	bool answering;	  /* the next line is a SASL response */
+	struct buf state; /* for the session, as the protocol has it */
+
+	/* POP3's */
+	struct pop3_framer lines;
+	struct buf user; /* of USER */
+	bool utf8;	 /* UTF8 was said */
+
 	/* IMAP's */
 	struct imap_framer framer;
-	bool answering; /* the next line is a SASL response */
 	struct buf tag; /* of the login command */
 	struct buf id;	/* fields, sized, as in handover.h */
 	size_t id_count;
@@ -122,7 +136,7 @@ enum login_want login_challenge(struct login *, str bytes, struct buf *out);
 enum login_want login_fail(
 	struct login *, enum err, str reason, struct buf *out);
 /* Fills tag, leftover and ID; they point into the login. */
-void login_hand_over(const struct login *, struct handover *);
+void login_hand_over(struct login *, struct handover *);
 
 /* After STARTTLS: all that was said in clear is forgotten. */
 void login_secured(struct login *);

@@ -315,6 +315,7 @@ static void count_member(
 	r->unseen += m->flags & FLAG_SEEN ? 0 : one;
 	r->deleted += m->flags & FLAG_DELETED ? one : 0;
 	r->bytes += sign > 0 ? m->size : -m->size;
+	r->growth += sign > 0 ? m->growth : -m->growth;
 	a->bytes += sign > 0 ? m->size : -m->size;
 	a->messages += (uint64_t)(int64_t)sign;
 }

@@ -2,7 +2,7 @@
 #include "mail/layout.h"
 #include "base/cursor.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 #define PREFIX_SIZE 10 /* 'A', account, letter */
 
 static uint64_t zigzag(int64_t n)
@@ -168,11 +168,19 @@ static void begin(struct buf *value)
 	buf_add_byte(value, RECORD_VERSION);
 }
 
+/* Before growth. */
+static bool is_first_version(str value)
+{
+	return value.n && value.p[0] == 1;
+}
+
 static struct cursor begun(str value)
 {
 	struct cursor c = cursor_of(value);
 
-	if (cursor_u8(&c) != RECORD_VERSION)
+	uint8_t version = cursor_u8(&c);
+
+	if (version < 1 || version > RECORD_VERSION)
 		cursor_fail(&c, ERR_CORRUPT, "a known record version");
 	return c;
 }
@@ -227,6 +235,7 @@ void mailbox_encode(const struct mailbox_record *r, struct buf *value)
 	buf_add_varint(value, r->unseen);
 	buf_add_varint(value, r->deleted);
 	buf_add_varint(value, r->bytes);
+	buf_add_varint(value, r->growth);
 	buf_add_varint(value, r->special_use);
 	buf_add_varint(value, zigzag(r->created));
 	buf_add_varint(value, r->keyword_count);
@@ -248,6 +257,8 @@ enum err mailbox_decode(str value, struct mailbox_record *r)
 	r->unseen = varint32(&c);
 	r->deleted = varint32(&c);
 	r->bytes = cursor_varint(&c);
+	if (!is_first_version(value))
+		r->growth = cursor_varint(&c);
 	r->special_use = varint32(&c);
 	r->created = unzigzag(cursor_varint(&c));
 	r->keyword_count = varint32(&c);
@@ -347,17 +358,23 @@ static void add_member(struct buf *value, const struct membership *m)
 	buf_add_varint(value, m->modseq);
 	buf_add_varint(value, m->message);
 	buf_add_varint(value, m->size);
+	buf_add_varint(value, m->growth * 2 + m->eightbit);
 	buf_add_varint(value, zigzag(m->internal_date));
 	buf_add_varint(value, zigzag(m->zone));
 	buf_add_varint(value, zigzag(m->save_date));
 }
 
-static void take_member(struct cursor *c, struct membership *m)
+static void take_member(struct cursor *c, struct membership *m, bool first)
 {
+	uint64_t form;
+
 	m->flags = cursor_varint(c);
 	m->modseq = cursor_varint(c);
 	m->message = cursor_varint(c);
 	m->size = cursor_varint(c);
+	form = first ? 0 : cursor_varint(c);
+	m->growth = form / 2;
+	m->eightbit = form % 2;
 	m->internal_date = unzigzag(cursor_varint(c));
 	m->zone = (int32_t)unzigzag(varint32(c));
 	m->save_date = unzigzag(cursor_varint(c));
@@ -387,7 +404,7 @@ enum err block_decode(str value, uint32_t block,
 			return ERR_CORRUPT;
 		least = offset + 1;
 		members_r[n].uid = block * BLOCK_UIDS + offset;
-		take_member(&c, &members_r[n++]);
+		take_member(&c, &members_r[n++], is_first_version(value));
 	}
 	*count_r = n;
 	return ended(&c);
@@ -422,6 +439,6 @@ enum err expunged_decode(
 
 	*expunged_at_r = cursor_varint(&c);
 	m->uid = uid;
-	take_member(&c, m);
+	take_member(&c, m, is_first_version(value));
 	return ended(&c);
 }

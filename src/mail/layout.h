@@ -42,10 +42,12 @@
  * A block holds the memberships of UIDs block*128 .. block*128+127, ascending;
  * numbers are varints:
  *
- *	uid - block*128, flags, modseq, message, size, internal date (zigzag
- *	seconds), zone (zigzag minutes), save date (zigzag seconds)
+ *	uid - block*128, flags, modseq, message, size, growth*2 + eightbit,
+ *	internal date (zigzag seconds), zone (zigzag minutes), save date
+ *	(zigzag seconds)
  *
- * Values of records begin with a version byte. Numbers not said otherwise are
+ * Values of records begin with a version byte. Version 1 had no growth (it is
+ * read as 0). Numbers not said otherwise are
  * varints; strings are length and bytes.
  */
 #ifndef MAIL_LAYOUT_H
@@ -93,6 +95,7 @@ struct mailbox_record {
 	uint32_t unseen;
 	uint32_t deleted;
 	uint64_t bytes;
+	uint64_t growth;      /* sum of the members' */
 	uint32_t special_use; /* enum special_use bits */
 	int64_t created;      /* unix seconds */
 	uint32_t keyword_count;
@@ -105,6 +108,9 @@ struct membership {
 	modseq_num modseq;
 	message_num message;
 	uint64_t size;	       /* bytes of the message */
+	uint64_t growth;       /* bytes more with CRLF at the end of each line,
+				  of the last one too (message/eol.h) */
+	bool eightbit;	       /* its header has bytes above ASCII */
 	int64_t internal_date; /* unix seconds */
 	int32_t zone;	       /* its zone, minutes east */
 	int64_t save_date;     /* unix seconds */

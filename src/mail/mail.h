@@ -108,6 +108,7 @@ struct mailbox_info {
 	uid_num recent_from;
 	uint32_t messages, unseen, deleted;
 	uint64_t bytes;
+	uint64_t growth; /* of its messages, see struct membership */
 };
 
 /* All mailboxes and subscriptions that the user may look up, in byte order of

@@ -119,6 +119,7 @@ static void info_from_record(struct mailbox_info *info, mailbox_num id,
 	info->unseen = record->unseen;
 	info->deleted = record->deleted;
 	info->bytes = record->bytes;
+	info->growth = record->growth;
 }
 
 struct listing {

@@ -299,6 +299,7 @@ struct expunge_request {
 	const struct uidset *uids;
 	struct uidset *expunged;
 	modseq_num modseq;
+	bool any; /* also those that are not \Deleted */
 };
 
 static enum err expunge_in_box(
@@ -308,11 +309,11 @@ static enum err expunge_in_box(
 	size_t count;
 	enum err e;
 
-	if (box->record.deleted == 0)
+	if (box->record.deleted == 0 && !q->any)
 		return OK;
 	e = box_collect(box, q->uids, &members, &count);
 	for (size_t i = 0; !e && i < count; i++) {
-		if (!(members[i].flags & FLAG_DELETED))
+		if (!q->any && !(members[i].flags & FLAG_DELETED))
 			continue;
 		e = box_remove(box, members[i].uid);
 		uidset_add(q->expunged, members[i].uid);
@@ -340,22 +341,40 @@ static enum err expunge(struct store_txn *txn, void *arg)
 	return change_end(&ch, e);
 }
 
+static enum err run_expunge(struct mail *mail, struct expunge_request *q)
+{
+	enum err e = account_write(mail, q->ref->account, expunge, q);
+
+	if (!e && !uidset_is_empty(q->expunged)) {
+		mail_notify(mail, q->ref->account, q->ref->id);
+		mail_wake_janitor(mail);
+	}
+	return e;
+}
+
 enum err message_expunge(struct mail *mail, const struct mailbox_ref *ref,
 	const struct uidset *uids, struct uidset *expunged_r,
 	modseq_num *modseq_r)
 {
-	struct expunge_request q = {ref, uids, expunged_r, 0};
+	struct expunge_request q = {ref, uids, expunged_r, 0, false};
 	enum err e;
 
 	if (!(ref->rights & RIGHT_EXPUNGE))
 		return ERR_DENIED;
-	e = account_write(mail, ref->account, expunge, &q);
+	e = run_expunge(mail, &q);
 	*modseq_r = q.modseq;
-	if (!e && !uidset_is_empty(expunged_r)) {
-		mail_notify(mail, ref->account, ref->id);
-		mail_wake_janitor(mail);
-	}
 	return e;
+}
+
+enum err message_remove(struct mail *mail, const struct mailbox_ref *ref,
+	const struct uidset *uids, struct uidset *removed_r)
+{
+	struct expunge_request q = {ref, uids, removed_r, 0, true};
+	uint32_t needed = RIGHT_DELETED | RIGHT_EXPUNGE;
+
+	if ((ref->rights & needed) != needed)
+		return ERR_DENIED;
+	return run_expunge(mail, &q);
 }
 
 /* Recent. */

@@ -64,6 +64,11 @@ MUST enum err message_expunge(struct mail *, const struct mailbox_ref *,
 	const struct uidset *uids, struct uidset *expunged_r,
 	modseq_num *modseq_r);
 
+/* Expunges `uids` whatever their flags, for protocols without \Deleted. Those
+ * that are gone already are no error. Rights: t and e. */
+MUST enum err message_remove(struct mail *, const struct mailbox_ref *,
+	const struct uidset *uids, struct uidset *removed_r);
+
 /* Takes for this session the UIDs that are \Recent: they are told to no other
  * one (RFC 3501 section 2.3.2). Not synced: a crash makes them recent again. */
 MUST enum err message_claim_recent(struct mail *, const struct mailbox_ref *,

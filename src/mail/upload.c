@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "mail/private.h"
 #include "message/digest.h"
+#include "message/eol.h"
 #include "message/mime.h"
 
 #include <assert.h>
@@ -15,6 +16,7 @@ struct upload {
 	enum err err;
 	uint64_t limit;
 	uint64_t size;
+	struct eol_count lines;
 	struct buf chunk;	    /* the bytes after `written` chunks */
 	uint32_t written;	    /* full chunks in the store already */
 	message_num message;	    /* 0 until a chunk was written */
@@ -108,6 +110,7 @@ static enum err feed(struct upload *u, str bytes)
 	if (bytes.n > u->limit - u->size)
 		return ERR_TOOBIG;
 	u->size += bytes.n;
+	eol_count(&u->lines, bytes);
 	mime_parser_feed(u->parser, bytes);
 	if (!EVP_DigestUpdate(u->hashing, bytes.p, bytes.n))
 		abort();
@@ -261,6 +264,8 @@ static enum err append_one(struct box_change *box,
 	struct membership m = {
 		.uid = item->uid,
 		.size = item->upload->size,
+		.growth = eol_growth(&item->upload->lines),
+		.eightbit = item->upload->lines.eightbit,
 		.internal_date = item->internal_date,
 		.zone = item->zone,
 	};

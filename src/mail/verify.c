@@ -83,6 +83,7 @@ static void verify_member(
 	vs->v->memberships++;
 	c->exists++;
 	c->bytes += m->size;
+	c->growth += m->growth;
 	c->unseen += !(m->flags & FLAG_SEEN);
 	c->deleted += (m->flags & FLAG_DELETED) != 0;
 	if (m->uid == 0 || m->uid >= box->record.uidnext)
@@ -178,6 +179,8 @@ static enum err verify_mailbox(
 	compare_count(vs, &box, "deleted messages", box.record.deleted,
 		box.counted.deleted);
 	compare_count(vs, &box, "bytes", box.record.bytes, box.counted.bytes);
+	compare_count(vs, &box, "bytes of line ends", box.record.growth,
+		box.counted.growth);
 	vs->bytes += box.counted.bytes;
 	vs->messages += box.counted.exists;
 	return e;

@@ -571,6 +571,33 @@ enum err view_find_expunged(struct mail *mail, const struct mailbox_ref *ref,
 	return e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
 }
 
+enum err view_expunged_since(struct mail *mail, const struct mailbox_ref *ref,
+	modseq_num since, struct uidset *expunged_r)
+{
+	struct store_txn *txn = store_begin_read(mail->store);
+	struct buf prefix = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+	enum err e = OK, scan_e;
+
+	key_mailbox(&prefix, ref->account, 'p', ref->id);
+	it = store_scan_prefix(txn, buf_str(&prefix));
+	while (!e && store_iter_next(it, &key, &value)) {
+		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
+		uid_num uid = cursor_be32(&c);
+		struct membership m;
+		modseq_num at;
+
+		e = expunged_decode(value, uid, &m, &at);
+		if (!e && at > since)
+			uidset_add(expunged_r, uid);
+	}
+	scan_e = store_iter_end(it);
+	store_end_read(txn);
+	buf_fini(&prefix);
+	return e ? e : scan_e;
+}
+
 /* Reading messages. */
 
 enum err message_get_digest(struct store_txn *txn, account_num account,

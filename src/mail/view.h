@@ -64,6 +64,11 @@ void view_changed_since(
 MUST enum err view_find_expunged(struct mail *, const struct mailbox_ref *,
 	uid_num, struct membership *member_r);
 
+/* UIDs of messages that were expunged after this mod-sequence and are still
+ * readable, for a session whose watch has that floor. */
+MUST enum err view_expunged_since(struct mail *, const struct mailbox_ref *,
+	modseq_num, struct uidset *expunged_r);
+
 /*
  * Reading messages, within a read transaction of the caller's
  * (store_begin_read(mail_store(mail))). A caller that reads many keeps one

@@ -2,6 +2,7 @@
 #include "server/config_check.h"
 #include "base/alloc.h"
 #include "server/listen.h"
+#include "wire/pop3/uidl.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -60,6 +61,8 @@ static void check_overlap(const struct check *c, const struct listener *one,
 }
 
 #define LISTENERS_MAX 256
+/* As a session keeps it, with its NUL (session/session.h). */
+#define UIDL_MAX 128
 
 static void check_listeners(const struct check *c)
 {
@@ -146,6 +149,17 @@ static void check_tls_rules(const struct check *c)
 			"file, and its key as tls.key");
 }
 
+static void check_uidl(const struct check *c)
+{
+	str format = str_c(c->config->pop3_uidl);
+	const char *why;
+
+	if (format.n >= UIDL_MAX)
+		fail(c, "pop3.uidl", "longer than %d characters", UIDL_MAX - 1);
+	else if (pop3_uidl_check(format, &why))
+		fail(c, "pop3.uidl", "expected %s", why);
+}
+
 static void check_ciphers(const struct check *c)
 {
 	SSL_CTX *ctx;
@@ -188,6 +202,7 @@ void config_check_rules(const struct config *config,
 	check_listeners(&c);
 	check_tls_rules(&c);
 	check_ciphers(&c);
+	check_uidl(&c);
 }
 
 /* No terminal is asked for a passphrase. */

@@ -416,7 +416,7 @@ static void on_pump_end(struct loop *loop, struct pump *pump)
 
 static void put_handover(const struct conn *c, str ticket, struct buf *out)
 {
-	const struct visit *v = c->visit;
+	struct visit *v = c->visit;
 	struct handover h = {
 		.ticket = ticket,
 		.session = str_c(v->session),

@@ -21,6 +21,8 @@ enum listen_flag {
 #define LISTEN_TABLE(X)                                                        \
 	X(listen_imap, imap, LISTEN_LOGIN)                                     \
 	X(listen_imaps, imap, LISTEN_LOGIN | LISTEN_TLS)                       \
+	X(listen_pop3, pop3, LISTEN_LOGIN)                                     \
+	X(listen_pop3s, pop3, LISTEN_LOGIN | LISTEN_TLS)                       \
 	X(listen_lmtp, lmtp, 0)
 
 #endif

@@ -12,6 +12,7 @@
 #include "imap/imap.h"
 #include "mail/mail.h"
 #include "net/limits.h"
+#include "pop3/pop3.h"
 #include "server/config.h"
 #include "server/control.h"
 #include "server/mail_role.h"
@@ -33,7 +34,8 @@
 /* How long a session's question to auth may wait. */
 #define ANSWER_MS 15000
 
-static const struct session_protocol *const protocols[] = {&imap_protocol};
+static const struct session_protocol *const protocols[] = {
+	&imap_protocol, &pop3_protocol};
 
 /* A channel to a front or to auth. */
 struct peer {
@@ -314,10 +316,13 @@ static void apply_config(struct mail_role *m)
 		.literal = (uint64_t)config->limits_literal,
 		.literal_minus = config->imap_literal_minus,
 		.id_version = config->imap_id_version,
+		.pop3_to_trash = config->pop3_leave == POP3_LEAVE_TRASH,
 	};
 
 	snprintf(limits.id_name, sizeof(limits.id_name), "%s",
 		config->imap_id_name);
+	snprintf(limits.pop3_uidl, sizeof(limits.pop3_uidl), "%s",
+		config->pop3_uidl);
 	session_service_set_limits(m->service.sessions, &limits);
 	pool_set_max(m->pool, (unsigned)config->workers_mail_threads);
 }

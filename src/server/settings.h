@@ -43,6 +43,10 @@ S(listen_imaps, "listen.imaps", ADDRESSES, "", "", 0, "0.0.0.0:993 [::]:993",  \
   "addresses for IMAP inside TLS")                                             \
 S(listen_lmtp, "listen.lmtp", ADDRESSES, "", "", 0, "",                        \
   "addresses for LMTP, by which a mail transport delivers")                    \
+S(listen_pop3, "listen.pop3", ADDRESSES, "", "", 0, "0.0.0.0:110 [::]:110",    \
+  "addresses for POP3, where clients begin TLS with STLS")                     \
+S(listen_pop3s, "listen.pop3s", ADDRESSES, "", "", 0, "0.0.0.0:995 [::]:995",  \
+  "addresses for POP3 inside TLS")                                             \
 S(listen_socket_mode, "listen.socket_mode", ENUM, "0660", "0600|0660|0666", 0, \
   "", "permissions of Unix sockets that are listened on")                      \
 S(listen_socket_group, "listen.socket_group", TEXT, "", "", 0, "",             \
@@ -80,6 +84,8 @@ S(log_imap, "log.imap", TOPIC, "default", TOPIC_LEVELS, 1, "",                 \
   "level of IMAP sessions; default: as log.level")                             \
 S(log_lmtp, "log.lmtp", TOPIC, "default", TOPIC_LEVELS, 1, "",                 \
   "level of LMTP sessions; default: as log.level")                             \
+S(log_pop3, "log.pop3", TOPIC, "default", TOPIC_LEVELS, 1, "",                 \
+  "level of POP3 sessions; default: as log.level")                             \
 S(log_auth, "log.auth", TOPIC, "default", TOPIC_LEVELS, 1, "",                 \
   "level of logins and credentials; default: as log.level")                    \
 S(log_store, "log.store", TOPIC, "default", TOPIC_LEVELS, 1, "",               \
@@ -145,6 +151,11 @@ S(lmtp_quota_full, "lmtp.quota_full", ENUM, "452", "452|552", 1, "",           \
   "answer for accounts over quota; 452: the sender tries again, 552: never")   \
 S(lmtp_duplicates, "lmtp.duplicates", TIME, "0ms", "0ms..365d", 1, "",         \
   "a Message-ID that comes again within so long is not stored twice; 0: is")  \
+                                                                               \
+S(pop3_uidl, "pop3.uidl", TEXT, "%08Xu%08Xv", "nonempty", 1, "",               \
+  "form of unique-ids: %u UID, %v UIDVALIDITY, %08Xu in hexadecimal")          \
+S(pop3_leave, "pop3.leave", ENUM, "expunge", "expunge|trash", 1, "",           \
+  "what becomes of messages that POP3 deletes; trash: moved to \\Trash")       \
                                                                                \
 S(store_engine, "store.engine", ENUM, "rocksdb", "rocksdb|memory", 0, "",      \
   "where mail is kept; memory: nowhere, for tests")                            \
@@ -214,6 +225,7 @@ enum {
 	ACCOUNT_SOURCE_SQL,
 	ACCOUNT_SOURCE_OAUTH,
 };
+enum { POP3_LEAVE_EXPUNGE, POP3_LEAVE_TRASH };
 /* log.format is an enum log_format. */
 #define LOG_TOPIC_DEFAULT (LOG_DEBUG + 1u)
 

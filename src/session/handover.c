@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-enum { VERSION = 1, SHORT_MAX = 128 };
+enum { VERSION = 2, SHORT_MAX = 128 };
 
 void handover_encode(const struct handover *h, struct buf *out)
 {
@@ -21,6 +21,7 @@ void handover_encode(const struct handover *h, struct buf *out)
 	buf_add_sized(out, h->tls_version);
 	buf_add_sized(out, h->tls_cipher);
 	buf_add_sized(out, h->leftover);
+	buf_add_sized(out, h->state);
 	buf_add_varint(out, h->id_count);
 	for (size_t i = 0; i < h->id_count; i++) {
 		buf_add_sized(out, h->id[i].name);
@@ -83,6 +84,7 @@ enum err handover_decode(str payload, struct handover *h)
 	h->tls_version = sized(&c, SHORT_MAX);
 	h->tls_cipher = sized(&c, SHORT_MAX);
 	h->leftover = sized(&c, HANDOVER_LEFTOVER_MAX);
+	h->state = sized(&c, HANDOVER_STATE_MAX);
 	decode_id(&c, h);
 	if (!cursor_ok(&c) || !cursor_done(&c) || !is_printable(h->session) ||
 		!is_printable(h->tag))

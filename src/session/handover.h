@@ -8,7 +8,7 @@
  * "<tag> NO [UNAVAILABLE] …" and the end. Closing the descriptor ends the
  * connection in both cases; what was written before is delivered.
  *
- * Payload, version 1; "sized" is a varint length and the bytes:
+ * Payload, version 2; "sized" is a varint length and the bytes:
  *
  *	varint	version
  *	sized	protocol, "imap"
@@ -21,6 +21,8 @@
  *	sized	TLS version, "TLSv1.3", or nothing
  *	sized	TLS cipher, or nothing
  *	sized	bytes that the client sent after the login command
+ *	sized	what the protocol's part before login tells the one after it,
+ *		in their own form (POP3: wire/pop3/respond.h); untrusted
  *	varint	count of ID fields, then of each: the name, sized; a varint, 0
  *		for NIL or 1; the value, sized (empty for NIL)
  */
@@ -34,6 +36,7 @@
 #define HANDOVER_ID_FIELD_MAX 1024
 #define HANDOVER_TAG_MAX 256
 #define HANDOVER_LEFTOVER_MAX (64 * 1024)
+#define HANDOVER_STATE_MAX 64
 
 struct handover_field {
 	str name;
@@ -51,6 +54,7 @@ struct handover {
 	str tls_version; /* empty: no TLS; then mail counts the connection */
 	str tls_cipher;
 	str leftover; /* to be read before the descriptor */
+	str state;    /* the protocol's own; mostly empty */
 	/* What the client told by ID before login; untrusted, for logs. */
 	size_t id_count;
 	struct handover_field id[HANDOVER_ID_MAX];

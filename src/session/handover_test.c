@@ -17,6 +17,7 @@ static struct handover sample(void)
 		.tls_version = STR("TLSv1.3"),
 		.tls_cipher = STR("TLS_AES_256_GCM_SHA384"),
 		.leftover = STR("a2 SELECT INBOX\r\n"),
+		.state = STR("\1\2"),
 		.id_count = 2,
 		.id = {{STR("name"), STR("mutt")}, {STR("os"), str_none()}},
 	};
@@ -40,6 +41,7 @@ static void test_round_trip(void **unused)
 	assert_str(out.tls_version, "TLSv1.3");
 	assert_str(out.tls_cipher, "TLS_AES_256_GCM_SHA384");
 	assert_str(out.leftover, "a2 SELECT INBOX\r\n");
+	assert_str(out.state, "\1\2");
 	assert_int_equal(out.id_count, 2);
 	assert_str(out.id[0].name, "name");
 	assert_str(out.id[0].value, "mutt");
@@ -60,7 +62,7 @@ static void test_cut_short(void **unused)
 			ERR_INVALID);
 	buf_add_byte(&b, 0);
 	assert_int_equal(handover_decode(buf_str(&b), &out), ERR_INVALID);
-	b.p[0] = 2;
+	b.p[0] = 9;
 	assert_int_equal(handover_decode(buf_str(&b), &out), ERR_VERSION);
 	buf_fini(&b);
 }

@@ -53,6 +53,7 @@ struct session_service *session_service_new(struct loop *loop,
 		.command_memory = 16 << 20,
 		.literal = 64 << 20,
 		.id_name = "Culver",
+		.pop3_uidl = "%08Xu%08Xv",
 	};
 	pthread_mutex_init(&service->lock, NULL);
 	return service;

@@ -89,6 +89,9 @@ struct session {
 	struct arena arena; /* the command's; reset after each */
 };
 
+/* Of the format of POP3's unique-ids, with its NUL. */
+#define SESSION_UIDL_MAX 128
+
 struct session_limits {
 	unsigned per_account;  /* sessions of one account; 0: no limit */
 	uint64_t idle_ms;      /* autologout; 0: the protocol's default */
@@ -97,6 +100,8 @@ struct session_limits {
 	bool literal_minus;
 	bool id_version;   /* tell the version to clients that ask */
 	char id_name[256]; /* tell this name, or "": nothing */
+	char pop3_uidl[SESSION_UIDL_MAX]; /* wire/pop3/uidl.h */
+	bool pop3_to_trash; /* what POP3 deletes is moved to \Trash */
 };
 
 struct session_service *session_service_new(

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/mechanism.h"
 #include "base/base64.h"
+#include "base/cursor.h"
 
 void pop3_put_ok(struct buf *out, const char *text)
 {
@@ -117,13 +118,31 @@ static void put_sasl(struct buf *out, unsigned usable)
 void pop3_put_capabilities(
 	struct buf *out, const struct pop3_capability_view *view)
 {
-	if (view->user)
+	/* USER and PASS are PLAIN in other words. */
+	if (view->mechanisms & MECHANISM_PLAIN)
 		buf_add_c(out, "USER\r\n");
 	put_sasl(out, view->mechanisms);
-	if (view->tls_available && !view->tls && !view->transaction)
+	if (view->stls)
 		buf_add_c(out, "STLS\r\n");
 	for (size_t i = 0; i < COUNT_OF(always); i++)
 		buf_addf(out, "%s\r\n", always[i]);
+}
+
+void pop3_before_encode(const struct pop3_before *before, struct buf *out)
+{
+	buf_add_varint(out, before->utf8);
+	buf_add_varint(out, before->mechanisms);
+}
+
+struct pop3_before pop3_before_decode(str state)
+{
+	struct cursor c = cursor_of(state);
+	bool utf8 = cursor_varint(&c) == 1;
+	uint64_t bits = cursor_varint(&c);
+
+	if (!cursor_ok(&c) || bits > UINT32_MAX)
+		return (struct pop3_before){0};
+	return (struct pop3_before){utf8, (unsigned)bits};
 }
 
 /* -------------------------------------------------------------------- LANG */

@@ -22,12 +22,20 @@ void pop3_put_challenge(struct buf *out, str bytes);
 #define POP3_TEXT_MAX 400
 
 struct pop3_capability_view {
-	bool transaction;
-	bool tls;
-	bool tls_available;
-	bool user;	     /* USER and PASS are accepted */
-	unsigned mechanisms; /* usable ones (base/mechanism.h) */
+	bool stls;	     /* TLS can be begun now */
+	unsigned mechanisms; /* that are usable (base/mechanism.h) */
 };
+
+/* What a session is told of what was before login (session/handover.h): the
+ * capabilities that were announced then must be announced again (RFC 2449
+ * section 5). Decoding takes any bytes; what is wrong is nothing. */
+struct pop3_before {
+	bool utf8;	     /* UTF8 was said */
+	unsigned mechanisms; /* usable before login */
+};
+
+void pop3_before_encode(const struct pop3_before *, struct buf *);
+struct pop3_before pop3_before_decode(str);
 
 /* The lines of CAPA's answer, without its first and last. */
 void pop3_put_capabilities(

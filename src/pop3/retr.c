@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RETR and TOP: RFC 1939 sections 5 and 7. A message is sent piece by piece, a
+ * record of the store at a time; between pieces nothing is open. */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "pop3/private.h"
+#include "store/store.h"
+#include "wire/pop3/dots.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct pop3_sending {
+	struct membership member;
+	uint64_t at; /* bytes read */
+	struct pop3_dots dots;
+};
+
+/* The next piece of the message. */
+static enum err send_piece(
+	struct pop3 *s, struct pop3_sending *p, struct store_txn *txn)
+{
+	uint64_t left = p->member.size - p->at, run = message_run(p->at);
+	uint64_t n = left < run ? left : run;
+	struct buf piece = BUF_UNBOUNDED;
+	enum err e = message_get_bytes(
+		txn, s->drop.ref.account, p->member.message, p->at, n, &piece);
+
+	if (!e && piece.n != n)
+		e = ERR_CORRUPT;
+	if (!e)
+		pop3_dots_feed(&p->dots, pop3_out(s), buf_str(&piece));
+	p->at += n;
+	buf_fini(&piece);
+	return e;
+}
+
+static bool is_sent(const struct pop3_sending *p)
+{
+	return p->at == p->member.size || p->dots.full;
+}
+
+/* Until enough output waits. */
+static enum err send_batch(struct pop3 *s, struct pop3_sending *p)
+{
+	struct store_txn *txn = store_begin_read(mail_store(pop3_mail(s)));
+	enum err e = OK;
+
+	do {
+		if (!is_sent(p))
+			e = send_piece(s, p, txn);
+	} while (!e && !is_sent(p) && pop3_out(s)->n < SESSION_OUT_HIGH);
+	store_end_read(txn);
+	return e;
+}
+
+/* Once its answer was begun, the client could not find the end of it. */
+static void cut_off(struct pop3 *s, enum err e)
+{
+	log_error("pop3", "message cannot be read", LOG_ERR(e),
+		LOG_C("account", s->session.account),
+		LOG_U64("uid", s->sending->member.uid));
+	s->session.closed = true;
+}
+
+enum err pop3_retr_more(struct pop3 *s)
+{
+	struct pop3_sending *p = s->sending;
+	enum err e = OK;
+
+	if (!is_sent(p))
+		e = send_batch(s, p);
+	if (e) {
+		cut_off(s, e);
+		pop3_retr_abort(s);
+		return OK;
+	}
+	if (!is_sent(p))
+		return ERR_AGAIN;
+	pop3_dots_finish(&p->dots, pop3_out(s));
+	pop3_retr_abort(s);
+	return OK;
+}
+
+void pop3_retr_abort(struct pop3 *s)
+{
+	free(s->sending);
+	s->sending = NULL;
+}
+
+/* The first piece is read before "+OK" is said. */
+static enum err begin(struct pop3 *s, struct pop3_sending *p)
+{
+	struct buf *out = pop3_out(s);
+	size_t before = out->n;
+	enum err e;
+
+	if (p->dots.top)
+		pop3_put_ok(out, "Top follows");
+	else
+		buf_addf(out, "+OK %" PRIu64 " octets\r\n",
+			maildrop_octets(s, &p->member));
+	s->sending = p;
+	e = send_batch(s, p);
+	if (e) {
+		buf_truncate(out, before);
+		pop3_retr_abort(s);
+		return e;
+	}
+	s->doing = POP3_DOING_RETR;
+	return ERR_AGAIN;
+}
+
+enum err pop3_retr(struct pop3 *s, const struct pop3_command *c)
+{
+	struct membership m;
+	struct pop3_sending *p;
+	enum err e = maildrop_find(s, c->number, &m);
+
+	if (e)
+		return e;
+	p = xcalloc(1, sizeof *p);
+	p->member = m;
+	pop3_dots_init(&p->dots);
+	e = begin(s, p);
+	if (e == ERR_AGAIN)
+		uidset_add(&s->drop.retrieved, m.uid);
+	return e;
+}
+
+enum err pop3_top(struct pop3 *s, const struct pop3_command *c)
+{
+	struct membership m;
+	struct pop3_sending *p;
+	enum err e = maildrop_find(s, c->number, &m);
+
+	if (e)
+		return e;
+	p = xcalloc(1, sizeof *p);
+	p->member = m;
+	pop3_dots_init_top(&p->dots, c->lines);
+	return begin(s, p);
+}
