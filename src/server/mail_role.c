@@ -463,9 +463,10 @@ int mail_main(int master_fd)
 	if (role_begin(&m->role, ROLE_MAIL, master_fd) || start(m))
 		return 1;
 	loop_run(m->loop);
-	finish(m);
+	/* While the sessions' service is there: it is told that auth went. */
 	while (m->peers)
 		peer_free(m, m->peers);
+	finish(m);
 	loop_free(m->loop);
 	ticket_table_free(m->tickets);
 	buf_fini(&m->room);
