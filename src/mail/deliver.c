@@ -199,7 +199,6 @@ static enum err add_member(struct change *ch, struct copy *c, mailbox_num id)
 {
 	struct membership m = {
 		.message = c->message,
-		.size = upload_size(c->upload),
 		.internal_date = c->d->options.now,
 		.zone = c->d->options.zone,
 	};
@@ -207,6 +206,7 @@ static enum err add_member(struct change *ch, struct copy *c, mailbox_num id)
 	uid_num uid;
 	enum err e = box_begin(&box, ch, id);
 
+	upload_measure(c->upload, &m);
 	if (!e)
 		e = box_add(&box, &m, &uid);
 	return box_end(&box, e);

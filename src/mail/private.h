@@ -13,6 +13,7 @@
 #define WATCH_BUCKETS 1024
 #define VIEW_BUCKETS 1024
 
+struct upload;	   /* upload.c */
 struct view_entry; /* view.c */
 struct upload;
 
@@ -145,6 +146,9 @@ MUST enum err upload_settle(
 	const struct upload *, struct change *, message_num *message_r);
 /* The write is on stable storage. */
 void upload_settled(struct upload *, message_num);
+
+/* upload.c: what a membership tells of its message's bytes. */
+void upload_measure(const struct upload *, struct membership *);
 
 /* message.c: moves every message, as RENAME of INBOX does. */
 MUST enum err change_move_all(

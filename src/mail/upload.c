@@ -257,15 +257,19 @@ struct append_request {
 	message_num *messages; /* that the items became */
 };
 
+void upload_measure(const struct upload *u, struct membership *m)
+{
+	m->size = u->size;
+	m->growth = eol_growth(&u->lines);
+	m->eightbit = u->lines.eightbit;
+}
+
 static enum err append_one(struct box_change *box,
 	const struct append_item *item, message_num *message_r,
 	struct append_result *result)
 {
 	struct membership m = {
 		.uid = item->uid,
-		.size = item->upload->size,
-		.growth = eol_growth(&item->upload->lines),
-		.eightbit = item->upload->lines.eightbit,
 		.internal_date = item->internal_date,
 		.zone = item->zone,
 	};
@@ -273,6 +277,7 @@ static enum err append_one(struct box_change *box,
 	enum err e = box_keywords(
 		box, item->keywords, item->keyword_count, true, &m.flags);
 
+	upload_measure(item->upload, &m);
 	m.flags |= item->system_flags;
 	if (!e)
 		e = upload_settle(item->upload, box->ch, message_r);
