@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/config_check.h"
+#include "lookup/template.h"
 #include "base/alloc.h"
 #include "server/listen.h"
 #include "wire/pop3/uidl.h"
@@ -26,21 +27,38 @@ struct check {
 };
 
 /* name is a literal that names a row. */
-__attribute__((format(printf, 3, 4))) static void fail(
-	const struct check *c, const char *name, const char *format, ...)
+static void tell(const struct check *c, bool warning, const char *name,
+	const char *format, va_list args)
 {
 	const struct setting *s = setting_find(str_c(name));
 	const struct config_place *place = &c->places[s - settings];
 	struct buf text = BUF_UNBOUNDED;
-	va_list args;
 
 	buf_addf(&text, "%s: ", name);
-	va_start(args, format);
 	buf_vaddf(&text, format, args);
-	va_end(args);
-	config_errors_add(c->errors, place->file, place->line, "%.*s",
-		STR_ARG(buf_str(&text)));
+	(warning ? config_warnings_add : config_errors_add)(c->errors,
+		place->file, place->line, "%.*s", STR_ARG(buf_str(&text)));
 	buf_fini(&text);
+}
+
+__attribute__((format(printf, 3, 4))) static void fail(
+	const struct check *c, const char *name, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tell(c, false, name, format, args);
+	va_end(args);
+}
+
+__attribute__((format(printf, 3, 4))) static void warn(
+	const struct check *c, const char *name, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tell(c, true, name, format, args);
+	va_end(args);
 }
 
 /* Every list of addresses, to compare each with each. */
@@ -160,6 +178,112 @@ static void check_uidl(const struct check *c)
 		fail(c, "pop3.uidl", "expected %s", why);
 }
 
+/* -------- outside sources of accounts -------- */
+
+static bool has_source(const struct check *c, unsigned source)
+{
+	return words_have(&c->config->accounts_sources, source);
+}
+
+static void check_sql(const struct check *c)
+{
+	const struct config *config = c->config;
+	struct buf why = BUF_UNBOUNDED;
+
+	if (*config->sql_user_query &&
+		template_check_query(str_c(config->sql_user_query), &why))
+		fail(c, "sql.user_query", "%.*s", STR_ARG(buf_str(&why)));
+	buf_fini(&why);
+	if (!has_source(c, ACCOUNT_SOURCE_SQL))
+		return;
+	if (!*config->sql_connection)
+		fail(c, "sql.connection",
+			"missing, and accounts.sources has \"sql\"; write a "
+			"connection string, as in \"host=/run/postgresql "
+			"dbname=mail\"");
+	if (!*config->sql_user_query)
+		fail(c, "sql.user_query",
+			"missing, and accounts.sources has \"sql\"; write a "
+			"statement, as in \"SELECT name, hash FROM account "
+			"WHERE name = $1\"");
+}
+
+static bool is_here(str uri)
+{
+	str host = str_skip(uri, strlen("ldap://"));
+
+	return str_istarts(host, STR("localhost")) ||
+	       str_starts(host, STR("127.")) || str_starts(host, STR("[::1]"));
+}
+
+static void check_ldap_uri(const struct check *c, str uri)
+{
+	bool plain = str_istarts(uri, STR("ldap://"));
+
+	if (!plain && !str_istarts(uri, STR("ldaps://")) &&
+		!str_istarts(uri, STR("ldapi://")))
+		fail(c, "ldap.uri",
+			"\"%.*s\" is none; write ldaps://HOST, ldap://HOST or "
+			"ldapi://%%2Frun%%2Fslapd%%2Fldapi",
+			STR_ARG(str_take(uri, 60)));
+	else if (plain && !c->config->ldap_starttls && !is_here(uri))
+		warn(c, "ldap.uri",
+			"passwords go over the network in clear; write "
+			"ldaps://, or ldap.starttls = true");
+}
+
+static void check_ldap_needs(const struct check *c)
+{
+	const struct config *config = c->config;
+
+	if (!*config->ldap_uri)
+		fail(c, "ldap.uri",
+			"missing, and accounts.sources has \"ldap\"; name a "
+			"server, as in \"ldaps://ldap.example.org\"");
+	if (!*config->ldap_base)
+		fail(c, "ldap.base",
+			"missing, and accounts.sources has \"ldap\"; name an "
+			"entry, as in \"ou=people,dc=example,dc=org\"");
+	if (*config->ldap_bind_dn && !*config->ldap_bind_password)
+		fail(c, "ldap.bind_password",
+			"missing; write the password of ldap.bind_dn, or "
+			"leave both out to search anonymously");
+	if (config->ldap_method != LDAP_SETTING_BIND &&
+		!*config->ldap_attribute_hash)
+		fail(c, "ldap.attribute_hash",
+			"is empty, and ldap.method needs it; name an "
+			"attribute, as in \"userPassword\"");
+}
+
+static void check_ldap(const struct check *c)
+{
+	const struct config *config = c->config;
+	struct buf why = BUF_UNBOUNDED;
+	str uris = str_trim(str_c(config->ldap_uri));
+
+	if (template_check_filter(str_c(config->ldap_filter), &why))
+		fail(c, "ldap.filter", "%.*s", STR_ARG(buf_str(&why)));
+	buf_fini(&why);
+	while (uris.n) {
+		str uri = str_take(uris, str_find_byte(uris, ' '));
+
+		check_ldap_uri(c, uri);
+		uris = str_trim(str_skip(uris, uri.n));
+	}
+	if (has_source(c, ACCOUNT_SOURCE_LDAP))
+		check_ldap_needs(c);
+}
+
+static void check_sources(const struct check *c)
+{
+	if (!c->config->accounts_sources.count)
+		fail(c, "accounts.sources",
+			"is empty, so that nobody could log in; write "
+			"[\"builtin\"] or leave it out");
+	check_sql(c);
+	check_ldap(c);
+}
+
 static void check_ciphers(const struct check *c)
 {
 	SSL_CTX *ctx;
@@ -195,10 +319,7 @@ void config_check_rules(const struct config *config,
 		fail(&c, "limits.command_memory",
 			"is less than limits.line; raise it, or lower "
 			"limits.line");
-	if (!config->accounts_sources.count)
-		fail(&c, "accounts.sources",
-			"is empty, so that nobody could log in; write "
-			"[\"builtin\"] or leave it out");
+	check_sources(&c);
 	check_listeners(&c);
 	check_tls_rules(&c);
 	check_ciphers(&c);
@@ -341,11 +462,10 @@ static void check_secret(const struct check *c, const struct setting *s)
 
 	if (**value && place->line && stat(place->file, &st) == 0 &&
 		st.st_mode & S_IROTH)
-		config_warnings_add(c->errors, place->file, place->line,
-			"%s: everybody can read this file, and the secret in "
-			"it; chmod it to 0640 or less, or move the secret to "
-			"a file of its own and @include that",
-			s->name);
+		warn(c, s->name,
+			"everybody can read this file, and the secret in it; "
+			"chmod it to 0640 or less, or move the secret to a "
+			"file of its own and @include that");
 }
 
 void config_check_files(const struct config *config,

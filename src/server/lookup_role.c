@@ -5,13 +5,15 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "lookup/lookup.h"
+#include "lookup/sources.h"
 #include "net/loop.h"
 #include "net/pool.h"
 #include "server/role.h"
 #include "server/roles.h"
 
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -63,21 +65,101 @@ static void release(struct sources *s)
 	free(s);
 }
 
-/* A source that cannot be made was logged; questions to it find it
- * unavailable. */
+static struct lookup_limits limits_of(const struct config *config)
+{
+	return (struct lookup_limits){
+		.connections = (unsigned)config->workers_lookup_threads,
+		.timeout_ms = (unsigned)config->accounts_timeout};
+}
+
+static struct lookup_source *make_sql(const struct config *config)
+{
+	const struct lookup_sql_settings wanted = {
+		.limits = limits_of(config),
+		.connection = config->sql_connection,
+		.user_query = config->sql_user_query,
+	};
+
+	return lookup_sql_new(&wanted);
+}
+
+static struct lookup_source *make_ldap(const struct config *config)
+{
+	const struct lookup_ldap_settings wanted = {
+		.limits = limits_of(config),
+		.uri = config->ldap_uri,
+		.starttls = config->ldap_starttls,
+		.ca = config->ldap_ca,
+		.bind_dn = config->ldap_bind_dn,
+		.bind_password = config->ldap_bind_password,
+		.base = config->ldap_base,
+		.scope = (enum lookup_ldap_scope)config->ldap_scope,
+		.filter = config->ldap_filter,
+		.method = (enum lookup_ldap_method)config->ldap_method,
+		.attribute_name = config->ldap_attribute_name,
+		.attribute_hash = config->ldap_attribute_hash,
+		.attribute_quota = config->ldap_attribute_quota,
+		.attribute_disabled = config->ldap_attribute_disabled,
+		.attribute_services = config->ldap_attribute_services,
+	};
+
+	return lookup_ldap_new(&wanted);
+}
+
+/* NULL: auth's own. */
+static struct lookup_source *make_source(
+	const struct config *config, unsigned source)
+{
+	switch (source) {
+	case ACCOUNT_SOURCE_LDAP:
+		return make_ldap(config);
+	case ACCOUNT_SOURCE_SQL:
+		return make_sql(config);
+	default:
+		return NULL;
+	}
+}
+
 static struct sources *make_sources(const struct config *config)
 {
 	struct sources *s = xcalloc(1, sizeof *s);
 
-	(void)config;
 	s->users = 1;
+	for (size_t i = 0; i < config->accounts_sources.count; i++) {
+		struct lookup_source *source =
+			make_source(config, config->accounts_sources.list[i]);
+
+		if (source)
+			s->list[source->kind] = source;
+	}
 	return s;
+}
+
+/* The directory of the file, which may be replaced by another of its name. A
+ * file right under / is let read as it is. */
+static size_t let_read(struct confine_plan *plan, size_t at, const char *path)
+{
+	static char rooms[CONFINE_READABLE][PATH_MAX];
+	char *slash;
+
+	if (!*path)
+		return 0;
+	snprintf(rooms[at], sizeof rooms[at], "%s", path);
+	slash = strrchr(rooms[at], '/');
+	if (slash && slash > rooms[at])
+		*slash = '\0';
+	plan->readable[at] = rooms[at];
+	return 1;
 }
 
 void lookup_confine(const struct config *config, struct confine_plan *plan)
 {
-	(void)config;
-	(void)plan;
+	const struct words *sources = &config->accounts_sources;
+	size_t n = 0;
+
+	if (words_have(sources, ACCOUNT_SOURCE_LDAP))
+		n += let_read(plan, n, config->ldap_ca);
+	plan->execute = words_have(sources, ACCOUNT_SOURCE_PAM);
 }
 
 /* -------- questions -------- */
@@ -324,6 +406,8 @@ static enum err begin(struct lookup *l)
 
 	if (e)
 		return e;
+	/* Nothing but our settings counts. */
+	setenv("LDAPNOINIT", "1", 1);
 	l->auth.fd = -1;
 	l->room = BUF_UNBOUNDED;
 	l->pool = pool_new(

@@ -185,7 +185,49 @@ S(workers_lookup_threads, "workers.lookup_threads", INT, "16", "1..256", 0,    \
                                                                                \
 S(accounts_sources, "accounts.sources", WORDS, "builtin", ACCOUNT_SOURCES, 0,  \
   "",                                                                          \
-  "where accounts are looked up, in this order")
+  "where accounts are looked up, in this order")                               \
+S(accounts_timeout, "accounts.timeout", TIME, "5s", "1s..30s", 1, "",          \
+  "time that each step of asking an outside source may take")                  \
+                                                                               \
+S(sql_connection, "sql.connection", SECRET, "", "", 1, "",                     \
+  "PostgreSQL database of accounts, as libpq's connection string")             \
+S(sql_user_query, "sql.user_query", TEXT, "", "", 1, "",                       \
+  "statement that finds an account by $1 (its name), $2 (the part before "     \
+  "@) and $3 (the domain)")                                                    \
+                                                                               \
+S(ldap_uri, "ldap.uri", TEXT, "", "", 1, "",                                   \
+  "servers of the directory of accounts, as ldaps://, ldap:// or ldapi:// "    \
+  "addresses separated by spaces")                                             \
+S(ldap_starttls, "ldap.starttls", BOOL, "false", "", 1, "",                    \
+  "begin TLS on ldap:// connections")                                          \
+S(ldap_ca, "ldap.ca", PATH, "", "", 0, "",                                     \
+  "certificates in PEM that the servers' are checked with; empty: the "        \
+  "system's")                                                                  \
+S(ldap_bind_dn, "ldap.bind_dn", TEXT, "", "", 1, "",                           \
+  "entry to search as; empty: anonymously")                                    \
+S(ldap_bind_password, "ldap.bind_password", SECRET, "", "", 1, "",             \
+  "password of ldap.bind_dn")                                                  \
+S(ldap_base, "ldap.base", TEXT, "", "", 1, "",                                 \
+  "entry beneath which accounts are searched")                                 \
+S(ldap_scope, "ldap.scope", ENUM, "subtree", "subtree|onelevel|base", 1, "",   \
+  "how far beneath ldap.base")                                                 \
+S(ldap_filter, "ldap.filter", TEXT, "(uid=%n)", "", 1, "",                     \
+  "filter that finds an account by %u (its name), %n (the part before @) "     \
+  "and %d (the domain)")                                                       \
+S(ldap_method, "ldap.method", ENUM, "bind", "bind|compare|hash", 1, "",        \
+  "how a password is verified: bind as the entry, compare it with "            \
+  "ldap.attribute_hash, or read the hash there and verify it here")            \
+S(ldap_attribute_name, "ldap.attribute_name", TEXT, "uid", "", 1, "",          \
+  "attribute with the account's name; empty: the name that was asked for")     \
+S(ldap_attribute_hash, "ldap.attribute_hash", TEXT, "userPassword", "", 1, "", \
+  "attribute with the password or its hash, for ldap.method \"compare\" "      \
+  "and \"hash\"")                                                              \
+S(ldap_attribute_quota, "ldap.attribute_quota", TEXT, "", "", 1, "",           \
+  "attribute with the quota, in bytes or with a unit (\"5G\")")                \
+S(ldap_attribute_disabled, "ldap.attribute_disabled", TEXT, "", "", 1, "",     \
+  "attribute that is TRUE when the account is disabled")                       \
+S(ldap_attribute_services, "ldap.attribute_services", TEXT, "", "", 1, "",     \
+  "attribute with the protocols that may be used (\"imap\"); without it all")
 /* clang-format on */
 
 #define ACCOUNT_SOURCES "builtin|passwd|pam|ldap|sql|oauth"
@@ -216,6 +258,8 @@ enum { LMTP_QUOTA_FULL_452, LMTP_QUOTA_FULL_552 };
 /* tls.client_identity is an enum tls_identity. */
 enum { STORE_ENGINE_ROCKSDB, STORE_ENGINE_MEMORY };
 enum { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4, STORE_COMPRESSION_ZSTD };
+enum { LDAP_SETTING_SUBTREE, LDAP_SETTING_ONELEVEL, LDAP_SETTING_BASE };
+enum { LDAP_SETTING_BIND, LDAP_SETTING_COMPARE, LDAP_SETTING_HASH };
 /* Outside sources: see lookup/lookup.h. */
 enum {
 	ACCOUNT_SOURCE_BUILTIN,
