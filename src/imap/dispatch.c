@@ -56,6 +56,9 @@ static void put_ok(struct imap *s, const struct imap_command *c,
 	buf_add(out, c->tag);
 	buf_add_c(out, " OK ");
 	buf_add(out, buf_str(&reply->code));
+	if (reply->highest && s->selected)
+		buf_addf(out, "[HIGHESTMODSEQ %llu] ",
+			(unsigned long long)s->selected->told);
 	if (reply->text) {
 		buf_add_c(out, reply->text);
 	} else {
@@ -66,6 +69,14 @@ static void put_ok(struct imap *s, const struct imap_command *c,
 	buf_add_c(out, "\r\n");
 }
 
+/* RFC 7162 section 3.2.10.2: message numbers in a search keep their meaning. */
+static bool may_expunge(const struct imap_command *c)
+{
+	return imap_may_expunge(c) &&
+	       !(c->verb == IMAP_SEARCH &&
+		       search_tree_asks(c->search.where, SEARCH_ON_SEQUENCE));
+}
+
 /* Changes of the mailbox are told before the tagged answer, also of a command
  * that failed. */
 static enum err tell_changes(struct imap *s, const struct imap_command *c,
@@ -73,7 +84,7 @@ static enum err tell_changes(struct imap *s, const struct imap_command *c,
 {
 	if (!s->selected || reply->no_sync)
 		return OK;
-	return imap_sync(s, imap_may_expunge(c), c->uid || s->rev2);
+	return imap_sync(s, may_expunge(c), c->uid || s->rev2);
 }
 
 void imap_complete(struct imap *s, struct imap_command *c, enum err e,
@@ -94,23 +105,6 @@ void imap_complete(struct imap *s, struct imap_command *c, enum err e,
 	s->doing = IMAP_DOING_NOTHING;
 }
 
-/* Parameters and modifiers that extensions define (RFC 4466); no extension
- * that defines one is announced. */
-static bool has_unknown_params(const struct imap_command *c)
-{
-	switch (c->verb) {
-	case IMAP_SELECT:
-	case IMAP_EXAMINE:
-		return c->select.params;
-	case IMAP_FETCH:
-		return c->fetch.modifiers;
-	case IMAP_STORE:
-		return c->store.modifiers;
-	default:
-		return false;
-	}
-}
-
 void imap_execute(struct imap *s, struct imap_command *c)
 {
 	const struct imap_command_row *row = imap_command_row(c->verb);
@@ -119,10 +113,6 @@ void imap_execute(struct imap *s, struct imap_command *c)
 
 	if (!(row->states & state_of(s)) || !executors[c->verb]) {
 		imap_put_bad(imap_out(s), c->tag, why_not_now(row->states));
-		return;
-	}
-	if (has_unknown_params(c)) {
-		imap_put_bad(imap_out(s), c->tag, "Unknown parameter");
 		return;
 	}
 	log_debug("imap", "command", LOG_C("session", s->session.id),

@@ -85,6 +85,7 @@ static void close_imap(struct session *session)
 	uidset_fini(&s->own);
 	uidset_fini(&s->own_changes);
 	uidset_fini(&s->to_tell);
+	uidset_fini(&s->to_date);
 }
 
 /* A command is over, or nothing came of it. */
@@ -276,6 +277,8 @@ static enum step fetch_step(struct imap *s)
 
 	if (e == ERR_AGAIN)
 		return STEP_OUTPUT;
+	if (s->command->verb != IMAP_FETCH)
+		imap_select_reply(s, &reply);
 	imap_complete(s, s->command, e, &reply);
 	forget_command(s);
 	return STEP_ON;

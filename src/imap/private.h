@@ -44,7 +44,9 @@ struct imap {
 	struct imap_framer framer;
 	struct imap_framer_limits limits;
 	enum imap_doing doing;
-	bool rev2; /* ENABLE IMAP4rev2 */
+	bool rev2;	/* ENABLE IMAP4rev2 */
+	bool condstore; /* it asked for mod-sequences (RFC 7162) */
+	bool qresync;	/* ENABLE QRESYNC */
 	bool logged_out;
 	_Atomic bool idling;
 	struct imap_selected *selected; /* NULL: authenticated state */
@@ -54,6 +56,8 @@ struct imap {
 	 * mod-sequences of these changes are told + each of own_changes. And
 	 * UIDs whose flags it wants to be told. */
 	struct uidset own, own_changes, to_tell;
+	/* Of these, which it changed, it wants the mod-sequence. */
+	struct uidset to_date;
 	unsigned bad; /* commands in a row that were no commands */
 	/* The command that goes on; text and tree are in the arena. */
 	struct imap_command *command;
@@ -89,6 +93,7 @@ static inline struct mail *imap_mail(struct imap *s)
 struct imap_reply {
 	struct buf code;  /* "[COPYUID …] " with its space, or empty */
 	const char *text; /* NULL: "<name> completed" */
+	bool highest;	  /* [HIGHESTMODSEQ n], after what is told */
 	bool no_sync;	  /* nothing of a mailbox is to be told now */
 	bool bad;	  /* "tag BAD text", whatever is returned but AGAIN */
 };
@@ -116,6 +121,27 @@ uint64_t imap_hash_keywords(const struct view *);
 /* The newest view; an empty one when the mailbox was deleted. */
 MUST enum err imap_view(struct imap *, struct view **view_r);
 
+/* condstore.c */
+/* A command that enables CONDSTORE came (RFC 7162 section 3.1). */
+void imap_enable_condstore(struct imap *);
+/* The mod-sequence up to which the client knows all, or will when what this
+ * command still has to tell is told. */
+modseq_num imap_safe_modseq(const struct imap *, const struct view *);
+/* Mod-sequences were told above that of expunges which must wait: so that a
+ * client that is cut off now asks for these again (section 3.2). */
+void imap_tell_held_back(struct imap *, const struct view *);
+/* "* VANISHED ...", unless there are none. */
+void imap_put_vanished(struct imap *, const struct uidset *, bool earlier);
+/* VANISHED (EARLIER): which of these were expunged since. */
+MUST enum err imap_tell_vanished(struct imap *, const struct view *,
+	const struct uidset *among, modseq_num since);
+/* For a client that was here before: tells what vanished; changed_r: messages
+ * whose flags it does not know. */
+MUST enum err imap_resync(struct imap *, const struct view *,
+	const struct imap_qresync *, struct uidset *changed_r);
+
+/* select.c: the tagged answer's code. */
+void imap_select_reply(struct imap *, struct imap_reply *);
 /* select.c: leaves the selected state, if any. */
 void imap_unselect(struct imap *);
 
@@ -137,6 +163,9 @@ MUST enum err imap_resolve_set(
 	struct imap *, const struct seqset *, bool uid, struct uidset *uids_r);
 /* Message number of a UID that is known. */
 uint32_t imap_number(const struct imap *, uid_num);
+/* Adds those of these UIDs, all of them known, to numbers. */
+void imap_uids_to_numbers(
+	const struct imap *, const struct uidset *uids, struct uidset *numbers);
 
 /* idle.c, append.c, fetch.c: commands that go on. */
 enum err imap_idle_line(struct imap *, str line);
@@ -151,6 +180,10 @@ void imap_append_abort(struct imap *);
 /* The next batch into imap_out; ERR_AGAIN when there is more. */
 MUST enum err imap_fetch_more(struct imap *);
 void imap_fetch_abort(struct imap *);
+/* Begins to send flags and mod-sequences of these, whatever the command was;
+ * takes the set over. ERR_AGAIN, or OK when there are none. */
+MUST enum err imap_fetch_changes(
+	struct imap *, struct imap_command *, struct uidset *uids);
 
 /* The executors, a row each in dispatch.c. */
 imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,

@@ -43,3 +43,17 @@ enum err imap_resolve_set(struct imap *s, const struct seqset *set, bool uid,
 	uidset_fini(&numbers);
 	return OK;
 }
+
+void imap_uids_to_numbers(
+	const struct imap *s, const struct uidset *uids, struct uidset *numbers)
+{
+	struct uidset_iter it = uidset_iter(uids, 1);
+	uint32_t from, to;
+
+	while (uidset_iter_next_range(&it, &from, &to)) {
+		uint32_t first = imap_number(s, from);
+
+		/* Neighbouring UIDs have neighbouring numbers. */
+		uidset_add_range(numbers, first, first + (to - from));
+	}
+}

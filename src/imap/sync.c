@@ -83,15 +83,26 @@ void imap_put_fetch_flags(struct imap *s, const struct view *v,
 	bool recent = !s->rev2 && uidset_has(&s->selected->recent, m->uid);
 
 	buf_addf(out, "* %u FETCH (", imap_number(s, m->uid));
-	if (with_uid)
+	/* RFC 7162 section 3.2.4: both, once CONDSTORE is enabled. */
+	if (with_uid || s->condstore)
 		buf_addf(out, "UID %u ", m->uid);
+	if (s->condstore)
+		buf_addf(out, "MODSEQ (%llu) ", (unsigned long long)m->modseq);
 	buf_add_c(out, "FLAGS ");
 	imap_put_flags(out, m->flags, recent, v->keywords, v->keyword_count);
 	buf_add_c(out, ")\r\n");
 }
 
+/* The client knows the flags, but not since when. */
+static void put_fetch_modseq(struct imap *s, const struct membership *m)
+{
+	buf_addf(imap_out(s), "* %u FETCH (UID %u MODSEQ (%llu))\r\n",
+		imap_number(s, m->uid), m->uid, (unsigned long long)m->modseq);
+}
+
 /* "* n EXPUNGE" for each, in ascending order: every one shifts those behind
- * it. Then their bytes may go, as far as this session is concerned. */
+ * it; or one VANISHED. Then their bytes may go, as far as this session is
+ * concerned. */
 static void tell_expunged(struct imap *s, const struct view *v)
 {
 	struct imap_selected *box = s->selected;
@@ -102,7 +113,11 @@ static void tell_expunged(struct imap *s, const struct view *v)
 	uidset_copy(&expunged, &box->known);
 	uidset_andnot(&expunged, &v->uids);
 	it = uidset_iter(&expunged, 1);
-	while ((uid = uidset_iter_next(&it)))
+	if (s->qresync) {
+		imap_put_vanished(s, &expunged, false);
+		told = uidset_count(&expunged);
+	}
+	while (!s->qresync && (uid = uidset_iter_next(&it)))
 		buf_addf(imap_out(s), "* %u EXPUNGE\r\n",
 			uidset_rank(&box->known, uid) - told++);
 	uidset_andnot(&box->known, &expunged);
@@ -187,13 +202,17 @@ static void tell_flags(struct imap *s, const struct view *v,
 	view_changed_since(v, s->selected->told, &changed);
 	uidset_and(&changed, known_before);
 	uidset_or(&changed, &s->to_tell);
+	uidset_or(&changed, &s->to_date);
 	uidset_and(&changed, &v->uids);
 	it = uidset_iter(&changed, 1);
 	while ((uid = uidset_iter_next(&it))) {
 		const struct membership *m = view_find(v, uid);
 
-		if (uidset_has(&s->to_tell, uid) || !is_own(s, m))
+		if (uidset_has(&s->to_tell, uid) ||
+			!(is_own(s, m) || m->modseq <= s->selected->told))
 			imap_put_fetch_flags(s, v, m, with_uid);
+		else if (uidset_has(&s->to_date, uid))
+			put_fetch_modseq(s, m);
 	}
 	uidset_fini(&changed);
 }
@@ -219,7 +238,8 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 		return e;
 	if (may_expunge && (box->gone || box->watch.floor != v->modseq))
 		tell_expunged(s, v);
-	if (box->told != v->modseq || !uidset_is_empty(&s->to_tell)) {
+	if (box->told != v->modseq || !uidset_is_empty(&s->to_tell) ||
+		!uidset_is_empty(&s->to_date)) {
 		tell_keywords(s, v);
 		uidset_copy(&known_before, &box->known);
 		e = tell_arrivals(s, v);
@@ -227,10 +247,13 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 		uidset_fini(&known_before);
 		box->told = v->modseq;
 		uidset_compact(&box->known);
+		if (s->condstore && !may_expunge)
+			imap_tell_held_back(s, v);
 	}
 	uidset_clear(&s->own);
 	uidset_clear(&s->own_changes);
 	uidset_clear(&s->to_tell);
+	uidset_clear(&s->to_date);
 	view_release(imap_mail(s), v);
 	return e;
 }

@@ -575,10 +575,27 @@ static size_t count_keys(struct world *w, const char *letters)
 	return n;
 }
 
+/* What vanished since, as a client is told that asks. */
+static void assert_vanished(struct world *w, modseq_num since, const char *uids)
+{
+	struct uidset vanished = UIDSET_EMPTY;
+	struct buf text = BUF_UNBOUNDED;
+	struct view *v;
+
+	assert_ok(view_acquire(w->mail, &w->inbox, &v));
+	assert_ok(view_vanished_since(w->mail, v, since, &vanished));
+	uidset_print(&vanished, &text);
+	assert_str(buf_str(&text), uids);
+	view_release(w->mail, v);
+	uidset_fini(&vanished);
+	buf_fini(&text);
+}
+
 static void test_history_is_pruned(void **unused)
 {
 	int64_t day = 86400, now = clock_wall_s();
 	struct world w;
+	modseq_num before, between;
 	struct view *v;
 	size_t all;
 
@@ -587,8 +604,12 @@ static void test_history_is_pruned(void **unused)
 	for (int i = 0; i < 5; i++)
 		add(&w, "a: 1\r\n\r\n", 0);
 	assert_ok(view_acquire(w.mail, &w.inbox, &v));
+	before = v->modseq;
 	view_release(w.mail, v);
 	expunge_one(&w, 2);
+	assert_ok(view_acquire(w.mail, &w.inbox, &v));
+	between = v->modseq;
+	view_release(w.mail, v);
 	expunge_one(&w, 4);
 	all = count_keys(&w, "j");
 	assert_int_equal(all, 9);
@@ -597,6 +618,9 @@ static void test_history_is_pruned(void **unused)
 	/* Only expunges are left; the cached view is older. */
 	assert_ok(mail_prune(w.mail, now + 4000));
 	assert_int_equal(count_keys(&w, "j"), 2);
+	assert_vanished(&w, before, "2,4");
+	assert_vanished(&w, between, "4");
+	assert_vanished(&w, UINT64_MAX, "");
 	assert_uids(&w, &w.inbox, "1,3,5");
 	assert_ok(store_one(&w, 1, FLAG_SEEN));
 	assert_uids(&w, &w.inbox, "1,3,5");
@@ -604,8 +628,16 @@ static void test_history_is_pruned(void **unused)
 	assert_int_equal(count_keys(&w, "j"), 2);
 	assert_ok(mail_prune(w.mail, now + 181 * day));
 	assert_int_equal(count_keys(&w, "j"), 0);
+	/* Forgotten: a larger answer that is correct too. */
+	assert_vanished(&w, before, "2,4");
+	add(&w, "b: 2\r\n\r\n", 0);
+	expunge_one(&w, 6);
+	assert_vanished(&w, between, "2,4,6");
+	expunge_one(&w, 5);
+	assert_vanished(&w, UINT64_MAX, "");
+	add(&w, "c: 3\r\n\r\n", 0);
 	assert_ok(mail_prune(w.mail, now + 181 * day));
-	assert_uids(&w, &w.inbox, "1,3,5");
+	assert_uids(&w, &w.inbox, "1,3,7");
 	end(&w);
 }
 

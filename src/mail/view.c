@@ -425,6 +425,51 @@ static enum err load_view(struct store_txn *txn, const struct mailbox_ref *ref,
 	return e;
 }
 
+static enum err collect_expunges(struct store_txn *txn, const struct view *v,
+	modseq_num since, struct uidset *vanished)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+	enum err e = OK, scan_e;
+
+	key_journal(&from, v->account, v->mailbox, since + 1);
+	key_journal(&to, v->account, v->mailbox, v->modseq + 1);
+	it = store_scan(txn, buf_str(&from), buf_str(&to));
+	while (!e && store_iter_next(it, &key, &value)) {
+		struct journal_record j;
+
+		e = journal_decode(value, &j);
+		uidset_or(vanished, &j.expunged);
+		journal_fini(&j);
+	}
+	scan_e = store_iter_end(it);
+	buf_fini(&from);
+	buf_fini(&to);
+	return e ? e : scan_e;
+}
+
+enum err view_vanished_since(struct mail *mail, const struct view *v,
+	modseq_num since, struct uidset *vanished_r)
+{
+	struct store_txn *txn;
+	struct history_record history;
+	enum err e;
+
+	uidset_clear(vanished_r);
+	if (since >= v->modseq)
+		return OK;
+	txn = store_begin_read(mail->store);
+	e = history_read(txn, v->account, v->mailbox, &history);
+	if (!e && since < history.forgotten && v->uidnext > 1)
+		uidset_add_range(vanished_r, 1, v->uidnext - 1);
+	else if (!e)
+		e = collect_expunges(txn, v, since, vanished_r);
+	uidset_andnot(vanished_r, &v->uids);
+	store_end_read(txn);
+	return e;
+}
+
 enum err view_acquire(
 	struct mail *mail, const struct mailbox_ref *ref, struct view **view_r)
 {

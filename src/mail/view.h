@@ -59,6 +59,12 @@ const struct membership *view_iter_next(struct view_iter *);
 void view_changed_since(
 	const struct view *, modseq_num, struct uidset *changed_r);
 
+/* UIDs of messages that were expunged after this mod-sequence, up to the view's
+ * own: exactly, as far back as the history goes; for older ones, all UIDs that
+ * are not there. Reads in proportion to the changes since. */
+MUST enum err view_vanished_since(struct mail *, const struct view *,
+	modseq_num, struct uidset *vanished_r);
+
 /* A message that a session still knows though it is expunged: its membership
  * as it last was. ERR_EXPUNGED when it is gone for good. */
 MUST enum err view_find_expunged(struct mail *, const struct mailbox_ref *,

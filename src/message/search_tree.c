@@ -97,6 +97,13 @@ static void print_argument(struct buf *out, const struct search_node *node)
 	case SEARCH_ARG_NUMBER:
 		buf_add_u64(out, node->number);
 		break;
+	case SEARCH_ARG_MODSEQ:
+		if (!str_is_none(node->modseq.entry)) {
+			print_string(out, node->modseq.entry);
+			buf_addf(out, " %.*s ", STR_ARG(node->modseq.type));
+		}
+		buf_add_u64(out, node->modseq.number);
+		break;
 	case SEARCH_ARG_SET:
 		seqset_print(out, &node->set);
 		break;
@@ -144,4 +151,18 @@ bool search_tree_is_ascii(const struct search_node *node)
 		if (!search_tree_is_ascii(n))
 			return false;
 	return true;
+}
+
+bool search_tree_asks(const struct search_node *node, enum search_on on)
+{
+	const struct search_row *row = &rows[node->key];
+
+	if (row->on == on)
+		return true;
+	if (row->arg != SEARCH_ARG_KEYS)
+		return false;
+	for (const struct search_node *n = node->first; n; n = n->next)
+		if (search_tree_asks(n, on))
+			return true;
+	return false;
 }

@@ -5,7 +5,7 @@
  * it back. Everything is in the arena of the command.
  *
  * A key is a row in SEARCH_TABLE: wire knows from the row what arguments
- * follow, search what to compare. A later key (MODSEQ, OLDER, EMAILID) is a
+ * follow, search what to compare. A later key (OLDER, EMAILID) is a
  * row, and, where its argument is of a new shape, one value of enum
  * search_arg. Strings are UTF-8: whoever parses converts them from the
  * command's charset.
@@ -32,6 +32,7 @@ enum search_arg {
 	SEARCH_ARG_KEYWORD, /* flag-keyword: keyword */
 	SEARCH_ARG_DATE,    /* date: day */
 	SEARCH_ARG_NUMBER,  /* number64: number */
+	SEARCH_ARG_MODSEQ,  /* [entry SP type SP] number64: modseq */
 	SEARCH_ARG_SET,	    /* sequence-set: set */
 	SEARCH_ARG_KEYS,    /* child keys: first; count as below */
 };
@@ -45,6 +46,7 @@ enum search_on {
 	SEARCH_ON_INTERNAL, /* day of INTERNALDATE, compared as `order` */
 	SEARCH_ON_SENT,	    /* day of the Date field, compared as `order` */
 	SEARCH_ON_SIZE,	    /* RFC822.SIZE, compared as `order` */
+	SEARCH_ON_MODSEQ,   /* mod-sequence, greater or equal (RFC 7162) */
 	SEARCH_ON_FIELD,    /* substring of the field `field` (or the header's
 			       name) */
 	SEARCH_ON_BODY,	    /* substring of the body's text */
@@ -85,6 +87,7 @@ enum search_on {
 	X("SENTSINCE", SENTSINCE, DATE, SENT, 0, 0, 0, 2, NULL)                \
 	X("LARGER", LARGER, NUMBER, SIZE, 0, 0, 0, 1, NULL)                    \
 	X("SMALLER", SMALLER, NUMBER, SIZE, 0, 0, 0, -1, NULL)                 \
+	X("MODSEQ", MODSEQ, MODSEQ, MODSEQ, 0, 0, 0, 2, NULL)                  \
 	X("BCC", BCC, TEXT, FIELD, 0, 0, 0, 0, "Bcc")                          \
 	X("CC", CC, TEXT, FIELD, 0, 0, 0, 0, "Cc")                             \
 	X("FROM", FROM, TEXT, FIELD, 0, 0, 0, 0, "From")                       \
@@ -128,6 +131,10 @@ struct search_node {
 		str keyword;
 		int32_t day; /* as message/date.h counts */
 		uint64_t number;
+		struct {
+			str entry, type; /* absent: none was given */
+			uint64_t number;
+		} modseq;
 		struct seqset set;
 		struct search_node
 			*first; /* AND: any number; OR: two; NOT: one */
@@ -148,5 +155,7 @@ struct search_node *search_node_new(struct arena *, enum search_key);
 void search_tree_print(struct buf *, const struct search_node *);
 /* No string in it needs CHARSET UTF-8. */
 bool search_tree_is_ascii(const struct search_node *);
+/* Is there a key that looks at this? */
+bool search_tree_asks(const struct search_node *, enum search_on);
 
 #endif

@@ -51,6 +51,8 @@ static bool member_matches(const struct search_node *node,
 		return compares(row->order,
 			date_day((struct date){m->internal_date, m->zone}),
 			node->day);
+	case SEARCH_ON_MODSEQ:
+		return m->modseq >= node->modseq.number;
 	case SEARCH_ON_SIZE:
 		return row->order > 0 ? m->size > node->number
 				      : m->size < node->number;

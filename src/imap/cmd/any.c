@@ -75,19 +75,33 @@ enum err imap_id(
 	return OK;
 }
 
+/* True when it is one, and not on already. */
+static bool enable(struct imap *s, str name)
+{
+	bool rev2 = str_ieq_c(name, "IMAP4rev2") && !s->rev2;
+	bool qresync = str_ieq_c(name, "QRESYNC") && !s->qresync;
+	/* May be on because of some other command. */
+	bool condstore = str_ieq_c(name, "CONDSTORE");
+
+	s->rev2 = s->rev2 || rev2;
+	s->qresync = s->qresync || qresync;
+	if (condstore || qresync)
+		imap_enable_condstore(s);
+	return rev2 || qresync || condstore;
+}
+
 /* RFC 5161 and RFC 9051 section 6.3.1: unknown ones are ignored. */
 enum err imap_enable(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
+	struct buf enabled = BUF_UNBOUNDED;
+
 	(void)reply;
-	buf_add_c(imap_out(s), "* ENABLED");
-	for (const struct imap_atom *a = c->enable; a; a = a->next) {
-		if (!str_ieq_c(a->text, "IMAP4rev2") || s->rev2)
-			continue;
-		s->rev2 = true;
-		buf_add_c(imap_out(s), " IMAP4rev2");
-	}
-	buf_add_c(imap_out(s), "\r\n");
+	for (const struct imap_atom *a = c->enable; a; a = a->next)
+		if (enable(s, a->text))
+			buf_addf(&enabled, " %.*s", STR_ARG(a->text));
+	buf_addf(imap_out(s), "* ENABLED%.*s\r\n", STR_ARG(buf_str(&enabled)));
+	buf_fini(&enabled);
 	return OK;
 }
 

@@ -59,32 +59,97 @@ static bool sets_seen(const struct imap *s, const struct imap_fetch *q)
 	return false;
 }
 
-enum err imap_fetch(
-	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+/* CHANGEDSINCE and VANISHED: RFC 7162 sections 3.1.4.1 and 3.2.6. */
+static enum err apply_modifiers(
+	struct imap *s, const struct imap_fetch *q, struct uidset *uids)
+{
+	struct uidset changed = UIDSET_EMPTY, among = UIDSET_EMPTY;
+	struct view *v;
+	enum err e = imap_view(s, &v);
+
+	if (e)
+		return e;
+	view_changed_since(v, q->since, &changed);
+	uidset_and(uids, &changed);
+	if (q->vanished && v->uidnext > 1) {
+		seqset_add_to(&q->set, v->uidnext - 1, &among);
+		e = imap_tell_vanished(s, v, &among, q->since);
+	}
+	view_release(imap_mail(s), v);
+	uidset_fini(&changed);
+	uidset_fini(&among);
+	return e;
+}
+
+/* Takes the UIDs over. */
+static void begin(struct imap *s, struct imap_command *c,
+	const struct imap_fetch *q, struct uidset *uids)
 {
 	const unsigned digested = IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY |
 				  IMAP_FETCH_BODYSTRUCTURE;
-	struct uidset uids = UIDSET_EMPTY;
-	struct imap_fetch_run *run;
-	enum err e = imap_resolve_set(s, &c->fetch.set, c->uid, &uids);
+	struct imap_fetch_run *run = xcalloc(1, sizeof *run);
 
-	if (e || uidset_is_empty(&uids)) {
-		reply->bad = e == ERR_INVALID;
-		reply->text = e ? "No such message number" : NULL;
-		uidset_fini(&uids);
-		return e;
-	}
-	run = xcalloc(1, sizeof *run);
 	run->command = c;
-	run->q = &c->fetch;
-	run->uids = uids;
-	run->sets_seen = sets_seen(s, run->q);
-	run->needs_digest = run->q->items & digested || run->q->sections;
+	run->q = q;
+	uidset_swap(&run->uids, uids);
+	run->sets_seen = sets_seen(s, q);
+	run->needs_digest = q->items & digested || q->sections;
 	run->digest_bytes = BUF_UNBOUNDED;
-	if (c->uid)
-		c->fetch.items |= IMAP_FETCH_UID;
 	s->fetch = run;
 	s->doing = IMAP_DOING_FETCH;
+}
+
+static enum err prepare(
+	struct imap *s, struct imap_command *c, struct uidset *uids)
+{
+	struct imap_fetch *q = &c->fetch;
+	enum err e = imap_resolve_set(s, &q->set, c->uid, uids);
+
+	if (e)
+		return e;
+	if (c->uid)
+		q->items |= IMAP_FETCH_UID;
+	if (q->changed)
+		q->items |= IMAP_FETCH_MODSEQ;
+	if (q->items & IMAP_FETCH_MODSEQ)
+		imap_enable_condstore(s);
+	return q->changed ? apply_modifiers(s, q, uids) : OK;
+}
+
+enum err imap_fetch(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	struct uidset uids = UIDSET_EMPTY;
+	enum err e;
+
+	if (c->fetch.vanished && !s->qresync) {
+		reply->bad = true;
+		reply->text = "ENABLE QRESYNC first";
+		return ERR_INVALID;
+	}
+	e = prepare(s, c, &uids);
+	if (e == ERR_INVALID) {
+		reply->bad = true;
+		reply->text = "No such message number";
+	}
+	if (!e && !uidset_is_empty(&uids)) {
+		begin(s, c, &c->fetch, &uids);
+		e = ERR_AGAIN;
+	}
+	uidset_fini(&uids);
+	return e;
+}
+
+enum err imap_fetch_changes(
+	struct imap *s, struct imap_command *c, struct uidset *uids)
+{
+	struct imap_fetch *q;
+
+	if (uidset_is_empty(uids))
+		return OK;
+	q = ARENA_NEW(imap_arena(s), struct imap_fetch);
+	q->items = IMAP_FETCH_UID | IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ;
+	begin(s, c, q, uids);
 	return ERR_AGAIN;
 }
 
@@ -203,10 +268,16 @@ static void put_items(struct imap *s, struct imap_fetch_run *run)
 	const struct membership *m = &run->member;
 	unsigned items = run->q->items;
 
+	/* RFC 7162 section 3.2.4: what changed has both. */
+	if (s->condstore && uidset_has(&run->seen_now, m->uid))
+		items |= IMAP_FETCH_UID | IMAP_FETCH_MODSEQ;
 	if (items & IMAP_FETCH_UID) {
 		buf_add_c(item(s, run), "UID ");
 		buf_add_u64(imap_out(s), m->uid);
 	}
+	if (items & IMAP_FETCH_MODSEQ)
+		buf_addf(item(s, run), "MODSEQ (%llu)",
+			(unsigned long long)m->modseq);
 	if (items & IMAP_FETCH_FLAGS || uidset_has(&run->seen_now, m->uid))
 		put_flags(s, run);
 	if (items & IMAP_FETCH_INTERNALDATE) {

@@ -264,6 +264,8 @@ static void put_status(
 		put_number(out, &first, "DELETED", info->deleted);
 	if (items & IMAP_STATUS_SIZE)
 		put_number(out, &first, "SIZE", info->bytes);
+	if (items & IMAP_STATUS_HIGHESTMODSEQ)
+		put_number(out, &first, "HIGHESTMODSEQ", info->modseq);
 	buf_add_c(out, ")\r\n");
 }
 
@@ -360,6 +362,8 @@ static enum err list(struct imap *s, const struct imap_list *q, bool lsub)
 		imap_mail(s), &s->session.user, imap_arena(s), &infos, &count);
 	if (e)
 		return e;
+	if (q->status & IMAP_STATUS_HIGHESTMODSEQ)
+		imap_enable_condstore(s);
 	build(&l, infos, count);
 	note_children(&l);
 	if (lsub || q->select & IMAP_LIST_RECURSIVEMATCH)
@@ -397,6 +401,8 @@ enum err imap_status(
 		imap_mail(s), &s->session.user, name->name, RIGHT_READ, &ref);
 	if (!e)
 		e = mailbox_status(imap_mail(s), &ref, imap_arena(s), &info);
+	if (!e && c->status.items & IMAP_STATUS_HIGHESTMODSEQ)
+		imap_enable_condstore(s);
 	if (!e)
 		put_status(s, &info, c->status.items);
 	return e;

@@ -3,24 +3,17 @@
 #include "imap/private.h"
 #include "search/search.h"
 
-/* UIDs to message numbers. */
 static void to_numbers(const struct imap *s, struct uidset *found)
 {
 	struct uidset numbers = UIDSET_EMPTY;
-	struct uidset_iter it = uidset_iter(found, 1);
-	uint32_t from, to;
 
-	while (uidset_iter_next_range(&it, &from, &to)) {
-		uint32_t first = imap_number(s, from);
-
-		/* Neighbouring UIDs have neighbouring numbers. */
-		uidset_add_range(&numbers, first, first + (to - from));
-	}
+	imap_uids_to_numbers(s, found, &numbers);
 	uidset_swap(found, &numbers);
 	uidset_fini(&numbers);
 }
 
-static void put_search(struct buf *out, const struct uidset *found)
+static void put_search(
+	struct buf *out, const struct uidset *found, modseq_num modseq)
 {
 	struct uidset_iter it = uidset_iter(found, 1);
 	uint32_t n;
@@ -30,11 +23,13 @@ static void put_search(struct buf *out, const struct uidset *found)
 		buf_add_byte(out, ' ');
 		buf_add_u64(out, n);
 	}
+	if (modseq)
+		buf_addf(out, " (MODSEQ %llu)", (unsigned long long)modseq);
 	buf_add_c(out, "\r\n");
 }
 
 static void put_esearch(struct buf *out, const struct imap_command *c,
-	unsigned returns, const struct uidset *found)
+	unsigned returns, const struct uidset *found, modseq_num modseq)
 {
 	bool any = !uidset_is_empty(found);
 
@@ -51,6 +46,8 @@ static void put_esearch(struct buf *out, const struct imap_command *c,
 		buf_add_c(out, " ALL ");
 		uidset_print(found, out);
 	}
+	if (modseq)
+		buf_addf(out, " MODSEQ %llu", (unsigned long long)modseq);
 	buf_add_c(out, "\r\n");
 }
 
@@ -73,6 +70,30 @@ static void save(struct imap *s, unsigned returns, const struct uidset *found)
 	uidset_compact(&s->saved);
 }
 
+/* RFC 7162 section 3.1.5: the greatest of what is returned; with MIN and MAX
+ * alone, of these (RFC 4731 section 3.2). 0: nothing was found. */
+static modseq_num highest(
+	const struct view *v, unsigned returns, const struct uidset *found)
+{
+	struct uidset_iter it = uidset_iter(found, 1);
+	modseq_num most = 0;
+	uint32_t uid;
+
+	while ((uid = uidset_iter_next(&it))) {
+		const struct membership *m = view_find(v, uid);
+		bool counts =
+			returns & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT) ||
+			!(returns & (IMAP_SEARCH_MIN | IMAP_SEARCH_MAX)) ||
+			(returns & IMAP_SEARCH_MIN &&
+				uid == uidset_min(found)) ||
+			(returns & IMAP_SEARCH_MAX && uid == uidset_max(found));
+
+		if (m && counts && m->modseq > most)
+			most = m->modseq;
+	}
+	return most;
+}
+
 static bool cancelled(void *arg)
 {
 	const struct imap *s = arg;
@@ -80,8 +101,8 @@ static bool cancelled(void *arg)
 	return s->session.closed;
 }
 
-static enum err run(
-	struct imap *s, const struct imap_command *c, struct uidset *found)
+static enum err run(struct imap *s, const struct imap_command *c,
+	struct uidset *found, modseq_num *highest_r)
 {
 	struct search_scope scope = {
 		.mail = imap_mail(s),
@@ -99,6 +120,10 @@ static enum err run(
 		return e;
 	scope.view = v;
 	e = search_run(&scope, c->search.where, imap_arena(s), found);
+	if (!e && search_tree_asks(c->search.where, SEARCH_ON_MODSEQ)) {
+		imap_enable_condstore(s);
+		*highest_r = highest(v, c->search.returns, found);
+	}
 	view_release(imap_mail(s), v);
 	return e;
 }
@@ -108,7 +133,8 @@ enum err imap_search(
 {
 	const struct imap_search *q = &c->search;
 	struct uidset found = UIDSET_EMPTY;
-	enum err e = run(s, c, &found);
+	modseq_num modseq = 0;
+	enum err e = run(s, c, &found, &modseq);
 
 	if (e == ERR_INVALID) {
 		reply->bad = true;
@@ -124,11 +150,12 @@ enum err imap_search(
 			to_numbers(s, &found);
 		/* An IMAP4rev2 client gets ESEARCH in any case. */
 		if (!q->extended && !s->rev2)
-			put_search(imap_out(s), &found);
+			put_search(imap_out(s), &found, modseq);
 		else if (!q->extended)
-			put_esearch(imap_out(s), c, IMAP_SEARCH_ALL, &found);
+			put_esearch(imap_out(s), c, IMAP_SEARCH_ALL, &found,
+				modseq);
 		else if (q->returns & ~(unsigned)IMAP_SEARCH_SAVE)
-			put_esearch(imap_out(s), c, q->returns, &found);
+			put_esearch(imap_out(s), c, q->returns, &found, modseq);
 	}
 	uidset_fini(&found);
 	return e;

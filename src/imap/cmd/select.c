@@ -99,10 +99,12 @@ static void put_state(struct imap *s, const struct view *v)
 			imap_number(s, unseen));
 	buf_addf(out, "* OK [UIDVALIDITY %u] UIDs valid\r\n", v->uidvalidity);
 	buf_addf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", v->uidnext);
+	buf_addf(out, "* OK [HIGHESTMODSEQ %llu] Highest mod-sequence\r\n",
+		(unsigned long long)v->modseq);
 }
 
 static enum err enter(struct imap *s, const struct imap_command *c,
-	const struct mailbox_ref *ref, bool read_only)
+	const struct mailbox_ref *ref, bool read_only, struct uidset *changed_r)
 {
 	struct imap_selected *box = new_selected(s, ref, read_only);
 	struct view *v;
@@ -126,6 +128,8 @@ static enum err enter(struct imap *s, const struct imap_command *c,
 			imap_was_normalized(&c->select.mailbox)
 				? c->select.mailbox.raw
 				: str_none());
+	if (!e && c->select.qresync)
+		e = imap_resync(s, v, c->select.qresync, changed_r);
 	view_release(imap_mail(s), v);
 	return e;
 }
@@ -135,30 +139,49 @@ enum err imap_select(
 {
 	const struct imap_mailbox *name = &c->select.mailbox;
 	bool read_only = c->verb == IMAP_EXAMINE;
+	struct uidset changed = UIDSET_EMPTY;
 	struct mailbox_ref ref;
 	enum err e;
 
 	reply->no_sync = true;
+	if (c->select.qresync && !s->qresync) {
+		reply->bad = true;
+		reply->text = "ENABLE QRESYNC first";
+		return ERR_INVALID;
+	}
 	/* The old mailbox is left even if the new one cannot be selected. */
-	if (s->selected && s->rev2)
+	if (s->selected)
 		buf_add_c(imap_out(s),
 			"* OK [CLOSED] Previous mailbox is closed\r\n");
 	imap_unselect(s);
 	if (name->err)
 		return ERR_NOTFOUND;
+	if (c->select.condstore)
+		imap_enable_condstore(s);
 	e = mailbox_open(
 		imap_mail(s), &s->session.user, name->name, RIGHT_READ, &ref);
 	if (!e)
 		e = enter(s, c, &ref,
 			read_only || !(ref.rights & ~(uint32_t)(RIGHT_LOOKUP |
-								RIGHT_READ)));
-	if (e) {
-		imap_unselect(s);
+								RIGHT_READ)),
+			&changed);
+	if (!e)
+		e = imap_fetch_changes(s, c, &changed);
+	uidset_fini(&changed);
+	if (e == ERR_AGAIN)
 		return e;
-	}
+	if (e)
+		imap_unselect(s);
+	else
+		imap_select_reply(s, reply);
+	return e;
+}
+
+void imap_select_reply(struct imap *s, struct imap_reply *reply)
+{
+	reply->no_sync = true;
 	buf_add_c(&reply->code,
 		s->selected->read_only ? "[READ-ONLY] " : "[READ-WRITE] ");
-	return OK;
 }
 
 /* Expunges without a word, if the mailbox was selected for writing. */

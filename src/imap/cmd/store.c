@@ -19,18 +19,43 @@ static struct flag_change flag_change_of(const struct imap_store *q)
 /* The client knows what it set, unless somebody else's change that it was not
  * told of is under it; or some of it failed, and it cannot know which. */
 static void note_own(struct imap *s, const struct imap_store *q,
-	const struct uidset *uids, struct store_result *result, enum err e)
+	struct uidset *uids, struct store_result *result, enum err e)
 {
+	/* What failed it must see to try again. */
+	uidset_or(&s->to_tell, &result->modified);
+	uidset_andnot(uids, &result->modified);
 	if (q->silent && !e) {
 		uidset_andnot(&result->changed, &result->stale);
 		imap_note_own(s, &result->changed, result->modseq);
+		if (s->condstore)
+			uidset_or(&s->to_date,
+				q->conditional ? uids : &result->changed);
 	} else {
 		uidset_or(&s->to_tell, uids);
 	}
 }
 
+/* "[MODIFIED 7,9] ": in the numbers of the command. */
+static void put_modified(struct imap *s, const struct uidset *modified,
+	bool uid, struct imap_reply *reply)
+{
+	struct uidset numbers = UIDSET_EMPTY;
+
+	if (uidset_is_empty(modified))
+		return;
+	if (uid)
+		uidset_copy(&numbers, modified);
+	else
+		imap_uids_to_numbers(s, modified, &numbers);
+	buf_add_c(&reply->code, "[MODIFIED ");
+	imap_put_set(&reply->code, &numbers);
+	buf_add_c(&reply->code, "] ");
+	reply->text = "Some were changed meanwhile";
+	uidset_fini(&numbers);
+}
+
 static enum err store(struct imap *s, struct imap_command *c,
-	const struct uidset *uids, struct imap_reply *reply)
+	struct uidset *uids, struct imap_reply *reply)
 {
 	struct imap_selected *box = s->selected;
 	struct flag_change change = flag_change_of(&c->store);
@@ -42,16 +67,18 @@ static enum err store(struct imap *s, struct imap_command *c,
 	if (box->gone)
 		return c->uid ? OK : ERR_EXPUNGED;
 	e = message_store_flags(imap_mail(s), &box->ref, uids, &change,
-		box->told, UINT64_MAX, &result);
+		box->told,
+		c->store.conditional ? c->store.unchanged_since : UINT64_MAX,
+		&result);
 	if (!e) {
 		/* A UID that does not exist is ignored (RFC 9051 section
 		 * 6.4.9). */
 		if (!c->uid && !uidset_is_empty(&result.missing))
 			e = ERR_EXPUNGED;
+		put_modified(s, &result.modified, c->uid, reply);
 		note_own(s, &c->store, uids, &result, e);
 	}
 	store_result_fini(&result);
-	(void)reply;
 	return e;
 }
 
@@ -63,6 +90,8 @@ enum err imap_store(
 
 	if (s->selected->read_only)
 		return ERR_READONLY;
+	if (c->store.conditional)
+		imap_enable_condstore(s);
 	e = imap_resolve_set(s, &c->store.set, c->uid, &uids);
 	if (e == ERR_INVALID) {
 		reply->bad = true;
@@ -102,6 +131,7 @@ static enum err copy(struct imap *s, struct imap_command *c,
 			&result.target);
 		if (move)
 			buf_add_c(out, "Moved UIDs\r\n");
+		reply->highest = move && s->condstore;
 	}
 	copy_result_fini(&result);
 	return e;
@@ -134,7 +164,6 @@ enum err imap_expunge(
 	modseq_num modseq;
 	enum err e = OK;
 
-	(void)reply;
 	if (box->read_only)
 		return ERR_READONLY;
 	if (c->uid)
@@ -142,6 +171,8 @@ enum err imap_expunge(
 	if (!e && !box->gone)
 		e = message_expunge(imap_mail(s), &box->ref,
 			c->uid ? &uids : NULL, &expunged, &modseq);
+	/* RFC 7162 sections 3.2.7 and 3.2.9. */
+	reply->highest = s->condstore && !uidset_is_empty(&expunged);
 	uidset_fini(&uids);
 	uidset_fini(&expunged);
 	return e;

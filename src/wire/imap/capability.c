@@ -41,6 +41,8 @@ static const struct {
 	{"STATUS=SIZE", AFTER_LOGIN},	     /* RFC 8438 */
 	{"MOVE", AFTER_LOGIN},		     /* RFC 6851 */
 	{"BINARY", AFTER_LOGIN},	     /* RFC 3516 */
+	{"CONDSTORE", AFTER_LOGIN},	     /* RFC 7162 */
+	{"QRESYNC", AFTER_LOGIN},	     /* RFC 7162 */
 	{"SPECIAL-USE", AFTER_LOGIN},	     /* RFC 6154 */
 	{"CREATE-SPECIAL-USE", AFTER_LOGIN}, /* RFC 6154 */
 };

@@ -27,6 +27,7 @@ const struct imap_name imap_status_names[] = {
 	{STR_LIT("UNSEEN"), IMAP_STATUS_UNSEEN},
 	{STR_LIT("DELETED"), IMAP_STATUS_DELETED},
 	{STR_LIT("SIZE"), IMAP_STATUS_SIZE},
+	{STR_LIT("HIGHESTMODSEQ"), IMAP_STATUS_HIGHESTMODSEQ},
 	END,
 };
 
@@ -63,6 +64,7 @@ const struct imap_name imap_fetch_names[] = {
 	{STR_LIT("BODY"), IMAP_FETCH_BODY},
 	{STR_LIT("BODYSTRUCTURE"), IMAP_FETCH_BODYSTRUCTURE},
 	{STR_LIT("UID"), IMAP_FETCH_UID},
+	{STR_LIT("MODSEQ"), IMAP_FETCH_MODSEQ},
 	END,
 };
 
@@ -78,13 +80,6 @@ str imap_bit_name(const struct imap_name *row, unsigned bit)
 	while (row->name.p && row->bit != bit)
 		row++;
 	return row->name;
-}
-
-const struct imap_param *imap_param_find(const struct imap_param *p, str name)
-{
-	while (p && !str_ieq(p->name, name))
-		p = p->next;
-	return p;
 }
 
 const struct imap_command_row *imap_command_find(str name)

@@ -159,15 +159,13 @@ struct imap_value {
 	struct imap_value *first; /* is_list: NULL when empty */
 };
 
-/* A parameter or modifier that extensions define: name, and perhaps value. */
+/* A parameter or modifier that extensions define: name, and perhaps value. What
+ * the known ones say stands beside them in the commands' structs. */
 struct imap_param {
 	struct imap_param *next;
 	str name;
 	struct imap_value *value; /* NULL: none */
 };
-
-/* By name, in any case; NULL when it is not there. */
-const struct imap_param *imap_param_find(const struct imap_param *, str name);
 
 struct imap_authenticate {
 	str mechanism;
@@ -187,11 +185,25 @@ struct imap_id {
 	str value; /* absent: NIL */
 };
 
+/* What a client knows of the mailbox that it selects: RFC 7162 section 3.2.5.
+ */
+struct imap_qresync {
+	uint32_t uidvalidity;
+	uint64_t modseq;
+	bool has_known;
+	struct seqset known; /* UIDs */
+	/* Message numbers, and the UID of each; both ascending, as many of one
+	 * as of the other; none: no match data. */
+	struct seqset numbers, uids;
+};
+
 /* SELECT, EXAMINE (params: RFC 4466 select-params), DELETE, SUBSCRIBE,
  * UNSUBSCRIBE. */
 struct imap_select {
 	struct imap_mailbox mailbox;
 	struct imap_param *params;
+	bool condstore;
+	struct imap_qresync *qresync; /* NULL: none */
 };
 
 /* RFC 6154; also what LIST shows. */
@@ -225,6 +237,7 @@ enum imap_status_item {
 	IMAP_STATUS_UNSEEN = 1 << 4,
 	IMAP_STATUS_DELETED = 1 << 5,
 	IMAP_STATUS_SIZE = 1 << 6,
+	IMAP_STATUS_HIGHESTMODSEQ = 1 << 7, /* RFC 7162 */
 };
 
 struct imap_status {
@@ -300,6 +313,7 @@ enum imap_fetch_item {
 	IMAP_FETCH_BODY = 1 << 4, /* without section: short structure */
 	IMAP_FETCH_BODYSTRUCTURE = 1 << 5,
 	IMAP_FETCH_UID = 1 << 6,
+	IMAP_FETCH_MODSEQ = 1 << 7, /* RFC 7162 */
 };
 
 /* What the client called it: the answer says the same. */
@@ -344,6 +358,9 @@ struct imap_fetch {
 			   executor adds UID */
 	struct imap_section *sections;
 	struct imap_param *modifiers;
+	bool changed; /* CHANGEDSINCE */
+	uint64_t since;
+	bool vanished;
 };
 
 enum imap_store_op {
@@ -355,6 +372,8 @@ enum imap_store_op {
 struct imap_store {
 	struct seqset set;
 	struct imap_param *modifiers;
+	bool conditional; /* UNCHANGEDSINCE */
+	uint64_t unchanged_since;
 	enum imap_store_op op;
 	bool silent;
 	struct flag_list flags;

@@ -226,4 +226,5 @@ void imap_parse_fetch(struct imap_parser *p, struct imap_command *cmd)
 	fetch_atts(p, &cmd->fetch);
 	if (imap_accept_sp(p))
 		cmd->fetch.modifiers = imap_params(p);
+	imap_read_fetch_modifiers(p, &cmd->fetch, cmd->uid);
 }

@@ -18,6 +18,7 @@ void imap_parse_select(struct imap_parser *p, struct imap_command *cmd)
 	imap_parse_mailbox(p, cmd);
 	if (imap_accept_sp(p))
 		cmd->select.params = imap_params(p);
+	imap_read_select_params(p, &cmd->select);
 }
 
 /* rename = "RENAME" SP mailbox SP mailbox */

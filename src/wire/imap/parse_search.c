@@ -72,6 +72,25 @@ static struct search_node *operands(struct imap_parser *p, enum search_key key)
 	return first;
 }
 
+/* entry-name = DQUOTE "/flags/" attr-flag DQUOTE
+ * entry-type-req = "priv" / "shared" / "all"
+ * search-modseq-ext, RFC 7162 section 7, without "MODSEQ" SP */
+static void search_modseq(struct imap_parser *p, struct search_node *node)
+{
+	static const struct imap_name types[] = {{STR_LIT("priv"), 1},
+		{STR_LIT("shared"), 2}, {STR_LIT("all"), 4}, {{NULL, 0}, 0}};
+
+	node->modseq.entry = node->modseq.type = str_none();
+	if (cursor_peek(&p->c) == '"') {
+		node->modseq.entry = imap_string(p, "the name of an entry");
+		imap_sp(p);
+		node->modseq.type = imap_bit_name(
+			types, imap_one_of(p, types, "priv, shared or all"));
+		imap_sp(p);
+	}
+	node->modseq.number = imap_number64(p);
+}
+
 static void argument(
 	struct imap_parser *p, enum search_arg arg, struct search_node *node)
 {
@@ -97,6 +116,9 @@ static void argument(
 		break;
 	case SEARCH_ARG_NUMBER:
 		node->number = imap_number64(p);
+		break;
+	case SEARCH_ARG_MODSEQ:
+		search_modseq(p, node);
 		break;
 	case SEARCH_ARG_SET:
 		node->set = imap_sequence_set(p);

@@ -45,6 +45,7 @@ void imap_parse_store(struct imap_parser *p, struct imap_command *cmd)
 	imap_sp(p);
 	if (cursor_peek(&p->c) == '(') {
 		cmd->store.modifiers = imap_params(p);
+		imap_read_store_modifiers(p, &cmd->store);
 		imap_sp(p);
 	}
 	store_att_flags(p, &cmd->store);

@@ -77,6 +77,11 @@ unsigned imap_one_of(
 	struct imap_parser *, const struct imap_name *, const char *what);
 /* "(" param *(SP param) ")", without the SP before it (RFC 4466). */
 struct imap_param *imap_params(struct imap_parser *);
+/* What the parameters of these mean; fails for those that are not known. */
+void imap_read_select_params(struct imap_parser *, struct imap_select *);
+void imap_read_fetch_modifiers(
+	struct imap_parser *, struct imap_fetch *, bool uid);
+void imap_read_store_modifiers(struct imap_parser *, struct imap_store *);
 /* "(" status-att *(SP status-att) ")" */
 unsigned imap_status_atts(struct imap_parser *);
 
