@@ -15,6 +15,12 @@ static unsigned usable(const struct login *l, bool tls)
 		.has_certificate = l->has_certificate});
 }
 
+bool credentials_tokens(const struct login *l)
+{
+	return l->settings->offered &
+	       (MECHANISM_OAUTHBEARER | MECHANISM_XOAUTH2);
+}
+
 unsigned credentials_usable(const struct login *l)
 {
 	return usable(l, l->tls);
@@ -47,9 +53,10 @@ static enum credentials_step ask(struct login *l, bool has_response)
 /* In one piece: growing would leave copies. */
 static bool decode(struct login *l, str text)
 {
-	if (buf_reserve(&l->response, text.n + 1) &&
+	if (buf_reserve(&l->response, text.n / 4 * 3 + 1) &&
 		base64_decode(&l->response, text) == OK &&
-		buf_err(&l->response) == OK)
+		buf_err(&l->response) == OK &&
+		l->response.n <= LOGIN_RESPONSE_MAX)
 		return true;
 	/* The next command begins anew. */
 	if (l->response.p)

@@ -29,6 +29,10 @@ enum credentials_step {
 /* The mechanisms that this connection may use now (base/mechanism.h). */
 unsigned credentials_usable(const struct login *);
 
+/* Responses may be tokens, up to LOGIN_RESPONSE_MAX: lines are longer where
+ * they are, so that memory before login stays small where they are not. */
+bool credentials_tokens(const struct login *);
+
 /* AUTHENTICATE or AUTH. initial: base64, "=" for an empty one, or absent. */
 enum credentials_step credentials_begin(
 	struct login *, str mechanism, str initial);

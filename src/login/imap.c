@@ -13,6 +13,7 @@
 enum { BAD_MAX = 10, ARENA_BUDGET = 32 * 1024 };
 
 static const struct imap_framer_limits limits = IMAP_FRAMER_LIMITS_LOGIN;
+static const struct imap_framer_limits token_limits = IMAP_FRAMER_LIMITS_TOKEN;
 
 static struct imap_capability_view view_of(const struct login *l)
 {
@@ -31,7 +32,8 @@ static void put_capabilities(const struct login *l, struct buf *out)
 
 static void begin(struct login *l)
 {
-	imap_framer_init(&l->framer, &limits);
+	imap_framer_init(
+		&l->framer, credentials_tokens(l) ? &token_limits : &limits);
 	l->answering = false;
 }
 

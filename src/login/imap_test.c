@@ -11,6 +11,7 @@
  * "asked" is asked one question more, to which the answer is "yes".
  */
 #include "base/test.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/mechanism.h"
 #include "login/login.h"
@@ -603,6 +604,196 @@ static void test_bye(void **unused)
 	finish(&r);
 }
 
+/* ------------------------------------------------------------- mechanisms */
+
+enum { CERTIFICATE = 8 };
+
+static struct run begin_with(unsigned offered, unsigned flags)
+{
+	struct run r = begin(flags);
+
+	tls_settings.offered = offered;
+	login_fini(&r.login);
+	login_init(&r.login, &login_imap, &tls_settings, flags & TLS);
+	r.login.has_certificate = flags & CERTIFICATE;
+	return r;
+}
+
+#define ALL_MECHANISMS ((1u << MECHANISM_COUNT) - 1)
+
+/* In the table's order, the strongest first. */
+static void test_announced(void **unused)
+{
+	static const struct {
+		unsigned offered, flags;
+		const char *announced;
+	} rows[] = {
+		{ALL_MECHANISMS, TLS,
+			" AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256"
+			" AUTH=SCRAM-SHA-1-PLUS AUTH=SCRAM-SHA-1"
+			" AUTH=OAUTHBEARER AUTH=XOAUTH2 AUTH=PLAIN AUTH=LOGIN"
+			" AUTH=ANONYMOUS"},
+		{ALL_MECHANISMS, 0,
+			" STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256"
+			" AUTH=SCRAM-SHA-1 AUTH=ANONYMOUS"},
+		{ALL_MECHANISMS, PLAIN,
+			" STARTTLS AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1"
+			" AUTH=OAUTHBEARER AUTH=XOAUTH2 AUTH=PLAIN AUTH=LOGIN"
+			" AUTH=ANONYMOUS"},
+		{MECHANISM_EXTERNAL | MECHANISM_PLAIN, TLS, " AUTH=PLAIN"},
+		{MECHANISM_EXTERNAL | MECHANISM_PLAIN, TLS | CERTIFICATE,
+			" AUTH=EXTERNAL AUTH=PLAIN"},
+		{MECHANISM_SCRAM_SHA_256, TLS,
+			" LOGINDISABLED AUTH=SCRAM-SHA-256"},
+		{0, TLS, " LOGINDISABLED"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct run r = begin_with(rows[i].offered, rows[i].flags);
+		char expected[512];
+
+		feed(&r, STR("a CAPABILITY\r\n"));
+		snprintf(expected, sizeof expected,
+			"* CAPABILITY " CAPABILITIES_ALWAYS
+			"%s\r\na OK CAPABILITY completed\r\n",
+			rows[i].announced);
+		assert_str(buf_str(&r.out), expected);
+		finish(&r);
+	}
+}
+
+/* Without answering for auth. */
+static void give(struct run *r, const char *line)
+{
+	buf_reset(&r->out);
+	r->want = login_feed(&r->login, str_c(line), &r->out);
+}
+
+static void expect_asked(struct run *r, bool has_response, const char *response)
+{
+	assert_int_equal(r->want, LOGIN_AUTH);
+	assert_int_equal(r->login.has_response, has_response);
+	assert_str(login_response(&r->login), response);
+}
+
+static void test_server_first(void **unused)
+{
+	struct run r = begin_with(MECHANISM_LOGIN, TLS);
+
+	(void)unused;
+	give(&r, "a AUTHENTICATE LOGIN YW5uYQ==\r\n");
+	assert_int_equal(r.want, LOGIN_MORE);
+	assert_str(buf_str(&r.out), "a BAD It has no initial response\r\n");
+	give(&r, "b AUTHENTICATE login\r\n");
+	expect_asked(&r, false, "");
+	assert_string_equal(r.login.mechanism, "LOGIN");
+	assert_int_equal(r.out.n, 0);
+	r.want = login_challenge(&r.login, STR("Username:"), &r.out);
+	assert_int_equal(r.want, LOGIN_MORE);
+	assert_str(buf_str(&r.out), "+ VXNlcm5hbWU6\r\n");
+	give(&r, "YW5uYQ==\r\n");
+	expect_asked(&r, true, "anna");
+	r.want = login_challenge(&r.login, STR("Password:"), &r.out);
+	give(&r, "*\r\n");
+	assert_int_equal(r.want, LOGIN_CANCEL);
+	finish(&r);
+}
+
+/* SCRAM's last word of the server is a challenge with an empty answer. */
+static void test_empty_responses(void **unused)
+{
+	struct run r = begin_with(MECHANISM_SCRAM_SHA_256, TLS);
+
+	(void)unused;
+	give(&r, "a AUTHENTICATE SCRAM-SHA-256\r\n");
+	assert_str(buf_str(&r.out), "+ \r\n");
+	give(&r, "bixhLGI=\r\n");
+	expect_asked(&r, true, "n,a,b");
+	r.want = login_challenge(&r.login, STR("v=x"), &r.out);
+	give(&r, "\r\n");
+	expect_asked(&r, true, "");
+	assert_int_equal(r.login.exchange, 2);
+	finish(&r);
+	r = begin_with(MECHANISM_EXTERNAL, TLS | CERTIFICATE);
+	give(&r, "a AUTHENTICATE EXTERNAL =\r\n");
+	expect_asked(&r, true, "");
+	finish(&r);
+}
+
+static void test_not_for_this_connection(void **unused)
+{
+	static const struct {
+		unsigned offered, flags;
+		const char *line, *answer;
+	} rows[] = {
+		{MECHANISM_EXTERNAL, TLS, "a AUTHENTICATE EXTERNAL =\r\n",
+			"a NO Authentication mechanism not supported\r\n"},
+		{MECHANISM_SCRAM_SHA_256_PLUS, 0,
+			"a AUTHENTICATE SCRAM-SHA-256-PLUS\r\n",
+			"a NO [PRIVACYREQUIRED] Begin TLS first\r\n"},
+		{MECHANISM_SCRAM_SHA_256, TLS, "a AUTHENTICATE PLAIN\r\n",
+			"a NO Authentication mechanism not supported\r\n"},
+		{MECHANISM_SCRAM_SHA_256, TLS, "a LOGIN anna secret\r\n",
+			"a NO Authentication mechanism not supported\r\n"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct run r = begin_with(rows[i].offered, rows[i].flags);
+
+		give(&r, rows[i].line);
+		assert_int_equal(r.want, LOGIN_MORE);
+		assert_str(buf_str(&r.out), rows[i].answer);
+		finish(&r);
+	}
+}
+
+/* Tokens are long (RFC 7628), and only where they may be sent. */
+static void test_tokens(void **unused)
+{
+	static const struct {
+		unsigned offered;
+		size_t size;
+		bool taken;
+	} rows[] = {
+		{MECHANISM_PLAIN, 6000, true},
+		{MECHANISM_PLAIN, 7000, false},
+		{MECHANISM_PLAIN | MECHANISM_XOAUTH2, LOGIN_RESPONSE_MAX, true},
+		{MECHANISM_PLAIN | MECHANISM_OAUTHBEARER, LOGIN_RESPONSE_MAX,
+			true},
+		{MECHANISM_PLAIN | MECHANISM_OAUTHBEARER,
+			LOGIN_RESPONSE_MAX + 1, false},
+		{MECHANISM_PLAIN | MECHANISM_OAUTHBEARER, 30000, false},
+	};
+	char token[30000];
+
+	(void)unused;
+	memset(token, 'x', sizeof token);
+	for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
+		struct run r = begin_with(rows[i / 2].offered, TLS);
+		struct buf line = BUF_UNBOUNDED;
+		size_t size = rows[i / 2].size;
+
+		buf_add_c(&line, "a AUTHENTICATE PLAIN");
+		buf_add_c(&line, i % 2 ? "\r\n" : " ");
+		base64_add(&line, str_of(token, size));
+		buf_add_c(&line, "\r\n");
+		for (str rest = buf_str(&line);
+			rest.n && r.want == LOGIN_MORE;) {
+			r.want = login_feed(
+				&r.login, str_take(rest, 4096), &r.out);
+			rest = str_skip(rest, 4096);
+			assert_true(r.login.room <= 32768);
+		}
+		assert_int_equal(r.want == LOGIN_AUTH, rows[i / 2].taken);
+		if (rows[i / 2].taken)
+			assert_int_equal(login_response(&r.login).n, size);
+		buf_fini(&line);
+		finish(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -616,6 +807,11 @@ int main(void)
 		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_idle_costs_nothing),
 		cmocka_unit_test(test_bye),
+		cmocka_unit_test(test_announced),
+		cmocka_unit_test(test_server_first),
+		cmocka_unit_test(test_empty_responses),
+		cmocka_unit_test(test_not_for_this_connection),
+		cmocka_unit_test(test_tokens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

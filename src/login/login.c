@@ -68,7 +68,8 @@ static void forget_response(struct login *l)
 
 static void init(struct login *l)
 {
-	buf_init(&l->response, 8192);
+	/* With room for what base64 may round up to. */
+	buf_init(&l->response, LOGIN_RESPONSE_MAX + 4);
 	buf_init(&l->tag, HANDOVER_TAG_MAX);
 	buf_init(&l->id, LOGIN_ID_MAX);
 	buf_init(&l->state, HANDOVER_STATE_MAX);

@@ -19,8 +19,8 @@
  *	CLOSE     close, once `out` is out
  *
  * Memory: the struct, plus the input while it is incomplete (a few KiB, the
- * protocol's limits). Whatever may hold a password is wiped before it is given
- * back.
+ * protocol's limits; 32 KiB at most where tokens may be sent). Whatever may
+ *hold a password is wiped before it is given back.
  */
 #ifndef LOGIN_LOGIN_H
 #define LOGIN_LOGIN_H
@@ -35,6 +35,8 @@
 #define LOGIN_MECHANISM_MAX 24
 /* A name, as a command tells it. */
 #define LOGIN_USER_MAX 1024
+/* A SASL response, decoded: tokens are long (RFC 7628). */
+#define LOGIN_RESPONSE_MAX (16 * 1024)
 
 enum login_want {
 	LOGIN_MORE,

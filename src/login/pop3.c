@@ -13,7 +13,8 @@ enum { BAD_MAX = 10 };
 
 static void begin(struct login *l)
 {
-	pop3_framer_init(&l->lines, POP3_LINE_LOGIN);
+	pop3_framer_init(&l->lines,
+		credentials_tokens(l) ? POP3_LINE_TOKEN : POP3_LINE_LOGIN);
 	l->answering = false;
 }
 

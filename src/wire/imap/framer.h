@@ -72,6 +72,12 @@ struct imap_framer_limits {
 		.line = 8192, .literal = 1024, .literals = 2048, .body = 0,    \
 		.nonsync = IMAP_LITERAL_PLUS, .skip = 65536                    \
 	}
+/* The same where tokens may be sent (OAUTHBEARER), 16 KiB of them in base64. */
+#define IMAP_FRAMER_LIMITS_TOKEN                                               \
+	{                                                                      \
+		.line = 24576, .literal = 1024, .literals = 2048, .body = 0,   \
+		.nonsync = IMAP_LITERAL_PLUS, .skip = 65536                    \
+	}
 /* Lines: phones send UID sets of many KiB (RFC 2683 section 3.2.1.5 asks for
  * 8000 at least). */
 #define IMAP_FRAMER_LIMITS_SESSION                                             \

@@ -18,8 +18,10 @@
 
 #include "base/str.h"
 
-/* Before login: SASL responses, a token's size. */
+/* Before login: SASL responses. */
 #define POP3_LINE_LOGIN 8192
+/* The same where tokens may be sent, 16 KiB of them in base64. */
+#define POP3_LINE_TOKEN 24576
 #define POP3_LINE_SESSION 512
 
 enum pop3_frame_kind {
