@@ -28,6 +28,51 @@ static const char password_help[] =
 	"The password is asked for twice on the terminal (empty: one is made\n"
 	"up and shown), or is the first line of standard input.\n";
 
+static const char add_help[] =
+	"The password is asked for twice on the terminal (empty: one is made\n"
+	"up and shown), or is the first line of standard input. None is asked\n"
+	"for with --no-password, password-hash= or source=. For KEY=VALUE see\n"
+	"culver account set --help.\n";
+
+static const char set_help[] =
+	"  quota=SIZE|none       as 500mb or 10gb; source: what an outside\n"
+	"                        source says\n"
+	"  enabled=yes|no        may it log in; no ends its sessions\n"
+	"  imap=yes|no           may it use this protocol; also pop3, lmtp,\n"
+	"                        submission, jmap, sieve\n"
+	"  detail=yes|no         may mail for NAME+DETAIL go to mailbox "
+	"DETAIL\n"
+	"  master=yes|no         may it log in as others, where\n"
+	"                        login.master_users is on\n"
+	"  password-hash=HASH    one that another server made: crypt(5)\n"
+	"                        or argon2, also with Dovecot's {SCHEME}; "
+	"ends\n"
+	"                        its sessions\n"
+	"  source=NAME           who knows its password: builtin, ldap, sql,\n"
+	"                        pam, passwd, oauth; ends its sessions\n"
+	"A protocol that is switched off is off from the next login on; --now\n"
+	"also ends the sessions that run.\n";
+
+static const char passwd_help[] =
+	"Lines are USER:{SCHEME}HASH:UID:GID:GECOS:HOME:SHELL:EXTRA. Names,\n"
+	"passwords, the quota (userdb_quota_rule, userdb_quota_storage_size)\n"
+	"and nologin are taken. Lines that cannot be taken are named with the\n"
+	"reason and passed over; exit code 1 then. Accounts that exist "
+	"already\n"
+	"are left as they are. --dry-run changes nothing.\n";
+
+static const char app_help[] =
+	"The password is made up and shown once. It works for the protocols "
+	"of\n"
+	"its scope (default all) until it expires: 12h, 90d, 26w, or a date,\n"
+	"2027-01-01, from whose beginning (UTC) on it does not.\n";
+
+static const char alias_help[] =
+	"ADDRESS is local@domain; @domain, for mail to addresses of the "
+	"domain\n"
+	"that nobody else has; or a local part alone, for every domain of\n"
+	"accounts.domains. Of several accounts each gets a copy.\n";
+
 static const char import_help[] =
 	"A PATH is a file, mbox or a single message; a Maildir, with its\n"
 	"folders (Maildir++, or directories in each other), flags, and what\n"
@@ -62,25 +107,44 @@ static const struct cli_command commands[] = {
 		"One line for each, FILE:LINE: what is wrong; exit code 2 if "
 		"there is any.\n",
 		run_check},
-	{"account add", "NAME [--password-stdin] [--quota SIZE]",
-		"add an account", password_help, cli_account_add},
-	{"account list", "", "list the accounts, with quota and state", "",
-		cli_account_list},
-	{"account show", "NAME", "show one account", "", cli_account_show},
-	{"account set", "NAME KEY=VALUE…", "change an account",
-		"  quota=SIZE|none       as 500mb or 10gb\n"
-		"  enabled=yes|no        may it log in\n"
-		"  imap=yes|no           may it use this protocol\n"
-		"  password-hash=HASH    one that another server made: "
-		"crypt(5)\n"
-		"                        or argon2, also with Dovecot's "
-		"{SCHEME}\n",
-		cli_account_set},
+	{"account add",
+		"NAME [--password-stdin | --no-password] [--quota SIZE] "
+		"[KEY=VALUE…]",
+		"add an account", add_help, cli_account_add},
+	{"account list", "[--json]", "list the accounts, with quota and state",
+		"", cli_account_list},
+	{"account show", "NAME [--json]",
+		"show one account, its aliases and app passwords", "",
+		cli_account_show},
+	{"account set", "NAME KEY=VALUE… [--now]", "change an account",
+		set_help, cli_account_set},
 	{"account password", "NAME [--password-stdin]",
 		"give an account a new password", password_help,
 		cli_account_password},
 	{"account remove", "NAME", "remove an account and all its mail",
 		"There is no way back.\n", cli_account_remove},
+	{"account import-passwd", "FILE [--dry-run]",
+		"add the accounts of a passwd-file of Dovecot", passwd_help,
+		cli_account_import_passwd},
+	{"account app-password add",
+		"NAME LABEL [scope=PROTOCOL,…|all] [expires=TIME|DATE|never]",
+		"make a password for one device or program", app_help,
+		cli_app_password_add},
+	{"account app-password list", "NAME [--json]",
+		"list the app passwords of an account", "",
+		cli_app_password_list},
+	{"account app-password remove", "NAME LABEL [--now]",
+		"take an app password away",
+		"No login succeeds with it any more. --now also ends all "
+		"sessions of the\naccount; those with another password come "
+		"back by themselves.\n",
+		cli_app_password_remove},
+	{"alias add", "ADDRESS ACCOUNT…", "give accounts a further address",
+		alias_help, cli_alias_add},
+	{"alias list", "[ADDRESS | ACCOUNT] [--json]", "list aliases", "",
+		cli_alias_list},
+	{"alias remove", "ADDRESS [ACCOUNT…]",
+		"remove an alias, or accounts from it", "", cli_alias_remove},
 	{"import",
 		"--account NAME [--mailbox MAILBOX] "
 		"[--format auto|mbox|maildir|eml] PATH…",
@@ -204,25 +268,30 @@ static bool is_help(const char *arg)
 	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
 }
 
-/* Words of the command's name that argv begins with; 0 when it does not. */
+/* Words of the command's name that argv begins with; 0 when it does not begin
+ * with all of them. */
 static int match(const struct cli_command *c, int argc, char **argv)
 {
-	const char *space = strchr(c->name, ' ');
-	size_t n = space ? (size_t)(space - c->name) : strlen(c->name);
+	const char *word = c->name;
+	int words = 0;
 
-	if (argc < 1 || strlen(argv[0]) != n ||
-		memcmp(argv[0], c->name, n) != 0)
-		return 0;
-	if (!space)
-		return 1;
-	return argc > 1 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+	for (; *word; words++) {
+		size_t n = strcspn(word, " ");
+
+		if (words == argc || strlen(argv[words]) != n ||
+			memcmp(argv[words], word, n) != 0)
+			return 0;
+		word += n;
+		word += strspn(word, " ");
+	}
+	return words;
 }
 
 /* "culver account --help", or a word that account does not have. */
 static int run_group(int argc, char **argv)
 {
 	size_t n = strlen(argv[0]);
-	bool help = argc > 1 && is_help(argv[1]), found = false;
+	bool help = argc > 1 && is_help(argv[argc - 1]), found = false;
 
 	for (size_t i = 0; i < COUNT_OF(commands); i++) {
 		const struct cli_command *c = &commands[i];

@@ -43,7 +43,7 @@ struct cli {
 };
 
 struct cli_command {
-	const char *name;  /* "account add": one or two words */
+	const char *name;  /* "account app-password add" */
 	const char *usage; /* what follows the name */
 	const char *help;  /* one line */
 	const char *more;  /* the rest of --help; "" */
@@ -76,6 +76,13 @@ int cli_account_show(struct cli *);
 int cli_account_set(struct cli *);
 int cli_account_password(struct cli *);
 int cli_account_remove(struct cli *);
+int cli_account_import_passwd(struct cli *);
+int cli_alias_add(struct cli *);
+int cli_alias_list(struct cli *);
+int cli_alias_remove(struct cli *);
+int cli_app_password_add(struct cli *);
+int cli_app_password_list(struct cli *);
+int cli_app_password_remove(struct cli *);
 int cli_export(struct cli *);
 int cli_import(struct cli *);
 int cli_status(struct cli *);

@@ -430,6 +430,45 @@ int client_call(struct client *c, enum client_role role, json_t *request,
 	return code ? code : client_finish(c, role, fn, arg, answer_r);
 }
 
+int client_try(
+	struct client *c, enum client_role role, json_t *request, char **why_r)
+{
+	int code = client_send(c, role, request);
+	const char *words;
+	json_t *line = NULL;
+
+	*why_r = NULL;
+	while (!code && (line = read_line(c, role, &code)) &&
+		!is_answer(line)) {
+		code = take_line(c, role, line, NULL, NULL);
+		json_decref(line);
+		line = NULL;
+	}
+	clear_progress(c);
+	if (line && !json_is_true(json_object_get(line, "ok"))) {
+		words = json_string_value(json_object_get(line, "error"));
+		*why_r = xstrdup(words ? words : "the server refused");
+	}
+	json_decref(line);
+	return code;
+}
+
+int client_ask(struct cli *cli, enum client_role role, json_t *request,
+	client_item_fn *fn, void *arg, json_t **answer_r)
+{
+	struct client c;
+	int code = client_open(&c, cli, true);
+
+	if (answer_r)
+		*answer_r = NULL;
+	if (code)
+		json_decref(request);
+	else
+		code = client_call(&c, role, request, fn, arg, answer_r);
+	client_close(&c);
+	return code;
+}
+
 int client_account(struct client *c, const char *name, json_int_t *number_r)
 {
 	json_t *answer;

@@ -51,6 +51,16 @@ typedef int client_item_fn(
 int client_call(struct client *, enum client_role, json_t *request,
 	client_item_fn *, void *arg, json_t **answer_r);
 
+/* The same for one of many requests, of which some may be refused: CLI_OK then
+ * too, and *why_r the server's words (the caller's), else NULL. */
+int client_try(
+	struct client *, enum client_role, json_t *request, char **why_r);
+
+/* The same for a command that asks once: opens, calls, closes; starts a private
+ * server when none runs. */
+int client_ask(struct cli *, enum client_role, json_t *request,
+	client_item_fn *, void *arg, json_t **answer_r);
+
 /* The number of the account with that name; asks auth. */
 int client_account(struct client *, const char *name, json_int_t *number_r);
 

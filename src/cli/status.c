@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/alloc.h"
 #include "cli/client.h"
+#include "cli/print.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-static json_int_t integer_of(const json_t *object, const char *member)
-{
-	return json_integer_value(json_object_get(object, member));
-}
 
 static void print_uptime(json_int_t seconds)
 {
@@ -29,20 +26,13 @@ static void print_processes(json_t *processes)
 	json_array_foreach(processes, i, p)
 		printf("%-8s %11lld %9lld %8lld %7lld %7lld %9lld %9lld\n",
 			json_string_value(json_object_get(p, "name")),
-			(long long)integer_of(p, "connections"),
-			(long long)integer_of(p, "connections_total"),
-			(long long)integer_of(p, "connections_refused"),
-			(long long)integer_of(p, "logins_ok"),
-			(long long)integer_of(p, "logins_failed"),
-			(long long)integer_of(p, "sessions"),
-			(long long)integer_of(p, "commands_total"));
-}
-
-static const char *string_of(const json_t *object, const char *member)
-{
-	const char *s = json_string_value(json_object_get(object, member));
-
-	return s ? s : "";
+			(long long)print_integer_of(p, "connections"),
+			(long long)print_integer_of(p, "connections_total"),
+			(long long)print_integer_of(p, "connections_refused"),
+			(long long)print_integer_of(p, "logins_ok"),
+			(long long)print_integer_of(p, "logins_failed"),
+			(long long)print_integer_of(p, "sessions"),
+			(long long)print_integer_of(p, "commands_total"));
 }
 
 static void print_sessions(json_t *sessions)
@@ -55,11 +45,38 @@ static void print_sessions(json_t *sessions)
 	printf("\n%-24s %-8s %-4s %12s %12s  %s\n", "session", "protocol",
 		"TLS", "bytes in", "bytes out", "from");
 	json_array_foreach(sessions, i, s) printf(
-		"%-24s %-8s %-4s %12lld %12lld  %s\n", string_of(s, "account"),
-		string_of(s, "protocol"),
+		"%-24s %-8s %-4s %12lld %12lld  %s\n",
+		print_string_of(s, "account"), print_string_of(s, "protocol"),
 		json_is_true(json_object_get(s, "tls")) ? "yes" : "no",
-		(long long)integer_of(s, "in"), (long long)integer_of(s, "out"),
-		string_of(s, "remote"));
+		(long long)print_integer_of(s, "in"),
+		(long long)print_integer_of(s, "out"),
+		print_string_of(s, "remote"));
+}
+
+/* What was typed for a name is an outsider's. */
+static void print_failure(const json_t *f)
+{
+	char time[32];
+	char *account = print_clean(print_string_of(f, "account"));
+
+	printf("%-25s  %-10s %-24s %-24s %-13s %s\n",
+		print_time(print_integer_of(f, "time"), "", time, sizeof time),
+		print_string_of(f, "protocol"), *account ? account : "-",
+		print_string_of(f, "remote"), print_string_of(f, "mechanism"),
+		print_string_of(f, "reason"));
+	free(account);
+}
+
+static void print_failures(json_t *failures)
+{
+	size_t i;
+	json_t *f;
+
+	if (json_array_size(failures) == 0)
+		return;
+	printf("\n%-25s  %-10s %-24s %-24s %-13s %s\n", "failed login",
+		"protocol", "account", "from", "mechanism", "reason");
+	json_array_foreach(failures, i, f) print_failure(f);
 }
 
 static void print_store(json_t *store)
@@ -79,12 +96,13 @@ static void print_status(const json_t *auth, const json_t *mail)
 		json_string_value(json_object_get(auth, "version"));
 
 	printf("culver %s, ", version ? version : "?");
-	print_uptime(integer_of(auth, "uptime"));
+	print_uptime(print_integer_of(auth, "uptime"));
 	printf("%lld accounts, %lld sessions\n",
-		(long long)integer_of(auth, "accounts"),
+		(long long)print_integer_of(auth, "accounts"),
 		(long long)json_array_size(json_object_get(mail, "sessions")));
 	print_processes(json_object_get(auth, "processes"));
 	print_sessions(json_object_get(mail, "sessions"));
+	print_failures(json_object_get(auth, "failures"));
 	print_store(json_object_get(mail, "store"));
 }
 

@@ -8,7 +8,7 @@
  *			answer goes back
  *	auth_news.c	mail is told of accounts that came, went or changed
  *	auth_verify.c	is this who it says? (on worker threads)
- *	auth_commands.c	the administrator's commands (on threads of control)
+ *	auth_commands.h	the administrator's commands (on threads of control)
  *	auth_failures.c	the last failed logins, for `culver status`
  *
  * The loop's thread owns the exchanges and the throttle; accounts are safe for
@@ -67,6 +67,8 @@ struct auth_context {
 	void (*sessions_end)(
 		struct auth_context *, uint64_t account, unsigned protocols);
 	struct auth_failures *failures;
+	/* Of keys that are made when a password is set; 0: none are. */
+	_Atomic uint32_t scram_iterations;
 	uint64_t started_s; /* clock_wall_s */
 	/* Of this process. */
 	_Atomic uint64_t logins_ok, logins_failed, exchanges;
