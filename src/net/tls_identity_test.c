@@ -1,114 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/tls_fixture.h"
+#include "net/tls_fixture_client.h"
 #include "net/tls_identity.h"
 
-#include <openssl/x509v3.h>
-
-/* A certificate with its key. */
-struct pair {
-	X509 *x;
-	EVP_PKEY *key;
-};
-
-/* What stands in a client's certificate. */
-struct names {
-	const char *cn, *email; /* of the subject; NULL: none */
-	str alternatives[3];	/* "E" or "D", then the name */
-	const char *purpose;	/* extended key usage; NULL: any */
-	int days;		/* valid until then; -1: no more */
-};
-
-static void add_extension(X509 *x, int nid, const char *value)
-{
-	X509V3_CTX ctx;
-	X509_EXTENSION *e;
-
-	X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
-	e = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	assert_non_null(e);
-	X509_add_ext(x, e, -1);
-	X509_EXTENSION_free(e);
-}
-
-static void add_alternatives(X509 *x, const str *all)
-{
-	GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
-
-	for (size_t i = 0; i < 3 && all[i].n; i++) {
-		GENERAL_NAME *one = GENERAL_NAME_new();
-		ASN1_IA5STRING *value = ASN1_IA5STRING_new();
-
-		ASN1_STRING_set(value, all[i].p + 1, (int)all[i].n - 1);
-		GENERAL_NAME_set0_value(
-			one, all[i].p[0] == 'E' ? GEN_EMAIL : GEN_DNS, value);
-		sk_GENERAL_NAME_push(names, one);
-	}
-	if (sk_GENERAL_NAME_num(names))
-		X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0);
-	GENERAL_NAMES_free(names);
-}
-
-static struct pair make(const struct names *n, const struct pair *issuer)
-{
-	static long serial = 100;
-	struct pair p = {X509_new(), EVP_EC_gen("P-256")};
-	X509_NAME *subject = X509_get_subject_name(p.x);
-
-	X509_set_version(p.x, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(p.x), ++serial);
-	X509_gmtime_adj(X509_getm_notBefore(p.x), -10L * 86400);
-	X509_gmtime_adj(X509_getm_notAfter(p.x), n->days * 86400L);
-	X509_set_pubkey(p.x, p.key);
-	if (n->cn)
-		X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
-			(const unsigned char *)n->cn, -1, -1, 0);
-	if (n->email)
-		X509_NAME_add_entry_by_txt(subject, "emailAddress",
-			MBSTRING_ASC, (const unsigned char *)n->email, -1, -1,
-			0);
-	X509_set_issuer_name(
-		p.x, X509_get_subject_name(issuer ? issuer->x : p.x));
-	if (!issuer)
-		add_extension(p.x, NID_basic_constraints, "critical,CA:TRUE");
-	if (n->purpose)
-		add_extension(p.x, NID_ext_key_usage, n->purpose);
-	add_alternatives(p.x, n->alternatives);
-	assert_true(
-		X509_sign(p.x, issuer ? issuer->key : p.key, EVP_sha256()) > 0);
-	return p;
-}
-
-static void drop(struct pair *p)
-{
-	X509_free(p->x);
-	EVP_PKEY_free(p->key);
-}
-
-static struct tls_server *make_server(const struct pair *ca)
-{
-	struct buf cert = BUF_UNBOUNDED, key = BUF_UNBOUNDED,
-		   why = BUF_UNBOUNDED;
-	BIO *out = BIO_new(BIO_s_mem());
-	struct tls_server *server;
-	char *p;
-	long n;
-
-	tls_fixture_make(&cert, &key);
-	PEM_write_bio_X509(out, ca->x);
-	n = BIO_get_mem_data(out, &p);
-	assert_ok(tls_server_new(
-		&(struct tls_settings){.certificate = buf_str(&cert),
-			.key = buf_str(&key),
-			.client_ca = str_of(p, (size_t)n)},
-		&server, &why));
-	BIO_free(out);
-	buf_fini(&cert);
-	buf_fini(&key);
-	return server;
-}
-
 static struct tls_fixture meet(
-	struct tls_server *server, const struct pair *client, int version)
+	struct tls_server *server, const struct tls_pair *client, int version)
 {
 	struct tls_fixture t = tls_fixture_open(server);
 
@@ -124,7 +19,7 @@ static struct tls_fixture meet(
 
 static const struct {
 	enum tls_identity kind;
-	struct names names;
+	struct tls_names names;
 	enum err err;
 	const char *name, *why;
 } rows[] = {
@@ -190,12 +85,13 @@ static const struct {
 static void test_names(void **unused)
 {
 	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-	struct pair ca = make(&(struct names){.cn = "CA", .days = 1}, NULL);
-	struct tls_server *server = make_server(&ca);
+	struct tls_pair ca =
+		tls_pair_make(&(struct tls_names){.cn = "CA", .days = 1}, NULL);
+	struct tls_server *server = tls_pair_server(&ca);
 
 	(void)unused;
 	for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
-		struct pair client = make(&rows[i / 2].names, &ca);
+		struct tls_pair client = tls_pair_make(&rows[i / 2].names, &ca);
 		struct tls_fixture t = meet(server, &client, versions[i % 2]);
 		struct buf name = BUF_UNBOUNDED;
 		const char *reason;
@@ -209,26 +105,29 @@ static void test_names(void **unused)
 		assert_int_equal(err == OK, *reason == 0);
 		buf_fini(&name);
 		tls_fixture_close(&t);
-		drop(&client);
+		tls_pair_drop(&client);
 	}
 	tls_server_free(server);
-	drop(&ca);
+	tls_pair_drop(&ca);
 }
 
-static const struct names anna = {.cn = "Anna",
+static const struct tls_names anna = {.cn = "Anna",
 	.alternatives = {STR_LIT("Eanna@example.org")},
 	.days = 1};
 
 /* None, and one of somebody else: the handshake goes on. */
 static void test_nobody(void **unused)
 {
-	struct pair ca = make(&(struct names){.cn = "CA", .days = 1}, NULL);
-	struct pair other = make(&(struct names){.cn = "CA", .days = 1}, NULL);
-	struct pair stranger = make(&anna, &other), self = make(&anna, NULL);
-	const struct pair *clients[] = {NULL, &stranger, &self};
+	struct tls_pair ca =
+		tls_pair_make(&(struct tls_names){.cn = "CA", .days = 1}, NULL);
+	struct tls_pair other =
+		tls_pair_make(&(struct tls_names){.cn = "CA", .days = 1}, NULL);
+	struct tls_pair stranger = tls_pair_make(&anna, &other),
+			self = tls_pair_make(&anna, NULL);
+	const struct tls_pair *clients[] = {NULL, &stranger, &self};
 	static const enum err expected[] = {
 		ERR_NOTFOUND, ERR_DENIED, ERR_DENIED};
-	struct tls_server *server = make_server(&ca);
+	struct tls_server *server = tls_pair_server(&ca);
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT_OF(clients); i++) {
@@ -244,17 +143,17 @@ static void test_nobody(void **unused)
 		tls_fixture_close(&t);
 	}
 	tls_server_free(server);
-	drop(&ca);
-	drop(&other);
-	drop(&stranger);
-	drop(&self);
+	tls_pair_drop(&ca);
+	tls_pair_drop(&other);
+	tls_pair_drop(&stranger);
+	tls_pair_drop(&self);
 }
 
 /* Without authorities nobody is asked, and what is shown is not looked at. */
 static void test_not_asked(void **unused)
 {
 	struct tls_server *server = tls_fixture_server(false);
-	struct pair self = make(&anna, NULL);
+	struct tls_pair self = tls_pair_make(&anna, NULL);
 	struct tls_fixture t = meet(server, &self, TLS1_3_VERSION);
 	struct buf name = BUF_UNBOUNDED;
 	const char *reason;
@@ -265,16 +164,18 @@ static void test_not_asked(void **unused)
 		ERR_NOTFOUND);
 	tls_fixture_close(&t);
 	tls_server_free(server);
-	drop(&self);
+	tls_pair_drop(&self);
 }
 
 /* A resumed session is still the same client's, good or bad. */
 static void test_resumed(void **unused)
 {
 	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-	struct pair ca = make(&(struct names){.cn = "CA", .days = 1}, NULL);
-	struct pair good = make(&anna, &ca), bad = make(&anna, NULL);
-	struct tls_server *server = make_server(&ca);
+	struct tls_pair ca =
+		tls_pair_make(&(struct tls_names){.cn = "CA", .days = 1}, NULL);
+	struct tls_pair good = tls_pair_make(&anna, &ca),
+			bad = tls_pair_make(&anna, NULL);
+	struct tls_server *server = tls_pair_server(&ca);
 
 	(void)unused;
 	for (size_t i = 0; i < 4; i++) {
@@ -306,9 +207,9 @@ static void test_resumed(void **unused)
 		tls_fixture_close(&t);
 	}
 	tls_server_free(server);
-	drop(&ca);
-	drop(&good);
-	drop(&bad);
+	tls_pair_drop(&ca);
+	tls_pair_drop(&good);
+	tls_pair_drop(&bad);
 }
 
 int main(void)

@@ -5,7 +5,7 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "base/mechanism.h"
-#include "net/tls_fixture.h"
+#include "net/tls_fixture_client.h"
 #include "server/front.h"
 
 #include <errno.h>
@@ -105,14 +105,24 @@ static struct client connect_to(struct stage *s, bool tls)
 	return c;
 }
 
-static void shake_hands(struct stage *s, struct client *c)
+static void shake_hands_as(
+	struct stage *s, struct client *c, const struct tls_pair *as)
 {
 	c->ctx = SSL_CTX_new(TLS_client_method());
 	c->ssl = SSL_new(c->ctx);
+	if (as) {
+		assert_int_equal(SSL_use_certificate(c->ssl, as->x), 1);
+		assert_int_equal(SSL_use_PrivateKey(c->ssl, as->key), 1);
+	}
 	SSL_set_fd(c->ssl, c->fd);
 	for (int i = 0; i < 10 && SSL_connect(c->ssl) != 1; i++)
 		turn(s);
 	assert_true(SSL_is_init_finished(c->ssl));
+}
+
+static void shake_hands(struct stage *s, struct client *c)
+{
+	shake_hands_as(s, c, NULL);
 }
 
 static void hang_up(struct client *c)
@@ -963,6 +973,63 @@ static void test_bindings(void **unused)
 	close_stage(&s);
 }
 
+/* With a certificate of the authority there is EXTERNAL, also after STARTTLS;
+ * with another there is not. */
+static void test_certificate(void **unused)
+{
+	const struct tls_names anna = {.cn = "Anna",
+		.alternatives = {STR_LIT("Eanna@example.org")},
+		.days = 1};
+	struct tls_pair ca =
+		tls_pair_make(&(struct tls_names){.cn = "CA", .days = 1}, NULL);
+	struct tls_pair clients[] = {
+		tls_pair_make(&anna, &ca), tls_pair_make(&anna, NULL)};
+	struct cursor start;
+	struct client c;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	front_set_tls(s.front, tls_pair_server(&ca));
+	offer(&s, MECHANISM_EXTERNAL | MECHANISM_PLAIN);
+	for (int i = 0; i < 4; i++) {
+		bool inside = i % 2, good = i / 2 == 0;
+
+		c = connect_to(&s, inside);
+		if (!inside) {
+			expect_greeting(&s, &c);
+			say(&s, &c, "s STARTTLS\r\n");
+			expect(&s, &c, "s OK Begin TLS\r\n");
+		}
+		shake_hands_as(&s, &c, &clients[i / 2]);
+		if (inside)
+			expect_greeting(&s, &c);
+		say(&s, &c, "a AUTHENTICATE EXTERNAL =\r\n");
+		if (!good) {
+			expect(&s, &c,
+				"a NO Authentication mechanism not "
+				"supported\r\n");
+			hang_up(&c);
+			continue;
+		}
+		turn(&s);
+		assert_ok(ipc_recv(s.auth, &s.room, &s.m));
+		start = cursor_of(s.m.payload);
+		assert_str(cursor_sized(&start), "imap");
+		assert_str(cursor_sized(&start), "EXTERNAL");
+		(void)cursor_sized(&start);
+		(void)cursor_sized(&start);
+		assert_str(cursor_sized(&start), "anna@example.org");
+		hang_up(&c);
+		turn(&s);
+		assert_ok(ipc_recv(s.auth, &s.room, &s.m));
+	}
+	close_stage(&s);
+	tls_pair_drop(&ca);
+	tls_pair_drop(&clients[0]);
+	tls_pair_drop(&clients[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -986,6 +1053,7 @@ int main(void)
 		cmocka_unit_test(test_proxy_refused),
 		cmocka_unit_test(test_proxy_limits),
 		cmocka_unit_test(test_bindings),
+		cmocka_unit_test(test_certificate),
 	};
 
 	log_set_level(LOG_ERROR);
