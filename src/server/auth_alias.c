@@ -82,8 +82,8 @@ static enum err change(struct control_call *call, struct auth_context *auth,
 	if (!e) {
 		e = fn(auth->accounts, str_c(address), names.list, names.count,
 			&which);
-		e = fail_alias(call, e, address, &names, which,
-			fn == alias_remove);
+		e = fail_alias(
+			call, e, address, &names, which, fn == alias_remove);
 	}
 	for (size_t i = 0; !e && i < names.count; i++)
 		log_info("auth", what, LOG_C("address", address),

@@ -67,7 +67,7 @@ REFUSED = [
     (["account", "add", "eve", "--password-stdin", "--quota"], "x\n", 2,
      "--quota needs a value"),
     (["account", "add"], "", 2, "which account"),
-    (["account", "add", "a", "b"], "", 2, "too many"),
+    (["account", "add", "a", "b"], "", 2, "KEY=VALUE"),
     (["account", "set", "ann"], "", 2, "usage"),
     (["account", "set", "ann", "quota"], "", 2, "KEY=VALUE"),
     (["account", "set", "ann", "colour=red"], "", 1, "quota enabled"),
