@@ -17,7 +17,7 @@ struct pool {
 	pthread_cond_t quiet; /* nothing queued and nothing running */
 	struct pool_job *first, **last;
 	size_t queued;
-	unsigned max, threads, idle, running;
+	unsigned max, threads, idle, running, waiting;
 	bool ending;
 	size_t stack;
 	/* The thread that ended last; it joined the one before it, so that
@@ -41,6 +41,14 @@ struct pool *pool_new(unsigned max_threads, size_t stack)
 	pool->max = max_threads ? max_threads : 1;
 	pool->stack = stack;
 	return pool;
+}
+
+/* Threads that there may be now. */
+static unsigned limit(const struct pool *pool)
+{
+	return pool->max + (pool->waiting < POOL_WAITING_MAX
+					   ? pool->waiting
+					   : POOL_WAITING_MAX);
 }
 
 static struct pool_job *take_job(struct pool *pool)
@@ -77,7 +85,7 @@ static bool wait_for_job(struct pool *pool)
 	until.tv_sec += IDLE_SECONDS;
 	pool->idle++;
 	while (!pool->first && !pool->ending && failed != ETIMEDOUT &&
-		pool->threads <= pool->max)
+		pool->threads <= limit(pool))
 		failed = pthread_cond_timedwait(
 			&pool->work, &pool->lock, &until);
 	pool->idle--;
@@ -105,7 +113,7 @@ static void *work(void *arg)
 	struct pool *pool = arg;
 
 	pthread_mutex_lock(&pool->lock);
-	while (pool->threads <= pool->max &&
+	while (pool->threads <= limit(pool) &&
 		(pool->first || wait_for_job(pool)))
 		run_job(pool);
 	leave(pool);
@@ -135,6 +143,12 @@ static void start_thread(struct pool *pool)
 		abort();
 }
 
+static void start_if_needed(struct pool *pool)
+{
+	if (pool->queued > pool->idle && pool->threads < limit(pool))
+		start_thread(pool);
+}
+
 void pool_submit(struct pool *pool, struct pool_job *job)
 {
 	pthread_mutex_lock(&pool->lock);
@@ -143,9 +157,23 @@ void pool_submit(struct pool *pool, struct pool_job *job)
 	*pool->last = job;
 	pool->last = &job->next;
 	pool->queued++;
-	if (pool->queued > pool->idle && pool->threads < pool->max)
-		start_thread(pool);
+	start_if_needed(pool);
 	pthread_cond_signal(&pool->work);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void pool_wait_begin(struct pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->waiting++;
+	start_if_needed(pool);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void pool_wait_end(struct pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->waiting--;
 	pthread_mutex_unlock(&pool->lock);
 }
 

@@ -23,6 +23,9 @@ struct pool_job {
 
 #define POOL_STACK (256 * 1024)
 
+/* Threads that may be in addition while others wait. */
+#define POOL_WAITING_MAX 64
+
 struct pool_stats {
 	unsigned threads; /* alive */
 	unsigned idle;
@@ -37,6 +40,11 @@ void pool_free(struct pool *);
 void pool_set_max(struct pool *, unsigned max_threads);
 
 void pool_submit(struct pool *, struct pool_job *);
+/* From a job that is about to wait long for something that many can wait for
+ * at once, as for a disk to sync: meanwhile its thread does not count towards
+ * the maximum, and others work and come to wait for the same. */
+void pool_wait_begin(struct pool *);
+void pool_wait_end(struct pool *);
 /* Waits until no job is queued or running, also those submitted meanwhile.
  * Never from a job. */
 void pool_drain(struct pool *);
