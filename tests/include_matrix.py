@@ -28,7 +28,9 @@ MAY_INCLUDE = {
     "login": "base message wire net session/handover.h",
     "imap": "base message wire store mail search net session",
     "pop3": "base message wire store mail net session",
-    "server": "base message wire store mail search auth lookup net session login imap pop3",
+    "lmtp": "base message wire store mail net session",
+    "server": "base message wire store mail search auth lookup net session login imap "
+              "lmtp pop3",
     "cli": "base message",
 }
 

@@ -10,6 +10,7 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "imap/imap.h"
+#include "lmtp/lmtp.h"
 #include "mail/mail.h"
 #include "net/limits.h"
 #include "pop3/pop3.h"
@@ -21,6 +22,7 @@
 #include "session/session.h"
 #include "session/ticket.h"
 #include "store/store.h"
+#include "wire/lmtp/command.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -35,7 +37,7 @@
 #define ANSWER_MS 15000
 
 static const struct session_protocol *const protocols[] = {
-	&imap_protocol, &pop3_protocol};
+	&imap_protocol, &lmtp_protocol, &pop3_protocol};
 
 /* A channel to a front or to auth. */
 struct peer {
@@ -306,6 +308,14 @@ static void take_channels(struct mail_role *m)
 
 /* The master. */
 
+static void set_host(char *room, size_t size, const char *configured)
+{
+	snprintf(room, size, "%s", configured);
+	/* Fails when it does not fit, without its end. */
+	if (!*room && (gethostname(room, size) || !lmtp_is_host(str_c(room))))
+		snprintf(room, size, "localhost");
+}
+
 static void apply_config(struct mail_role *m)
 {
 	const struct config *config = m->role.config;
@@ -317,12 +327,17 @@ static void apply_config(struct mail_role *m)
 		.literal_minus = config->imap_literal_minus,
 		.id_version = config->imap_id_version,
 		.pop3_to_trash = config->pop3_leave == POP3_LEAVE_TRASH,
+		.recipients = (unsigned)config->limits_recipients,
+		.quota_for_good =
+			config->lmtp_quota_full == LMTP_QUOTA_FULL_552,
+		.duplicates_ms = config->lmtp_duplicates,
 	};
 
 	snprintf(limits.id_name, sizeof(limits.id_name), "%s",
 		config->imap_id_name);
 	snprintf(limits.pop3_uidl, sizeof(limits.pop3_uidl), "%s",
 		config->pop3_uidl);
+	set_host(limits.host, sizeof limits.host, config->lmtp_hostname);
 	session_service_set_limits(m->service.sessions, &limits);
 	pool_set_max(m->pool, (unsigned)config->workers_mail_threads);
 }

@@ -54,6 +54,8 @@ struct session_service *session_service_new(struct loop *loop,
 		.literal = 64 << 20,
 		.id_name = "Culver",
 		.pop3_uidl = "%08Xu%08Xv",
+		.host = "localhost",
+		.recipients = 100,
 	};
 	pthread_mutex_init(&service->lock, NULL);
 	return service;
@@ -118,7 +120,7 @@ static uint64_t idle_ms(const struct session *s)
 {
 	uint64_t ms = session_service_limits(s->service).idle_ms;
 
-	return ms ? ms : s->protocol->idle_ms;
+	return ms && !s->protocol->own_idle ? ms : s->protocol->idle_ms;
 }
 
 /* Activity does not move the timer; when it fires, it looks. */
@@ -358,6 +360,16 @@ enum err session_read(struct session *s, size_t room)
 	return e;
 }
 
+void session_wait_begin(struct session *s)
+{
+	pool_wait_begin(s->service->pool);
+}
+
+void session_wait_end(struct session *s)
+{
+	pool_wait_end(s->service->pool);
+}
+
 /* Asking. */
 
 static void on_answer(void *arg)
@@ -506,6 +518,7 @@ bool session_begin(struct session_service *service,
 	s->account = xstrndup(t->name.p, t->name.n);
 	s->user = (struct mail_user){t->account, mail_rights(t->rights)};
 	s->minted_ms = ticket_minted_ms(t);
+	s->rights = t->rights;
 	s->word = RUNNING; /* until it is in the set: no event comes between */
 	protocol->open(s, h);
 	list_add(s);

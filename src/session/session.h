@@ -52,6 +52,7 @@ struct session_protocol {
 	const char *name; /* as in tickets and logs */
 	size_t size;	  /* of its struct, which begins with session */
 	uint64_t idle_ms; /* default for autologout */
+	bool own_idle;	  /* limits.idle_ms is not for this one */
 	uint32_t needs;	  /* what the ticket must allow: TICKET_MAY_… */
 	/* The session begins; the handover's strs are gone after it. May
 	 * write to s->out. */
@@ -75,6 +76,7 @@ struct session {
 	uint64_t active_ms;	     /* when bytes last came or went */
 	struct mail_user user;
 	uint64_t minted_ms; /* of its ticket */
+	uint32_t rights;    /* of its ticket: TICKET_MAY_… */
 	struct question *question;
 	char *account; /* name */
 	char *remote;  /* address, for logs */
@@ -102,6 +104,11 @@ struct session_limits {
 	char id_name[256]; /* tell this name, or "": nothing */
 	char pop3_uidl[SESSION_UIDL_MAX]; /* wire/pop3/uidl.h */
 	bool pop3_to_trash; /* what POP3 deletes is moved to \Trash */
+	/* LMTP's */
+	char host[256];		/* what this machine is called */
+	unsigned recipients;	/* of one message */
+	bool quota_for_good;	/* over quota is 552, not 452 */
+	uint64_t duplicates_ms; /* as in mail/deliver.h */
 };
 
 struct session_service *session_service_new(
@@ -163,6 +170,10 @@ MUST enum err session_read(struct session *, size_t room);
 /* Reads directly, at most n bytes. */
 MUST enum err session_read_into(
 	struct session *, char *room, size_t n, size_t *n_r);
+/* Around a call that waits for stable storage: others run meanwhile, so that
+ * they come to wait for the same sync (net/pool.h). */
+void session_wait_begin(struct session *);
+void session_wait_end(struct session *);
 /* Asks auth, without waiting: `run` is called with SESSION_ANSWERED once there
  * is an answer, and session_answer gives it. One question at a time. type:
  * IPC_RESOLVE. Output waits meanwhile: flush before. */

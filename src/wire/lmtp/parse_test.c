@@ -17,6 +17,7 @@ static const struct row {
 	{"DATA 1", NULL, LMTP_SAY_NO_ARGUMENT, ""},
 	{"", NULL, LMTP_SAY_UNKNOWN_COMMAND, ""},
 	{"STARTTLS", NULL, LMTP_SAY_UNKNOWN_COMMAND, "not announced"},
+	{"POST / HTTP/1.1", NULL, LMTP_SAY_END_HTTP, "a web page's doing"},
 	{"HELO x", NULL, LMTP_SAY_SAY_LHLO, "RFC 2033 4.1"},
 	{"EHLO x", NULL, LMTP_SAY_SAY_LHLO, "RFC 2033 4.1"},
 	{"EXPN list", NULL, LMTP_SAY_NOT_IMPLEMENTED, ""},

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dialogues, each run four ways that must come to the same: a line at a time, a
+ * byte at a time, all at once (pipelined), and cut in two at every byte.
+ *
+ *	C: a line of the client		C> bytes without a line's end
+ *	S: a line of the server
+ *	= what is stored at the end: ann INBOX 1
+ */
+#include "lmtp/fixture.h"
+
+enum mode { BY_LINE, BY_BYTE, AT_ONCE, MODES };
+
+#define HELLO                                                                  \
+	"S: 220 localhost LMTP Culver\n"                                       \
+	"C: LHLO client.example\n"                                             \
+	"S: 250-localhost\n"                                                   \
+	"S: 250-PIPELINING\n"                                                  \
+	"S: 250-8BITMIME\n"                                                    \
+	"S: 250-SMTPUTF8\n"                                                    \
+	"S: 250-CHUNKING\n"                                                    \
+	"S: 250-BINARYMIME\n"                                                  \
+	"S: 250-DSN\n"                                                         \
+	"S: 250-SIZE 67108864\n"                                               \
+	"S: 250 ENHANCEDSTATUSCODES\n"
+#define MAIL "C: MAIL FROM:<chris@bar.com>\nS: 250 2.1.0 Sender ok\n"
+#define RCPT(who) "C: RCPT TO:<" who ">\nS: 250 2.1.5 <" who "> Recipient ok\n"
+#define DATA "C: DATA\nS: 354 Send the message; end with <CRLF>.<CRLF>\n"
+#define DELIVERED(who) "S: 250 2.0.0 <" who "> Delivered\n"
+#define CHUNK "S: 250 2.0.0 Chunk received\n"
+#define QUIT "C: QUIT\nS: 221 2.0.0 Bye\n"
+
+static const struct row {
+	const char *why;
+	const char *script;
+} rows[] = {
+	{"RFC 2033 section 4.2's example",
+		HELLO MAIL RCPT("ann@foo.edu") "C: RCPT TO:<jones@foo.edu>\n"
+					       "S: 550 5.1.1 <jones@foo.edu> "
+					       "No such recipient here\n" RCPT(
+						       "full@foo.edu") DATA
+		"C: Blah blah blah...\n"
+		"C: ...etc. etc. etc.\n"
+		"C: .\n" DELIVERED("ann@foo.edu") "S: 452 4.2.2 <full@foo.edu> "
+						  "Over quota\n" QUIT
+						  "= ann INBOX 1\n"
+						  "= full INBOX 0\n"},
+	{"two messages in a session", HELLO MAIL RCPT("ann@x") DATA
+		"C: a\nC: .\n" DELIVERED("ann@x") MAIL RCPT("ann@x") DATA
+		"C: b\nC: .\n" DELIVERED("ann@x") QUIT "= ann INBOX 2\n"},
+	{"recipients that mean the same account: one copy, an answer each",
+		HELLO MAIL RCPT("ann@x") RCPT("bob@x") RCPT("ann@y")
+			RCPT("ann@x") RCPT("both@x") DATA
+		"C: a\nC: .\n" DELIVERED("ann@x") DELIVERED("bob@x") DELIVERED(
+			"ann@y") DELIVERED("ann@x") DELIVERED("both@x") QUIT
+		"= ann INBOX 1\n= bob INBOX 1\n"},
+	{"an alias of which one is over quota: the worst is told",
+		HELLO MAIL RCPT("full@x") RCPT("ann@x") DATA
+		"C: a\nC: .\n"
+		"S: 452 4.2.2 <full@x> Over quota\n" DELIVERED("ann@x") QUIT
+		"= ann INBOX 1\n"},
+	{"RFC 2033 section 4.2: DATA without recipients", HELLO
+		"C: DATA\nS: 503 5.5.1 Say MAIL first\n" MAIL
+		"C: DATA\nS: 503 5.5.1 No valid recipients\n"
+		"C: RCPT TO:<jones@x>\n"
+		"S: 550 5.1.1 <jones@x> No such recipient here\n"
+		"C: DATA\nS: 503 5.5.1 No valid recipients\n" RCPT("ann@x") DATA
+		"C: .\n" DELIVERED("ann@x") QUIT "= ann INBOX 1\n"},
+	{"RFC 2033 section 4.1: not SMTP",
+		"S: 220 localhost LMTP Culver\n"
+		"C: EHLO x\nS: 500 5.5.1 This is LMTP: say LHLO\n"
+		"C: HELO x\nS: 500 5.5.1 This is LMTP: say LHLO\n"
+		"C: MAIL FROM:<a@b>\nS: 503 5.5.1 Say LHLO first\n" QUIT},
+	{"what auth says of recipients", HELLO MAIL
+		"C: RCPT TO:<off@x>\n"
+		"S: 550 5.2.1 <off@x> The account takes no mail\n"
+		"C: RCPT TO:<away@x>\n"
+		"S: 451 4.3.0 <away@x> Cannot be done now\n"
+		"C: RCPT TO:<many@x>\n"
+		"S: 452 4.5.3 <many@x> Too many recipients at once\n" RCPT(
+			"ann@x") QUIT},
+	{"RSET, LHLO and QUIT forget",
+		HELLO MAIL RCPT(
+			"ann@x") "C: RSET\nS: 250 2.0.0 Forgotten\n"
+				 "C: DATA\nS: 503 5.5.1 Say MAIL first\n" MAIL
+					 RCPT("ann@x") "C: MAIL FROM:<a@b>\n"
+						       "S: 503 5.5.1 A "
+						       "transaction is open "
+						       "already\n" QUIT
+						       "= ann INBOX 0\n"},
+	{"commands of any time",
+		"S: 220 localhost LMTP Culver\n"
+		"C: NOOP\nS: 250 2.0.0 Ok\n"
+		"C: VRFY ann\n"
+		"S: 252 2.5.2 Ask by RCPT whether it is accepted\n"
+		"C: HELP\n"
+		"S: 214 2.0.0 LHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY "
+		"HELP XCLIENT\n"
+		"C: EXPN x\nS: 502 5.5.1 Not implemented\n"
+		"C: FOO\nS: 500 5.5.1 Unknown command\n" QUIT},
+	{"XCLIENT from somebody who may not",
+		HELLO "C: XCLIENT ADDR=192.0.2.1\n"
+		      "S: 550 5.7.0 XCLIENT is not for you\n" QUIT},
+	{"a web page's request", "S: 220 localhost LMTP Culver\n"
+				 "C: POST / HTTP/1.1\n"
+				 "S: 421 4.7.0 This is not a web server\n"},
+	{"dots, and what is no end of a message", HELLO MAIL RCPT("ann@x") DATA
+		"C: ..a\nC> b\n.\nC: \nC: ..\nC: .\n" DELIVERED("ann@x") QUIT
+		"= ann INBOX 1\n"},
+	{"RFC 1870: too large, as announced",
+		HELLO "C: MAIL FROM:<a@b> SIZE=67108865\n"
+		      "S: 552 5.3.4 The message is too large\n"
+		      "C: MAIL FROM:<a@b> SIZE=67108864\n"
+		      "S: 250 2.1.0 Sender ok\n" QUIT},
+	{"RFC 3461: parameters of reports",
+		HELLO "C: MAIL FROM:<a@b> RET=HDRS ENVID=QQ314159\n"
+		      "S: 250 2.1.0 Sender ok\n"
+		      "C: RCPT TO:<ann@x> NOTIFY=SUCCESS ORCPT=rfc822;a@x\n"
+		      "S: 250 2.1.5 <ann@x> Recipient ok\n"
+		      "C: RCPT TO:<ann@x> NOTIFY=MAYBE\n"
+		      "S: 501 5.5.4 A parameter is malformed\n"
+		      "C: RCPT TO:<ann@x> FOO=1\n"
+		      "S: 555 5.5.4 Unknown parameter\n" QUIT},
+	{"RFC 6531: what is not ASCII",
+		HELLO "C: MAIL FROM:<\xc3\xa4@b>\n"
+		      "S: 550 5.6.7 Not ASCII, without SMTPUTF8\n"
+		      "C: MAIL FROM:<a@b>\nS: 250 2.1.0 Sender ok\n"
+		      "C: RCPT TO:<\xc3\xa4@x>\n"
+		      "S: 553 5.6.7 Not ASCII, without SMTPUTF8\n"
+		      "C: RSET\nS: 250 2.0.0 Forgotten\n"
+		      "C: MAIL FROM:<\xc3\xa4@b> SMTPUTF8\n"
+		      "S: 250 2.1.0 Sender ok\n"
+		      "C: RCPT TO:<ann+\xc3\xa4@x>\n"
+		      "S: 250 2.1.5 <ann+\xc3\xa4@x> Recipient ok\n" QUIT},
+
+	/* BDAT. */
+	{"RFC 3030 section 4.1's example",
+		HELLO MAIL RCPT(
+			"ann@random.com") "C: BDAT 86 LAST\n"
+					  "C: To: Susan@random.com\n"
+					  "C: From: Sam@random.com\n"
+					  "C: Subject: This is a bodyless test "
+					  "message\n" DELIVERED(
+						  "ann@random.com") QUIT
+		"= ann INBOX 1\n"},
+	{"RFC 3030 section 4.2's example, shorter", HELLO
+		"C: MAIL FROM:<ned@x> BODY=BINARYMIME\n"
+		"S: 250 2.1.0 Sender ok\n" RCPT("ann@x") RCPT(
+			"bob@x") "C: BDAT 10\nC> 0123456\n.\r" CHUNK
+				 "C: BDAT 3\nC> \r\n.C: BDAT 0 LAST\n" CHUNK
+					 DELIVERED("ann@x") DELIVERED("bob@x")
+						 QUIT
+		"= ann INBOX 1\n= bob INBOX 1\n"},
+	{"RFC 3030 section 3: BINARYMIME and DATA",
+		HELLO "C: MAIL FROM:<ned@x> BODY=BINARYMIME\n"
+		      "S: 250 2.1.0 Sender ok\n" RCPT(
+			      "ann@x") "C: DATA\nS: 503 5.5.1 BINARYMIME comes "
+				       "by BDAT only\n" QUIT "= ann INBOX 0\n"},
+	{"RFC 3030 section 2: BDAT and DATA in one transaction",
+		HELLO MAIL RCPT(
+			"ann@x") "C: BDAT 1\nC> a" CHUNK
+				 "C: DATA\nS: 503 5.5.1 BDAT has begun: go on, "
+				 "or say RSET\n"
+				 "C: RCPT TO:<bob@x>\n"
+				 "S: 503 5.5.1 BDAT has begun: go on, or say "
+				 "RSET\n"
+				 "C: RSET\nS: 250 2.0.0 Forgotten\n" MAIL RCPT(
+					 "ann@x") DATA
+		"C: .\n" DELIVERED("ann@x") QUIT "= ann INBOX 1\n"},
+	{"RFC 3030 section 2: BDAT behind LAST; its bytes are no commands",
+		HELLO MAIL RCPT("ann@x") "C: BDAT 1 LAST\nC> a" DELIVERED(
+			"ann@x") "C: BDAT 6\nC: QUIT\n"
+				 "S: 503 5.5.1 Say MAIL first\n" QUIT
+				 "= ann INBOX 1\n"},
+	{"BDAT before LHLO, and before MAIL",
+		"S: 220 localhost LMTP Culver\n"
+		"C: BDAT 6 LAST\nC: QUIT\nS: 503 5.5.1 Say LHLO first\n" QUIT},
+	{"RFC 2033 section 4.3: without recipients BDAT LAST has no answer",
+		HELLO MAIL "C: RCPT TO:<jones@x>\n"
+			   "S: 550 5.1.1 <jones@x> No such recipient here\n"
+			   "C: BDAT 3\nC> abc"
+			   "S: 503 5.5.1 No valid recipients\n"
+			   "C: BDAT 6 LAST\nC: QUIT\n"
+			   "C: NOOP\nS: 250 2.0.0 Ok\n" QUIT},
+	{"a chunk whose size cannot be read: what follows is no command",
+		HELLO MAIL RCPT(
+			"ann@x") "C: BDAT 1e3 LAST\n"
+				 "S: 501 5.5.4 The argument is malformed\n"},
+};
+
+/* A script, taken apart. */
+struct step {
+	bool from_client;
+	str text; /* of the client with its line's end; of the server with
+		     CRLF */
+};
+
+struct script {
+	struct buf room;
+	struct step steps[128];
+	size_t count, lines;
+	str stored; /* the lines of "=" */
+};
+
+static str add_text(struct buf *room, str text, bool line)
+{
+	size_t at = room->n;
+
+	buf_add(room, text);
+	if (line)
+		buf_add_c(room, "\r\n");
+	return str_of(room->p + at, room->n - at);
+}
+
+/* "C> " goes on to the next line that begins with "S: " or "C: ": it may have
+ * line ends. */
+static size_t raw_length(str text)
+{
+	for (size_t n = 0; n < text.n; n++) {
+		str rest = str_skip(text, n);
+
+		if (str_starts(rest, STR("S: ")) ||
+			str_starts(rest, STR("C: ")) ||
+			str_starts(rest, STR("C> ")))
+			return n;
+	}
+	return text.n;
+}
+
+static void read_script(struct script *s, const char *text)
+{
+	str rest = str_c(text);
+
+	*s = (struct script){.room = BUF_UNBOUNDED};
+	/* So that nothing moves. */
+	assert_non_null(buf_reserve(&s->room, rest.n * 2));
+	while (rest.n && rest.p[0] != '=') {
+		struct step *step = &s->steps[s->count++];
+		bool raw = rest.p[1] == '>';
+		size_t n = raw ? raw_length(str_skip(rest, 3))
+			       : str_find_byte(str_skip(rest, 3), '\n');
+
+		assert_true(s->count < COUNT_OF(s->steps));
+		step->from_client = rest.p[0] == 'C';
+		step->text = add_text(
+			&s->room, str_take(str_skip(rest, 3), n), !raw);
+		s->lines += !step->from_client;
+		rest = str_skip(rest, 3 + n + !raw);
+	}
+	s->stored = rest;
+}
+
+static void check_stored(struct world *w, str lines)
+{
+	while (lines.n) {
+		char name[16], mailbox[16];
+		unsigned count, number = 1;
+		struct buf bytes = BUF_UNBOUNDED;
+
+		assert_int_equal(sscanf(lines.p, "= %15s %15s %u", name,
+					 mailbox, &count),
+			3);
+		while (strcmp(people[number], name) != 0)
+			number++;
+		assert_int_equal(stored(w, number, mailbox, &bytes), count);
+		lines = str_skip(lines, str_find_byte(lines, '\n') + 1);
+		buf_fini(&bytes);
+	}
+}
+
+static void add_all(const struct script *s, struct buf *in, struct buf *out)
+{
+	for (size_t i = 0; i < s->count; i++)
+		buf_add(s->steps[i].from_client ? in : out, s->steps[i].text);
+}
+
+static void play_lines(const struct script *s, int fd, struct buf *got)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->steps[i].from_client) {
+			hear(fd, got, lines);
+			say(fd, s->steps[i].text);
+		} else {
+			lines++;
+		}
+	}
+}
+
+/* The input in two parts, or byte by byte when cut is 0. */
+static void play_cut(const struct script *s, int fd, size_t cut)
+{
+	struct buf in = BUF_UNBOUNDED, out = BUF_UNBOUNDED;
+
+	add_all(s, &in, &out);
+	if (cut) {
+		say(fd, str_take(buf_str(&in), cut));
+		usleep(300);
+		say(fd, str_skip(buf_str(&in), cut));
+	} else {
+		for (size_t i = 0; i < in.n; i++) {
+			say(fd, str_take(str_skip(buf_str(&in), i), 1));
+			usleep(i % 16 ? 0 : 100);
+		}
+	}
+	buf_fini(&in);
+	buf_fini(&out);
+}
+
+/* cut: where the input is cut in two; SIZE_MAX: a line at a time. */
+static void play(const struct row *row, size_t cut)
+{
+	struct world w;
+	struct script s;
+	struct buf got = BUF_UNBOUNDED, in = BUF_UNBOUNDED,
+		   expected = BUF_UNBOUNDED;
+	int fd;
+
+	read_script(&s, row->script);
+	add_all(&s, &in, &expected);
+	world_begin(&w);
+	fd = client_begin(&w, TICKET_MAY_DELIVER, "192.0.2.7:4000");
+	if (cut == SIZE_MAX)
+		play_lines(&s, fd, &got);
+	else
+		play_cut(&s, fd, cut);
+	/* One more than there should be, or the end. */
+	shutdown(fd, SHUT_WR);
+	hear(fd, &got, s.lines + 1);
+	close(fd);
+	if (!str_eq(buf_str(&got), buf_str(&expected)))
+		print_error("%s (cut %zd)\ngot\n%.*s", row->why, (ssize_t)cut,
+			STR_ARG(buf_str(&got)));
+	assert_true(str_eq(buf_str(&got), buf_str(&expected)));
+	check_stored(&w, s.stored);
+	world_end(&w);
+	buf_fini(&got);
+	buf_fini(&in);
+	buf_fini(&expected);
+	buf_fini(&s.room);
+}
+
+static size_t input_size(const struct row *row)
+{
+	struct script s;
+	struct buf in = BUF_UNBOUNDED, out = BUF_UNBOUNDED;
+	size_t n;
+
+	read_script(&s, row->script);
+	add_all(&s, &in, &out);
+	n = in.n;
+	buf_fini(&in);
+	buf_fini(&out);
+	buf_fini(&s.room);
+	return n;
+}
+
+static void dialogues(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		play(&rows[i], SIZE_MAX);
+		play(&rows[i], 0);
+		play(&rows[i], input_size(&rows[i]));
+	}
+}
+
+static void every_cut(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		size_t n = input_size(&rows[i]);
+
+		for (size_t cut = 1; cut < n; cut++)
+			play(&rows[i], cut);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dialogues),
+		cmocka_unit_test(every_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
