@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IMAP before login: whatever comes, memory is bounded, what is said does not
- * depend on how the input was split, and a hand-over can be read again. */
+/* IMAP and POP3 before login: whatever comes, memory is bounded, what is said
+ * does not depend on how the input was split, and a hand-over can be read
+ * again. */
 #include "base/buf.h"
 #include "base/mechanism.h"
 #include "login/login.h"
@@ -16,7 +17,8 @@ static void check_hand_over(struct login *l)
 
 	login_hand_over(l, &h);
 	handover_encode(&h, &out);
-	if (handover_decode(buf_str(&out), &copy) || !str_eq(h.tag, copy.tag))
+	if (handover_decode(buf_str(&out), &copy) || !str_eq(h.tag, copy.tag) ||
+		!str_eq(h.state, copy.state))
 		abort();
 	buf_fini(&out);
 }
@@ -63,7 +65,8 @@ static enum login_want run(
 	enum login_want want = LOGIN_MORE;
 	struct login l;
 
-	login_init(&l, &login_imap, &settings, flags & 1);
+	login_init(&l, flags & 0x80 ? &login_pop3 : &login_imap, &settings,
+		flags & 1);
 	while (input.n && want != LOGIN_CLOSE) {
 		struct buf out = BUF_UNBOUNDED;
 

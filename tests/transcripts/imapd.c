@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The heart of the server alone, for transcripts: IMAP sessions on the memory
+ * The heart of the server alone, for transcripts: sessions on the memory
  * engine in one process without confinement, so that sanitizers see everything.
- * It believes every LOGIN; each name is an account of its own. Ends when its
- * standard input does.
+ * It believes every LOGIN, and "POP3 name [utf8]" for POP3; each name is an
+ * account of its own. Ends when its standard input does.
  *
  *	imapd [THREADS]		prints the port it listens on
  */
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/mechanism.h"
 #include "imap/imap.h"
 #include "mail/mail.h"
+#include "pop3/pop3.h"
 #include "session/session.h"
 #include "session/ticket.h"
 #include "store/store.h"
+#include "wire/pop3/respond.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,7 +26,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char greeting[] = "* OK the heart alone\r\n";
+/* For both protocols' clients. */
+static const char greeting[] = "+OK the heart alone\r\n";
 
 struct imapd {
 	struct loop *loop;
@@ -71,11 +75,15 @@ static void log_in(struct imapd *d, int fd)
 		.remote = STR("127.0.0.1:1"),
 		.local = STR("127.0.0.1:2"),
 		.leftover = str_skip(all, end + 1)};
+	const struct session_protocol *protocol = &imap_protocol;
+	struct buf state = BUF_UNBOUNDED;
 	struct ticket t;
 	str name;
 
 	h.tag = next_word(&line);
-	if (!str_ieq_c(next_word(&line), "LOGIN")) {
+	if (str_eq_c(h.tag, "POP3")) {
+		protocol = &pop3_protocol;
+	} else if (!str_ieq_c(next_word(&line), "LOGIN")) {
 		close(fd);
 		return;
 	}
@@ -84,7 +92,13 @@ static void log_in(struct imapd *d, int fd)
 	t = (struct ticket){.account = (hash_str(name) >> 1) + 1,
 		.name = name,
 		.rights = TICKET_MAY_ALL};
-	session_begin(d->sessions, &imap_protocol, fd, &h, &t);
+	pop3_before_encode(
+		&(struct pop3_before){
+			str_eq_c(next_word(&line), "utf8"), MECHANISM_PLAIN},
+		&state);
+	h.state = buf_str(&state);
+	session_begin(d->sessions, protocol, fd, &h, &t);
+	buf_fini(&state);
 }
 
 static void on_listener(

@@ -13,7 +13,8 @@ import subprocess
 import pytest
 
 from harness import CULVER, TROUBLE, corpus_root, shared_server
-from transcript import Player, Transcript
+from pop3 import player_of
+from transcript import Transcript
 
 HERE = pathlib.Path(__file__).parent
 PEER = os.environ.get("TRANSCRIPT_PEER")
@@ -45,6 +46,14 @@ class World:
     def address(self, tls):
         return self.server.address(tls)
 
+    def pop3_address(self, tls):
+        return self.server.pop3_address(tls)
+
+    @staticmethod
+    def pop3_login(name, password, utf8):
+        return [b"UTF8"] * utf8 + [
+            b"USER " + name.encode(), b"PASS " + password.encode()]
+
     def credentials(self, alias):
         if alias not in self.names:
             self.names[alias] = self.server.account()
@@ -68,6 +77,12 @@ class Heart:
 
     def address(self, tls):
         return "127.0.0.1", self.port
+
+    pop3_address = address
+
+    @staticmethod
+    def pop3_login(name, password, utf8):
+        return [b"POP3 " + name.encode() + b" utf8" * utf8]
 
     def credentials(self, alias):
         return f"{alias}{Heart.count}", "x"
@@ -120,7 +135,8 @@ def test_transcript(path, mode, request):
     transcript = Transcript(path)
     if "corpus" in transcript.needs and not corpus_root():
         pytest.skip("CULVER_CORPUS is not set")
-    Player(transcript, world_of(transcript, mode, request), mode).play()
+    player = player_of(transcript)
+    player(transcript, world_of(transcript, mode, request), mode).play()
 
 
 def world_of(transcript, mode, request):

@@ -44,6 +44,7 @@ class Step:
     mode: str = ""          # of expect: "" in order, "~" any order, "?" may
     words: list = dataclasses.field(default_factory=list)
     block: bytes = None     # of do: the lines that followed with "|"
+    raw: bytes = b""         # of do: as it was written
 
 
 ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[\\rnt0])")
@@ -66,6 +67,7 @@ class Transcript:
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
+        self.protocol = "imap"
         self.dialect = "rev1"
         self.settings = {}
         self.needs = set()
@@ -109,6 +111,8 @@ class Transcript:
         words = directive_words(text)
         if words[0] == "dialect":
             self.dialect = words[1]
+        elif words[0] == "protocol":
+            self.protocol = words[1]
         elif words[0] == "setting":
             name, value = text.split(None, 1)[1].split("=", 1)
             self.settings[name.strip()] = value.strip()
@@ -117,7 +121,8 @@ class Transcript:
         elif words[0] == "modes":
             self.modes = set(words[1:])
         else:
-            self.steps.append(Step("do", number, words=words))
+            self.steps.append(Step("do", number, words=words,
+                                   raw=text.encode()))
 
     def _block(self, number, side, conn, sort, text):
         kind = "send" if side == b"C" else "expect"
@@ -767,13 +772,16 @@ class Player:
         if step.parts == [("line", b"...")]:
             return self._skip_untagged(step)
         got = self.aside.pop(step.conn, None) or self._read(step.conn)
-        while not match_response(step.parts, got, self.variables) and \
+        while not self._match(step.parts, got) and \
                 self._may_ignore(got):
             got = self._read(step.conn)
-        if not match_response(step.parts, got, self.variables):
+        if not self._match(step.parts, got):
             raise Mismatch(f"expected {show(step.parts)}\n  got      "
                            f"{show(got)}")
         return None
+
+    def _match(self, want, got):
+        return match_response(want, got, self.variables)
 
     def _may_ignore(self, got):
         return self.transcript.dialect == "rev1" and \
@@ -805,7 +813,7 @@ class Player:
                     return
                 raise
             for step in left:
-                if match_response(step.parts, got, self.variables):
+                if self._match(step.parts, got):
                     left.remove(step)
                     break
             else:
