@@ -95,36 +95,59 @@ static uint64_t gap_after(uint32_t failures, uint32_t free_failures)
 	return (uint64_t)THROTTLE_GAP_FIRST_MS << doublings;
 }
 
-static bool is_trusted(
+bool throttle_is_trusted(
 	struct throttle *t, const struct throttle_who *who, uint64_t now)
 {
 	const struct entry *e = find(t, TRUSTED, who);
 
-	return who->address != THROTTLE_NO_ADDRESS && e &&
+	return who->account.n && who->address != THROTTLE_NO_ADDRESS && e &&
 	       now - e->last < THROTTLE_TRUST_MS;
+}
+
+/* What an address and an account are forgiven. */
+static const uint32_t forgiven[2] = {
+	THROTTLE_FREE_ADDRESS, THROTTLE_FREE_ACCOUNT};
+
+/* What stands against an attempt. */
+static void find_both(struct throttle *t, const struct throttle_who *who,
+	uint64_t now, struct entry *entries_r[2])
+{
+	bool named = who->account.n && !throttle_is_trusted(t, who, now);
+
+	entries_r[0] = find(t, BY_ADDRESS, who);
+	entries_r[1] = named ? find(t, BY_ACCOUNT, who) : NULL;
+	for (int i = 0; i < 2; i++)
+		if (entries_r[i])
+			forgive(entries_r[i], now);
+}
+
+bool throttle_is_free(
+	struct throttle *t, const struct throttle_who *who, uint64_t now)
+{
+	struct entry *entries[2];
+
+	find_both(t, who, now, entries);
+	for (int i = 0; i < 2; i++)
+		if (entries[i] && gap_after(entries[i]->failures, forgiven[i]))
+			return false;
+	return true;
 }
 
 bool throttle_reserve(struct throttle *t, const struct throttle_who *who,
 	uint64_t now, uint64_t *at_r)
 {
-	struct entry *entries[2] = {find(t, BY_ADDRESS, who),
-		is_trusted(t, who, now) ? NULL : find(t, BY_ACCOUNT, who)};
-	static const uint32_t free_failures[2] = {
-		THROTTLE_FREE_ADDRESS, THROTTLE_FREE_ACCOUNT};
+	struct entry *entries[2];
 
+	find_both(t, who, now, entries);
 	*at_r = now;
-	for (int i = 0; i < 2; i++) {
-		if (!entries[i])
-			continue;
-		forgive(entries[i], now);
-		if (entries[i]->next > *at_r)
+	for (int i = 0; i < 2; i++)
+		if (entries[i] && entries[i]->next > *at_r)
 			*at_r = entries[i]->next;
-	}
 	if (*at_r - now > THROTTLE_QUEUE_MAX_MS)
 		return false;
 	for (int i = 0; i < 2; i++) {
 		uint64_t gap = entries[i] ? gap_after(entries[i]->failures,
-						    free_failures[i])
+						    forgiven[i])
 					  : 0;
 
 		if (gap)
@@ -152,7 +175,7 @@ void throttle_failed(
 	if (who->address != THROTTLE_NO_ADDRESS)
 		count(take(t, BY_ADDRESS, who, now), THROTTLE_FREE_ADDRESS,
 			now);
-	if (!is_trusted(t, who, now))
+	if (who->account.n && !throttle_is_trusted(t, who, now))
 		count(take(t, BY_ACCOUNT, who, now), THROTTLE_FREE_ACCOUNT,
 			now);
 }
@@ -176,7 +199,8 @@ void throttle_passed(
 	struct throttle *t, const struct throttle_who *who, uint64_t now)
 {
 	struct entry *address = find(t, BY_ADDRESS, who),
-		     *account = find(t, BY_ACCOUNT, who);
+		     *account =
+			     who->account.n ? find(t, BY_ACCOUNT, who) : NULL;
 
 	if (address)
 		pardon(address, now);
@@ -184,6 +208,6 @@ void throttle_passed(
 		account->failures = 0;
 		account->next = now;
 	}
-	if (who->address != THROTTLE_NO_ADDRESS)
+	if (who->account.n && who->address != THROTTLE_NO_ADDRESS)
 		take(t, TRUSTED, who, now)->last = now;
 }

@@ -41,8 +41,16 @@ void throttle_free(struct throttle *);
 /* Who tries. */
 struct throttle_who {
 	uint64_t address; /* THROTTLE_NO_ADDRESS: only the account counts */
-	str account;	  /* as typed, or better as prepared */
+	/* As typed, or better as prepared; empty: only the address counts. */
+	str account;
 };
+
+/* Would an attempt be looked at at once, and those that come with it? */
+bool throttle_is_free(
+	struct throttle *, const struct throttle_who *, uint64_t now);
+/* Was the account logged in from this address within the last days? */
+bool throttle_is_trusted(
+	struct throttle *, const struct throttle_who *, uint64_t now);
 
 /* When this attempt may be looked at, >= now. False: so many wait already that
  * it is refused unseen. */

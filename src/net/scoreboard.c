@@ -60,4 +60,5 @@ void scoreboard_clear_gauges(struct scoreboard *page)
 {
 	atomic_store(&page->connections, 0);
 	atomic_store(&page->sessions, 0);
+	atomic_store(&page->logins_queued, 0);
 }

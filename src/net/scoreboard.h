@@ -25,6 +25,7 @@
 	X(tls_failed, "TLS handshakes failed")                                 \
 	X(logins_ok, "logins that succeeded")                                  \
 	X(logins_failed, "logins that failed")                                 \
+	X(logins_queued, "logins whose password waits to be checked (gauge)")  \
 	X(sessions, "sessions after login (gauge)")                            \
 	X(sessions_total, "sessions begun")                                    \
 	X(commands_total, "commands executed")                                 \

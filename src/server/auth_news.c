@@ -123,6 +123,9 @@ static void end_posted(struct loop *loop, void *arg)
 	struct ending *end = arg;
 
 	(void)loop;
+	/* Logins under way are looked at again. */
+	end->auth->ends++;
+	login_cache_forget(end->auth->cache, end->account);
 	if (end->protocols == ~0u) {
 		tell_end(end, STR(""));
 		end->protocols = 0;

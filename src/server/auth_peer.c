@@ -31,11 +31,8 @@ void peer_tell(struct peer *p, enum ipc_type type, uint32_t id, str payload)
 	log_error("auth", "a front takes no answers", LOG_C("name", p->name));
 }
 
-static enum err on_message(struct peer *p, const struct ipc_msg *m)
+static enum err on_front(struct peer *p, const struct ipc_msg *m)
 {
-	if (p->is_mail)
-		return m->type == IPC_ACCOUNT_NOTED ? news_noted(p->auth, m)
-						    : ERR_INVALID;
 	switch (m->type) {
 	case IPC_AUTH_START:
 		return exchange_start(p, m);
@@ -50,11 +47,37 @@ static enum err on_message(struct peer *p, const struct ipc_msg *m)
 	}
 }
 
+static enum err on_mail(struct peer *p, const struct ipc_msg *m)
+{
+	switch (m->type) {
+	case IPC_ACCOUNT_NOTED:
+		return news_noted(p->auth, m);
+	case IPC_RESOLVE:
+		return resolve_start(p, m);
+	default:
+		return ERR_INVALID;
+	}
+}
+
+static enum err on_message(struct peer *p, const struct ipc_msg *m)
+{
+	if (p->kind == PEER_FRONT)
+		return on_front(p, m);
+	if (p->kind == PEER_MAIL)
+		return on_mail(p, m);
+	if (m->type != IPC_LOOKUP_DONE)
+		return ERR_INVALID;
+	lookup_answered(p->auth, m);
+	return OK;
+}
+
 void peer_drop(struct peer *p)
 {
 	struct auth *a = p->auth;
 
 	exchange_abandon_all(p);
+	if (p->kind == PEER_LOOKUP)
+		lookup_gone(a);
 	for (size_t i = 0; i < a->peer_count; i++)
 		if (a->peers[i] == p)
 			a->peers[i] = a->peers[--a->peer_count];
@@ -102,12 +125,15 @@ void peer_add(struct auth *a, const char *name)
 	p = xcalloc(1, sizeof *p);
 	p->auth = a;
 	p->name = xstrdup(name);
-	p->is_mail = strcmp(name, "mail") == 0;
+	p->number = ++a->channels;
+	if (strcmp(name, "mail") == 0)
+		p->kind = PEER_MAIL;
+	else if (strcmp(name, "lookup") == 0)
+		p->kind = PEER_LOOKUP;
 	a->peers[a->peer_count++] = p;
 	if (loop_add(a->loop, &p->watch, fd, EPOLLIN, readable) != OK)
 		abort(); /* out of memory */
-	if (p->is_mail)
+	if (p->kind == PEER_MAIL)
 		news_begin(a);
-	else
-		offer_tell(p);
+	offer_tell(p);
 }

@@ -4,15 +4,14 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "net/scoreboard.h"
 #include "server/auth_private.h"
 #include "server/roles.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* yescrypt and argon2 keep their memory elsewhere, sanitizers do not. */
-#define WORKER_STACK (1024 * 1024)
 
 /* -------- the master -------- */
 
@@ -28,6 +27,18 @@ void auth_check_end(struct auth *a)
 {
 	if (a->role.stopping && a->working == 0)
 		loop_stop(a->loop);
+}
+
+static void apply_config(struct auth *a)
+{
+	if (a->rules)
+		rules_drop(a->rules);
+	a->rules = rules_new(a->role.config);
+	a->context.scram_iterations = a->rules->scram_iterations;
+	/* Lookup gives up on a source sooner. */
+	a->context.lookup_ms = 2 * a->role.config->accounts_timeout;
+	lanes_set(a);
+	offer_update(a);
 }
 
 static void master_readable(
@@ -46,9 +57,7 @@ static void master_readable(
 			take_channels(a);
 			break;
 		case ROLE_CONFIG:
-			pool_set_max(a->pool,
-				(unsigned)a->role.config->workers_auth_threads);
-			offer_update(a);
+			apply_config(a);
 			break;
 		default:
 			break;
@@ -104,6 +113,27 @@ static enum err start_control(struct auth *a)
 	return ERR_INVALID;
 }
 
+/* From it, SCRAM's salts of accounts that do not exist are made: the same after
+ * a restart. */
+static enum err read_decoy_secret(struct auth *a)
+{
+	int fd = open("decoy", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ssize_t n = -1;
+
+	if (fd >= 0)
+		n = read(fd, a->decoy_secret, DECOY_SECRET_SIZE);
+	if (n >= 0 && n < DECOY_SECRET_SIZE) {
+		secret_random(a->decoy_secret, DECOY_SECRET_SIZE);
+		n = pwrite(fd, a->decoy_secret, DECOY_SECRET_SIZE, 0);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (n == DECOY_SECRET_SIZE)
+		return OK;
+	log_error("auth", "the file decoy cannot be read or made");
+	return ERR_IO;
+}
+
 static enum err begin(struct auth *a)
 {
 	enum err e = accounts_open("accounts.db", &a->context.accounts);
@@ -112,9 +142,13 @@ static enum err begin(struct auth *a)
 		e = loop_new(&a->loop);
 	if (e)
 		return e;
-	a->pool = pool_new(
-		(unsigned)a->role.config->workers_auth_threads, WORKER_STACK);
+	e = read_decoy_secret(a);
+	if (e)
+		return e;
+	lanes_begin(a);
 	a->throttle = throttle_new();
+	a->cache = login_cache_new();
+	a->lookups = lookups_new();
 	/* The first stranger must not take longer than the second. */
 	password_verify_nobody(STR("x"));
 	a->room = BUF_UNBOUNDED;
@@ -123,10 +157,10 @@ static enum err begin(struct auth *a)
 	a->context.failures = auth_failures_new();
 	a->context.started_s = (uint64_t)clock_wall_s();
 	attach_pages(a);
+	apply_config(a);
 	e = start_control(a);
 	if (e)
 		return e;
-	offer_update(a);
 	take_channels(a);
 	return loop_add(
 		a->loop, &a->master, a->role.master, EPOLLIN, master_readable);
@@ -135,13 +169,17 @@ static enum err begin(struct auth *a)
 static void end(struct auth *a)
 {
 	control_stop(a->control);
-	pool_free(a->pool);
+	lookup_gone(a);
+	lanes_end(a);
 	while (a->peer_count)
 		peer_drop(a->peers[0]);
 	loop_timer_cancel(a->loop, &a->news_timer);
 	accounts_close(a->context.accounts);
 	loop_free(a->loop);
 	throttle_free(a->throttle);
+	login_cache_free(a->cache);
+	lookups_free(a->lookups);
+	rules_drop(a->rules);
 	buf_fini(&a->room);
 	free(a->context.pages);
 	auth_failures_free(a->context.failures);

@@ -3,11 +3,18 @@
  * auth_role: the parts of the auth role.
  *
  *	auth_role.c	beginning, end, what the master says
- *	auth_peer.c	the channels to fronts and mail
- *	auth_exchange.c	one login attempt: a front asks, a worker verifies, the
+ *	auth_rules.c	the settings as workers see them
+ *	auth_peer.c	the channels to fronts, mail and lookup
+ *	auth_exchange.c	one login attempt: a front asks, workers verify, the
  *			answer goes back
+ *	auth_lane.c	the workers that verify passwords, and their queues
+ *	auth_verify.c	is this who it says? (on workers)
+ *	auth_sources.c	what outside sources say becomes an account (on workers)
+ *	auth_lookup.c	questions to the lookup role, and their answers
+ *	auth_rehash.c	better hashes and SCRAM's keys, made after a login
+ *	auth_resolve.c	mail asks whose an address is
+ *	auth_offer.c	which mechanisms fronts may offer
  *	auth_news.c	mail is told of accounts that came, went or changed
- *	auth_verify.c	is this who it says? (on worker threads)
  *	auth_commands.h	the administrator's commands (on threads of control)
  *	auth_failures.c	the last failed logins, for `culver status`
  *
@@ -18,23 +25,25 @@
 #define SERVER_AUTH_ROLE_H
 
 #include "auth/accounts.h"
-#include "auth/sasl.h"
+#include "auth/app_password.h"
 #include "server/control.h"
 
 #include <stdatomic.h>
 
 /* What verifying found. */
 struct auth_verdict {
-	enum err err;	    /* OK, ERR_AUTH, ERR_DENIED, ERR_UNAVAILABLE */
+	enum err err; /* OK, ERR_AUTH, ERR_DENIED, ERR_EXPIRED, ERR_INVALID,
+			 ERR_UNAVAILABLE */
 	const char *reason; /* for the log; a literal */
 	const char *told;   /* for the client; a literal, "" for ERR_AUTH */
-	uint64_t account;   /* when OK */
-	char *name;	    /* when OK; the caller frees it */
+	/* When OK. The strings are owned. */
+	uint64_t account;
+	char *name;
+	char *master;	 /* who acts as the account; NULL: the account itself */
+	uint32_t rights; /* TICKET_MAY_… */
+	/* By which of the account's app passwords; "" by none. */
+	char app[APP_PASSWORD_LABEL_MAX + 1];
 };
-
-/* Slow. `protocol` as in account_protocol_bit. */
-struct auth_verdict auth_verify(
-	struct accounts *, const struct sasl *, str protocol);
 
 /* A login that failed. Strings are UTF-8, cut where they are too long. */
 struct auth_failure {
@@ -72,6 +81,8 @@ struct auth_context {
 	uint64_t started_s; /* clock_wall_s */
 	/* Of this process. */
 	_Atomic uint64_t logins_ok, logins_failed, exchanges;
+	/* How long workers wait for the lookup role. */
+	_Atomic uint64_t lookup_ms;
 	/* Every process's figures: pages of the scoreboard, NULL where there
 	 * is none. Front's come first, then auth, then mail. */
 	struct scoreboard **pages;

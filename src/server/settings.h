@@ -27,6 +27,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/mechanism.h"
 #include "base/str.h"
 #include "net/networks.h"
 
@@ -73,6 +74,24 @@ S(proxy_networks, "proxy.networks", NETWORKS, "", "", 1, "",                   \
 S(login_plaintext_without_tls, "login.plaintext_without_tls", BOOL, "false",   \
   "", 1, "",                                                                   \
   "accept passwords over connections that are not encrypted")                  \
+S(login_mechanisms, "login.mechanisms", WORDS, "auto", LOGIN_MECHANISMS, 1,    \
+  "",                                                                          \
+  "SASL mechanisms that are offered; auto: those that work for everybody here")\
+S(login_anonymous, "login.anonymous", TEXT, "", "", 1, "",                     \
+  "account that guests may read, by ANONYMOUS; empty: none")                   \
+S(login_cache, "login.cache", TIME, "5min", "0ms..1d", 1, "",                  \
+  "time in which a password that was right is not hashed again; 0: none ")     \
+S(login_rehash, "login.rehash", BOOL, "true", "", 1, "",                       \
+  "replace weak hashes when their owners log in with the password")            \
+S(login_scram, "login.scram", BOOL, "true", "", 1, "",                         \
+  "keep keys for SCRAM beside the hashes of passwords")                        \
+S(login_scram_iterations, "login.scram_iterations", INT, "65536",              \
+  "4096..1000000", 1, "",                                                      \
+  "work that clients do at a login with SCRAM, and who tries stolen keys")     \
+S(login_master_users, "login.master_users", BOOL, "false", "", 1, "",          \
+  "accounts with the master flag may log in as others (USER*MASTER)")          \
+S(login_master_separator, "login.master_separator", TEXT, "*", "nonempty", 1,  \
+  "", "what stands between the user's name and the master's")                  \
                                                                                \
 S(log_level, "log.level", LEVEL, "info", LEVELS, 1, "",                        \
   "least important lines that are logged")                                     \
@@ -188,6 +207,13 @@ S(accounts_sources, "accounts.sources", WORDS, "builtin", ACCOUNT_SOURCES, 0,  \
   "where accounts are looked up, in this order")                               \
 S(accounts_timeout, "accounts.timeout", TIME, "5s", "1s..30s", 1, "",          \
   "time that each step of asking an outside source may take")                  \
+S(accounts_domains, "accounts.domains", TEXT, "*", "nonempty", 1,              \
+  "",                                                                          \
+  "mail domains whose local parts are account names; *: every domain")         \
+S(accounts_postmaster, "accounts.postmaster", TEXT, "", "", 1, "",             \
+  "account that gets mail for postmaster, of any domain")                      \
+S(accounts_separators, "accounts.separators", TEXT, "+", "", 1, "",            \
+  "characters that begin the detail in user+detail; empty: none")              \
                                                                                \
 S(sql_connection, "sql.connection", SECRET, "", "", 1, "",                     \
   "PostgreSQL database of accounts, as libpq's connection string")             \
@@ -231,6 +257,9 @@ S(ldap_attribute_services, "ldap.attribute_services", TEXT, "", "", 1, "",     \
 /* clang-format on */
 
 #define ACCOUNT_SOURCES "builtin|passwd|pam|ldap|sql|oauth"
+/* "auto", then the mechanisms in the order of enum mechanism_number. */
+#define LOGIN_MECHANISM_WORD(symbol, name, flags) "|" name
+#define LOGIN_MECHANISMS "auto" MECHANISM_TABLE(LOGIN_MECHANISM_WORD)
 #define LEVELS "error|warn|info|debug"
 #define TOPIC_LEVELS LEVELS "|default"
 
