@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FAILURES_SHOWN 20 /* --json has all */
+
 static void print_uptime(json_int_t seconds)
 {
 	printf("up %lldd %02lld:%02lld:%02lld\n", (long long)seconds / 86400,
@@ -76,7 +78,12 @@ static void print_failures(json_t *failures)
 		return;
 	printf("\n%-25s  %-10s %-24s %-24s %-13s %s\n", "failed login",
 		"protocol", "account", "from", "mechanism", "reason");
-	json_array_foreach(failures, i, f) print_failure(f);
+	json_array_foreach(failures, i, f)
+	{
+		if (i == FAILURES_SHOWN)
+			break;
+		print_failure(f);
+	}
 }
 
 static void print_store(json_t *store)
