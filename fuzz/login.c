@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IMAP and POP3 before login: whatever comes, memory is bounded, what is said
  * does not depend on how the input was split, and a hand-over can be read
- * again. */
+ * again. The first byte says what the connection is. */
 #include "base/buf.h"
 #include "base/mechanism.h"
 #include "login/login.h"
@@ -9,6 +9,9 @@
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Of the first byte; three bits of it are the size of pieces. */
+enum { TLS = 1, PLAINTEXT = 2, CERTIFICATE = 32, ALL = 64, POP3 = 128 };
 
 static void check_hand_over(struct login *l)
 {
@@ -23,7 +26,7 @@ static void check_hand_over(struct login *l)
 	buf_fini(&out);
 }
 
-/* The first byte of a response decides; 'o': it is right. */
+/* The last byte of a response decides; 'o': it is right. */
 static enum login_want answer_auth(struct login *l, struct buf *out)
 {
 	str response = login_response(l);
@@ -58,15 +61,17 @@ static void add_but_continue(struct buf *said, str out)
 static enum login_want run(
 	str input, size_t piece, unsigned flags, struct buf *said)
 {
-	struct login_settings settings = {.plaintext = flags & 2,
-		.offered = MECHANISM_PLAIN,
+	struct login_settings settings = {.plaintext = flags & PLAINTEXT,
+		.offered = flags & ALL ? (1u << MECHANISM_COUNT) - 1
+				       : MECHANISM_PLAIN,
 		.failures_max = 5,
 		.id_name = "Culver"};
 	enum login_want want = LOGIN_MORE;
 	struct login l;
 
-	login_init(&l, flags & 0x80 ? &login_pop3 : &login_imap, &settings,
-		flags & 1);
+	login_init(&l, flags & POP3 ? &login_pop3 : &login_imap, &settings,
+		flags & TLS);
+	l.has_certificate = flags & CERTIFICATE;
 	while (input.n && want != LOGIN_CLOSE) {
 		struct buf out = BUF_UNBOUNDED;
 
@@ -75,7 +80,7 @@ static enum login_want run(
 		while (want == LOGIN_AUTH || want == LOGIN_CANCEL)
 			want = want == LOGIN_AUTH ? answer_auth(&l, &out)
 						  : login_go_on(&l, &out);
-		if (l.room > 16384)
+		if (l.room > (flags & ALL ? 32768 : 16384))
 			abort();
 		add_but_continue(said, buf_str(&out));
 		buf_fini(&out);
