@@ -137,7 +137,10 @@ static int dial(const struct ldap_source *s, LDAP **ld_r)
 
 static LDAP *give_up(LDAP *ld, struct connections *c, int result)
 {
-	log_failure("directory cannot be reached", result);
+	log_failure(result == LDAP_INVALID_CREDENTIALS
+			    ? "directory refuses ldap.bind_dn"
+			    : "directory cannot be reached",
+		result);
 	if (ld)
 		close_connection(ld);
 	connections_rest(c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lookup/ldap_entry.h"
+#include "base/secret.h"
 
 static enum err read_name(
 	const struct ldap_entry *entry, str asked, struct lookup_person *person)
@@ -54,6 +55,23 @@ static void read_services(
 	person->denied |= all_protocols & ~allowed;
 }
 
+/* A password is stored as it is (RFC 4519 section 2.41), unless it says
+ * otherwise (RFC 2307 section 5.3, and the forms of crypt(5)). */
+static enum err read_hash(str value, struct lookup_person *person)
+{
+	struct buf clear = BUF_UNBOUNDED;
+	enum err e;
+
+	if (str_starts(value, STR("{")) || str_starts(value, STR("$")))
+		return person_take_hash(person, value);
+	buf_add_c(&clear, "{CLEAR}");
+	buf_add(&clear, value);
+	e = person_take_hash(person, buf_str(&clear));
+	secret_wipe(clear.p, clear.cap);
+	buf_fini(&clear);
+	return e;
+}
+
 enum err ldap_entry_read(const struct ldap_entry *entry, str asked,
 	struct lookup_person *person, const char **wrong_r)
 {
@@ -61,7 +79,7 @@ enum err ldap_entry_read(const struct ldap_entry *entry, str asked,
 	if (read_name(entry, asked, person))
 		return ERR_INVALID;
 	*wrong_r = "ldap.attribute_hash";
-	if (entry->hash.count && person_take_hash(person, entry->hash.list[0]))
+	if (entry->hash.count && read_hash(entry->hash.list[0], person))
 		return ERR_INVALID;
 	*wrong_r = "ldap.attribute_quota";
 	if (entry->quota.count > 1 ||

@@ -67,6 +67,20 @@ enum err lookup_ask(struct lookup_source *source,
 	return e;
 }
 
+str lookup_host(str remote)
+{
+	size_t colon = str_find_byte(remote, ':');
+
+	if (str_starts(remote, STR("[")))
+		return str_skip(
+			str_take(remote, str_find_byte(remote, ']')), 1);
+	/* More than one: an IPv6 address. */
+	if (str_find_byte(str_skip(remote, colon + 1), ':') <
+		str_skip(remote, colon + 1).n)
+		return remote;
+	return str_take(remote, colon);
+}
+
 void lookup_source_free(struct lookup_source *source)
 {
 	if (source)

@@ -100,6 +100,9 @@ struct lookup_source {
  */
 MUST enum err lookup_ask(struct lookup_source *, const struct lookup_request *,
 	struct lookup_person *person_r);
+/* The host of an address that may have a port: "192.0.2.1:4711",
+ * "[2001:db8::1]:4711", or either without. */
+str lookup_host(str remote);
 /* Takes NULL. */
 void lookup_source_free(struct lookup_source *);
 

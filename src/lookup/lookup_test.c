@@ -61,6 +61,25 @@ static void what_no_source_should_be_asked(void **state)
 	lookup_person_fini(&person);
 }
 
+static void hosts_have_no_ports(void **state)
+{
+	static const struct {
+		const char *remote, *host;
+	} rows[] = {
+		{"192.0.2.1:4711", "192.0.2.1"},
+		{"192.0.2.1", "192.0.2.1"},
+		{"[2001:db8::1]:4711", "2001:db8::1"},
+		{"[2001:db8::1]", "2001:db8::1"},
+		{"2001:db8::1", "2001:db8::1"},
+		{"::1", "::1"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_str(lookup_host(str_c(rows[i].remote)), rows[i].host);
+}
+
 static void requests_survive_the_way(void **state)
 {
 	const struct lookup_request q = {.op = LOOKUP_VERIFY,
@@ -136,6 +155,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_no_source_should_be_asked),
+		cmocka_unit_test(hosts_have_no_ports),
 		cmocka_unit_test(requests_survive_the_way),
 		cmocka_unit_test(answers_survive_the_way),
 	};

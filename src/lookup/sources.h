@@ -15,6 +15,17 @@ struct lookup_limits {
 	unsigned timeout_ms;  /* for each step of a question */
 };
 
+/* A file; passwd.c */
+struct lookup_source *lookup_passwd_new(const char *path);
+
+/* PAM; pam.c */
+struct lookup_pam_settings {
+	const char *service;
+	const char *directory;	      /* of services' files; "": the system's */
+	uint64_t first_uid, last_uid; /* users of the system that count */
+};
+struct lookup_source *lookup_pam_new(const struct lookup_pam_settings *);
+
 /* PostgreSQL; sql.c */
 struct lookup_sql_settings {
 	struct lookup_limits limits;

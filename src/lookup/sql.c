@@ -33,6 +33,8 @@ struct sql {
 struct connection {
 	PGconn *pg;
 	struct sql_columns columns;
+	bool broken; /* of no more use */
+	bool stale;  /* and another would do: it died, or its plan is old */
 };
 
 /* -------- what went wrong -------- */
@@ -306,16 +308,32 @@ static enum err read_row(const struct connection *c, const PGresult *row,
 	return ERR_UNAVAILABLE;
 }
 
-/* Takes results until there are no more. ERR_NOTFOUND without a row. `broken`:
- * the connection is of no more use. */
+/* "cached plan must not change result type", "prepared statement does not
+ * exist": somebody changed the table, or a pooler the server. */
+static bool is_stale(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return state &&
+	       (strcmp(state, "0A000") == 0 || strcmp(state, "26000") == 0);
+}
+
+static void take_refusal(struct connection *c, const PGresult *result)
+{
+	c->stale = is_stale(result);
+	if (!c->stale && PQstatus(c->pg) == CONNECTION_OK)
+		log_failure("database refuses to answer",
+			PQresultErrorMessage(result));
+}
+
+/* Takes results until there are no more. ERR_NOTFOUND without a row. */
 static enum err read_answer(struct connection *c, uint64_t deadline, str name,
-	struct lookup_person *person_r, bool *broken_r)
+	struct lookup_person *person_r)
 {
 	enum err found = ERR_NOTFOUND;
 	PGresult *result = NULL;
 	enum err e;
 
-	*broken_r = true;
 	while (!(e = next_result(c->pg, deadline, &result)) && result) {
 		ExecStatusType status = PQresultStatus(result);
 
@@ -326,52 +344,58 @@ static enum err read_answer(struct connection *c, uint64_t deadline, str name,
 		} else if (status == PGRES_SINGLE_TUPLE) {
 			found = read_row(c, result, name, person_r);
 		} else if (status != PGRES_TUPLES_OK) {
-			log_failure("database refuses to answer",
-				PQresultErrorMessage(result));
+			take_refusal(c, result);
 			e = ERR_UNAVAILABLE;
 		}
 		PQclear(result);
 		if (e)
 			return e;
 	}
-	*broken_r = e != OK;
 	return e ? e : found;
 }
 
+/* Keeps the connection, or marks it. */
 static enum err ask_once(struct sql *s, struct connection *c, str name,
-	struct lookup_person *person_r, bool *broken_r)
+	struct lookup_person *person_r)
 {
 	struct name_parts parts = name_parts_of(name);
 	uint64_t deadline = clock_monotonic_ms() + s->timeout_ms;
 	enum err e = send_question(c->pg, &parts);
 
-	*broken_r = true;
 	if (!e)
-		e = read_answer(c, deadline, name, person_r, broken_r);
-	if (*broken_r)
-		close_connection(c);
-	else
-		connections_put(&s->connections, c);
+		e = read_answer(c, deadline, name, person_r);
+	if (e == OK || e == ERR_NOTFOUND)
+		return e;
+	c->broken = true;
+	c->stale |= PQstatus(c->pg) != CONNECTION_OK;
+	if (!c->stale && clock_monotonic_ms() >= deadline)
+		log_failure("database does not answer in time", "");
 	return e;
 }
 
-/* A connection that was idle may have died, or know an older schema; a new one
- * tells. */
 static enum err find(struct sql *s, str name, struct lookup_person *person_r)
 {
 	struct connection *c = connections_take(&s->connections);
-	bool broken = true;
-	enum err e;
+	enum err e = ERR_UNAVAILABLE;
 
 	if (c) {
-		e = ask_once(s, c, name, person_r, &broken);
-		if (!broken)
-			return e;
+		e = ask_once(s, c, name, person_r);
+		if (!c->stale)
+			goto out;
+		close_connection(c);
 		connections_drop_idle(&s->connections);
 		lookup_person_fini(person_r);
 	}
 	c = open_connection(s);
-	return c ? ask_once(s, c, name, person_r, &broken) : ERR_UNAVAILABLE;
+	if (!c)
+		return ERR_UNAVAILABLE;
+	e = ask_once(s, c, name, person_r);
+out:
+	if (c->broken)
+		close_connection(c);
+	else
+		connections_put(&s->connections, c);
+	return e;
 }
 
 static enum err ask(struct lookup_source *source,

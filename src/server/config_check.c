@@ -274,6 +274,24 @@ static void check_ldap(const struct check *c)
 		check_ldap_needs(c);
 }
 
+static void check_passwd_and_pam(const struct check *c)
+{
+	const struct config *config = c->config;
+
+	if (has_source(c, ACCOUNT_SOURCE_PASSWD) && !*config->passwd_file)
+		fail(c, "passwd.file",
+			"missing, and accounts.sources has \"passwd\"; name a "
+			"file");
+	if (strchr(config->pam_service, '/'))
+		fail(c, "pam.service",
+			"is a path; write the name of a file in /etc/pam.d, or "
+			"set pam.directory");
+	if (config->pam_last_uid < config->pam_first_uid)
+		fail(c, "pam.last_uid",
+			"is less than pam.first_uid; raise it, or lower "
+			"pam.first_uid");
+}
+
 static void check_sources(const struct check *c)
 {
 	if (!c->config->accounts_sources.count)
@@ -282,6 +300,7 @@ static void check_sources(const struct check *c)
 			"[\"builtin\"] or leave it out");
 	check_sql(c);
 	check_ldap(c);
+	check_passwd_and_pam(c);
 }
 
 static void check_ciphers(const struct check *c)

@@ -72,6 +72,18 @@ static struct lookup_limits limits_of(const struct config *config)
 		.timeout_ms = (unsigned)config->accounts_timeout};
 }
 
+static struct lookup_source *make_pam(const struct config *config)
+{
+	const struct lookup_pam_settings wanted = {
+		.service = config->pam_service,
+		.directory = config->pam_directory,
+		.first_uid = config->pam_first_uid,
+		.last_uid = config->pam_last_uid,
+	};
+
+	return lookup_pam_new(&wanted);
+}
+
 static struct lookup_source *make_sql(const struct config *config)
 {
 	const struct lookup_sql_settings wanted = {
@@ -111,6 +123,10 @@ static struct lookup_source *make_source(
 	const struct config *config, unsigned source)
 {
 	switch (source) {
+	case ACCOUNT_SOURCE_PASSWD:
+		return lookup_passwd_new(config->passwd_file);
+	case ACCOUNT_SOURCE_PAM:
+		return make_pam(config);
 	case ACCOUNT_SOURCE_LDAP:
 		return make_ldap(config);
 	case ACCOUNT_SOURCE_SQL:
@@ -135,30 +151,41 @@ static struct sources *make_sources(const struct config *config)
 	return s;
 }
 
-/* The directory of the file, which may be replaced by another of its name. A
- * file right under / is let read as it is. */
-static size_t let_read(struct confine_plan *plan, size_t at, const char *path)
+static void let_read(struct confine_plan *plan, const char *path)
+{
+	size_t n = 0;
+
+	while (plan->readable[n])
+		n++;
+	if (*path)
+		plan->readable[n] = path;
+}
+
+/* The directory of the file, since another may come under its name. A file
+ * right under / is let read as it is. */
+static void let_read_beside(struct confine_plan *plan, const char *path)
 {
 	static char rooms[CONFINE_READABLE][PATH_MAX];
-	char *slash;
+	static size_t used;
+	char *room = rooms[used++], *slash;
 
-	if (!*path)
-		return 0;
-	snprintf(rooms[at], sizeof rooms[at], "%s", path);
-	slash = strrchr(rooms[at], '/');
-	if (slash && slash > rooms[at])
+	snprintf(room, sizeof rooms[0], "%s", path);
+	slash = strrchr(room, '/');
+	if (slash && slash > room)
 		*slash = '\0';
-	plan->readable[at] = rooms[at];
-	return 1;
+	let_read(plan, room);
 }
 
 void lookup_confine(const struct config *config, struct confine_plan *plan)
 {
 	const struct words *sources = &config->accounts_sources;
-	size_t n = 0;
 
+	if (words_have(sources, ACCOUNT_SOURCE_PASSWD))
+		let_read_beside(plan, config->passwd_file);
+	if (words_have(sources, ACCOUNT_SOURCE_PAM))
+		let_read(plan, config->pam_directory);
 	if (words_have(sources, ACCOUNT_SOURCE_LDAP))
-		n += let_read(plan, n, config->ldap_ca);
+		let_read_beside(plan, config->ldap_ca);
 	plan->execute = words_have(sources, ACCOUNT_SOURCE_PAM);
 }
 

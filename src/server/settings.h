@@ -215,6 +215,19 @@ S(accounts_postmaster, "accounts.postmaster", TEXT, "", "", 1, "",             \
 S(accounts_separators, "accounts.separators", TEXT, "+", "", 1, "",            \
   "characters that begin the detail in user+detail; empty: none")              \
                                                                                \
+S(passwd_file, "passwd.file", PATH, "", "", 0, "",                             \
+  "password file with lines user:hash, in Dovecot's form; read again when "    \
+  "it changes")                                                                \
+                                                                               \
+S(pam_service, "pam.service", TEXT, "culver", "nonempty", 1, "",               \
+  "PAM service that logins are verified with")                                 \
+S(pam_directory, "pam.directory", PATH, "", "", 0, "",                         \
+  "directory of the service's file; empty: the system's, /etc/pam.d")          \
+S(pam_first_uid, "pam.first_uid", INT, "1000", "0..4294967294", 1, "",         \
+  "users of the system below this one have no mail here and cannot log in")    \
+S(pam_last_uid, "pam.last_uid", INT, "60000", "0..4294967294", 1, "",          \
+  "users of the system above this one neither")                                \
+                                                                               \
 S(sql_connection, "sql.connection", SECRET, "", "", 1, "",                     \
   "PostgreSQL database of accounts, as libpq's connection string")             \
 S(sql_user_query, "sql.user_query", TEXT, "", "", 1, "",                       \
