@@ -15,6 +15,7 @@
 #include "base/test.h"
 #include "base/cursor.h"
 #include "base/ipc.h"
+#include "base/log.h"
 #include "lmtp/lmtp.h"
 #include "mail/view.h"
 #include "store/store.h"
@@ -104,10 +105,12 @@ static inline void *run_loop(void *arg)
 	return NULL;
 }
 
-static inline void world_begin(struct world *w)
+/* limits: of mail; NULL: the usual ones. */
+static inline void world_begin(
+	struct world *w, const struct mail_limits *limits)
 {
 	w->store = store_open_memory();
-	w->mail = mail_new(w->store, NULL);
+	w->mail = mail_new(w->store, limits);
 	assert_ok(mail_account_set_quota(w->mail, 4, 1));
 	assert_ok(loop_new(&w->loop));
 	w->pool = pool_new(4, STACK);

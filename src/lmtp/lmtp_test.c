@@ -33,7 +33,7 @@ enum mode { BY_LINE, BY_BYTE, AT_ONCE, MODES };
 static const struct row {
 	const char *why;
 	const char *script;
-} rows[] = {
+} scripts[] = {
 	{"RFC 2033 section 4.2's example",
 		HELLO MAIL RCPT("ann@foo.edu") "C: RCPT TO:<jones@foo.edu>\n"
 					       "S: 550 5.1.1 <jones@foo.edu> "
@@ -319,7 +319,7 @@ static void play(const struct row *row, size_t cut)
 
 	read_script(&s, row->script);
 	add_all(&s, &in, &expected);
-	world_begin(&w);
+	world_begin(&w, NULL);
 	fd = client_begin(&w, TICKET_MAY_DELIVER, "192.0.2.7:4000");
 	if (cut == SIZE_MAX)
 		play_lines(&s, fd, &got);
@@ -359,22 +359,386 @@ static size_t input_size(const struct row *row)
 static void dialogues(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		play(&rows[i], SIZE_MAX);
-		play(&rows[i], 0);
-		play(&rows[i], input_size(&rows[i]));
+	for (size_t i = 0; i < COUNT_OF(scripts); i++) {
+		play(&scripts[i], SIZE_MAX);
+		play(&scripts[i], 0);
+		play(&scripts[i], input_size(&scripts[i]));
 	}
 }
 
 static void every_cut(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		size_t n = input_size(&rows[i]);
+	for (size_t i = 0; i < COUNT_OF(scripts); i++) {
+		size_t n = input_size(&scripts[i]);
 
 		for (size_t cut = 1; cut < n; cut++)
-			play(&rows[i], cut);
+			play(&scripts[i], cut);
 	}
+}
+
+/* ------------------------------------------------------- one at a time */
+
+struct visit {
+	struct world w;
+	int fd;
+	struct buf got;
+};
+
+static void visit_begin_as(struct visit *v, uint32_t rights, const char *remote)
+{
+	world_begin(&v->w, NULL);
+	v->got = BUF_UNBOUNDED;
+	v->fd = client_begin(&v->w, rights, remote);
+}
+
+static void visit_begin(struct visit *v)
+{
+	visit_begin_as(v, TICKET_MAY_DELIVER, "192.0.2.7:4000");
+}
+
+static void visit_end(struct visit *v)
+{
+	close(v->fd);
+	world_end(&v->w);
+	buf_fini(&v->got);
+}
+
+/* Sends, and hears all up to the end of the session. */
+static str talk(struct visit *v, const char *text)
+{
+	buf_reset(&v->got);
+	say(v->fd, str_c(text));
+	hear(v->fd, &v->got, SIZE_MAX);
+	return buf_str(&v->got);
+}
+
+static bool has(str text, const char *part)
+{
+	return str_find(text, str_c(part)) < text.n;
+}
+
+/* The date is what differs each time. */
+static void cut_date(struct buf *bytes)
+{
+	str text = buf_str(bytes);
+	size_t at = str_find(text, STR(";\r\n\t")) + 4;
+	size_t n = str_find(str_skip(text, at), STR("\r\n"));
+
+	assert_true(at + n < bytes->n);
+	/* "Sun, 22 Nov 2026 06:02:12 +0000" */
+	assert_int_equal(n, 31);
+	memmove(bytes->p + at, bytes->p + at + n, bytes->n - at - n);
+	bytes->n -= n;
+}
+
+static void check_trace(uint32_t rights, const char *remote,
+	const char *dialogue, const char *expected)
+{
+	struct visit v;
+	struct buf bytes = BUF_UNBOUNDED;
+
+	visit_begin_as(&v, rights, remote);
+	talk(&v, dialogue);
+	assert_int_equal(stored(&v.w, 1, "INBOX", &bytes), 1);
+	cut_date(&bytes);
+	assert_str(buf_str(&bytes), expected);
+	buf_fini(&bytes);
+	visit_end(&v);
+}
+
+/* RFC 5321 section 4.4 */
+static void trace(void **state)
+{
+	(void)state;
+	check_trace(TICKET_MAY_DELIVER, "192.0.2.7:4000",
+		"LHLO client.example\r\nMAIL FROM:<chris@bar.com>\r\n"
+		"RCPT TO:<ann@x>\r\nDATA\r\nReturn-Path: <old>\r\n\r\n"
+		"..a\r\n.\r\nQUIT\r\n",
+		"Return-Path: <chris@bar.com>\r\n"
+		"Delivered-To: ann@x\r\n"
+		"Received: from client.example ([192.0.2.7])\r\n"
+		"\tby localhost with LMTP id abc123\r\n"
+		"\tfor <ann@x>;\r\n\t\r\n"
+		"Return-Path: <old>\r\n\r\n.a\r\n");
+	/* A bounce, to two addresses of hers: "for" would tell of others. */
+	check_trace(TICKET_MAY_DELIVER, "[2001:db8::1]:4000",
+		"LHLO [192.0.2.9]\r\nMAIL FROM:<>\r\nRCPT TO:<ann@x>\r\n"
+		"RCPT TO:<bob@x>\r\nRCPT TO:<ann@y>\r\nRCPT TO:<ann@x>\r\n"
+		"DATA\r\n.\r\nQUIT\r\n",
+		"Return-Path: <>\r\n"
+		"Delivered-To: ann@x\r\nDelivered-To: ann@y\r\n"
+		"Received: from [192.0.2.9] ([IPv6:2001:db8::1])\r\n"
+		"\tby localhost with LMTP id abc123;\r\n\t\r\n");
+	/* A Unix socket; RFC 6531 section 4.3. */
+	check_trace(TICKET_MAY_DELIVER, "-",
+		"LHLO x\r\nMAIL FROM:<\xc3\xa4@b> SMTPUTF8\r\n"
+		"RCPT TO:<ann@x>\r\nDATA\r\n.\r\nQUIT\r\n",
+		"Return-Path: <\xc3\xa4@b>\r\nDelivered-To: ann@x\r\n"
+		"Received: from x\r\n"
+		"\tby localhost with UTF8LMTP id abc123\r\n"
+		"\tfor <ann@x>;\r\n\t\r\n");
+	/* What XCLIENT told. */
+	check_trace(TICKET_MAY_DELIVER | TICKET_MAY_XCLIENT, "192.0.2.7:4000",
+		"LHLO x\r\nXCLIENT ADDR=IPV6:2001:db8::9 NAME=far.example "
+		"HELO=far.example\r\nLHLO x\r\nMAIL FROM:<a@b>\r\n"
+		"RCPT TO:<ann@x>\r\nDATA\r\n.\r\nQUIT\r\n",
+		"Return-Path: <a@b>\r\nDelivered-To: ann@x\r\n"
+		"Received: from far.example (far.example "
+		"[IPv6:2001:db8::9])\r\n"
+		"\tby localhost with LMTP id abc123\r\n"
+		"\tfor <ann@x>;\r\n\t\r\n");
+}
+
+/* Its XCLIENT is announced, and begins the session anew. */
+static void xclient(void **state)
+{
+	struct visit v;
+	str got;
+
+	(void)state;
+	visit_begin_as(&v, TICKET_MAY_DELIVER | TICKET_MAY_XCLIENT, "-");
+	got = talk(&v, "LHLO x\r\nMAIL FROM:<a@b>\r\n"
+		       "XCLIENT NAME=a.example\r\nRSET\r\n"
+		       "XCLIENT NAME=a.example\r\n"
+		       "MAIL FROM:<a@b>\r\nQUIT\r\n");
+	assert_true(has(got, "250-XCLIENT NAME ADDR PORT PROTO HELO\r\n"));
+	assert_true(str_ends(got, STR("250 2.1.0 Sender ok\r\n"
+				      "503 5.5.1 Not within a transaction\r\n"
+				      "250 2.0.0 Forgotten\r\n"
+				      "220 localhost LMTP Culver\r\n"
+				      "503 5.5.1 Say LHLO first\r\n"
+				      "221 2.0.0 Bye\r\n")));
+	visit_end(&v);
+}
+
+#define TO_ANN "LHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann@x>\r\n"
+
+/* A connection that is cut amid a message leaves nothing. */
+static void cut_off(void **state)
+{
+	static const char *const rows[] = {
+		TO_ANN "DATA\r\nSubject: a\r\n\r\nb",
+		TO_ANN "DATA\r\nSubject: a\r\n\r\nb\r\n.\r",
+		TO_ANN "DATA\r\nSubject: a\r\n\r\nb\r\n.\n",
+		TO_ANN "DATA\r\nSubject: a\n.\n",
+		TO_ANN "BDAT 100 LAST\r\nSubject: a\r\n\r\nb",
+		TO_ANN "BDAT 3\r\nabc",
+		TO_ANN "BDAT 3\r\nabcRSET\r\n",
+		TO_ANN "BDAT 3\r\nabcBDAT 0 LAST",
+	};
+	struct buf bytes = BUF_UNBOUNDED;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct visit v;
+
+		visit_begin(&v);
+		say(v.fd, str_c(rows[i]));
+		shutdown(v.fd, SHUT_WR);
+		hear(v.fd, &v.got, SIZE_MAX);
+		assert_false(has(buf_str(&v.got), "Delivered"));
+		assert_int_equal(stored(&v.w, 1, "INBOX", &bytes), 0);
+		visit_end(&v);
+	}
+}
+
+static void too_many_errors(void **state)
+{
+	struct visit v;
+	struct buf text = BUF_UNBOUNDED;
+	str got;
+
+	(void)state;
+	visit_begin(&v);
+	for (int i = 0; i < 19; i++)
+		buf_add_c(&text, "FOO\r\n");
+	/* No mistakes: whom it cannot deliver to, and what that makes of DATA.
+	 */
+	buf_add_c(&text, "LHLO x\r\nMAIL FROM:<a@b>\r\n");
+	for (int i = 0; i < 30; i++)
+		buf_add_c(&text, "RCPT TO:<nobody@x>\r\nDATA\r\n");
+	buf_add_c(&text, "NOOP\r\nFOO\r\nNOOP\r\n");
+	buf_add_byte(&text, 0);
+	got = talk(&v, text.p);
+	assert_true(str_ends(got, STR("250 2.0.0 Ok\r\n"
+				      "500 5.5.1 Unknown command\r\n"
+				      "421 4.7.0 Too many errors\r\n")));
+	buf_fini(&text);
+	visit_end(&v);
+}
+
+static void set_limits(struct world *w, unsigned recipients, bool for_good,
+	uint64_t literal, uint64_t duplicates_ms)
+{
+	struct session_limits limits = session_service_limits(w->service);
+
+	limits.recipients = recipients;
+	limits.quota_for_good = for_good;
+	limits.literal = literal;
+	limits.duplicates_ms = duplicates_ms;
+	session_service_set_limits(w->service, &limits);
+}
+
+static void settings(void **state)
+{
+	struct buf bytes = BUF_UNBOUNDED;
+	struct visit v;
+	str got;
+
+	(void)state;
+	world_begin(&v.w, NULL);
+	v.got = BUF_UNBOUNDED;
+	set_limits(&v.w, 2, true, 1000, 3600000);
+	v.fd = client_begin(&v.w, TICKET_MAY_DELIVER, "-");
+	got = talk(&v,
+		"LHLO x\r\nMAIL FROM:<a@b> SIZE=1001\r\n"
+		"MAIL FROM:<a@b> SIZE=1000\r\n"
+		"RCPT TO:<ann@x>\r\nRCPT TO:<full@x>\r\nRCPT TO:<bob@x>\r\n"
+		"DATA\r\nMessage-ID: <1@x>\r\n\r\n.\r\n"
+		"MAIL FROM:<a@b>\r\nRCPT TO:<ann@x>\r\n"
+		"DATA\r\nMessage-ID: <1@x>\r\n\r\n.\r\nQUIT\r\n");
+	assert_true(has(got, "250-SIZE 1000\r\n"));
+	assert_true(has(got, "552 5.3.4 The message is too large\r\n"));
+	assert_true(has(got, "\r\n452 4.5.3 Too many recipients"));
+	assert_true(has(got, "\r\n552 5.2.2 <full@x> Over quota\r\n"));
+	assert_true(str_ends(got, STR("250 2.0.0 <ann@x> Delivered\r\n"
+				      "221 2.0.0 Bye\r\n")));
+	/* The second one was there already. */
+	assert_int_equal(stored(&v.w, 1, "INBOX", &bytes), 1);
+	buf_fini(&bytes);
+	visit_end(&v);
+}
+
+/* Each recipient hears of what is too large once it is over; then all goes on.
+ */
+static void too_large(void **state)
+{
+	static const struct {
+		const char *before, *after, *said;
+	} rows[] = {
+		{"DATA\r\n", "\r\n.\r\n",
+			"552 5.3.4 <ann@x> The message is too large\r\n"
+			"552 5.3.4 <bob@x> The message is too large\r\n"},
+		{"BDAT 300000 LAST\r\n", "",
+			"552 5.3.4 <ann@x> The message is too large\r\n"
+			"552 5.3.4 <bob@x> The message is too large\r\n"},
+		{"BDAT 300000\r\n", "BDAT 2 LAST\r\nab",
+			"552 5.3.4 The message is too large\r\n"
+			"552 5.3.4 <ann@x> The message is too large\r\n"
+			"552 5.3.4 <bob@x> The message is too large\r\n"},
+	};
+	const struct mail_limits limits = {.literal = 200000,
+		.mailboxes = 100,
+		.view_cache = 1 << 20,
+		.history = 86400};
+	struct buf big = BUF_UNBOUNDED, bytes = BUF_UNBOUNDED;
+
+	(void)state;
+	memset(buf_reserve(&big, 300000), 'x', 300000);
+	buf_added(&big, 300000);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct visit v;
+		str got;
+
+		world_begin(&v.w, &limits);
+		v.got = BUF_UNBOUNDED;
+		v.fd = client_begin(&v.w, TICKET_MAY_DELIVER, "-");
+		say(v.fd, STR(TO_ANN "RCPT TO:<bob@x>\r\n"));
+		say(v.fd, str_c(rows[i].before));
+		say(v.fd, buf_str(&big));
+		say(v.fd, str_c(rows[i].after));
+		got = talk(&v, TO_ANN "DATA\r\n.\r\nQUIT\r\n");
+		assert_true(has(got, rows[i].said));
+		assert_true(str_ends(got, STR("250 2.0.0 <ann@x> Delivered\r\n"
+					      "221 2.0.0 Bye\r\n")));
+		assert_int_equal(stored(&v.w, 1, "INBOX", &bytes), 1);
+		visit_end(&v);
+	}
+	buf_fini(&big);
+	buf_fini(&bytes);
+}
+
+/* The server ends: between messages at once, amid one behind it. */
+static void stopping(void **state)
+{
+	struct buf bytes = BUF_UNBOUNDED;
+	struct visit v;
+	int amid;
+
+	(void)state;
+	visit_begin(&v);
+	amid = client_begin(&v.w, TICKET_MAY_DELIVER, "-");
+	hear(v.fd, &v.got, 1);
+	say(amid, STR(TO_ANN "DATA\r\nabc"));
+	buf_reset(&v.got);
+	hear(amid, &v.got, 13);
+	assert_true(has(buf_str(&v.got), "354 "));
+	session_service_stop(v.w.service);
+	buf_reset(&v.got);
+	hear(v.fd, &v.got, SIZE_MAX);
+	assert_str(
+		buf_str(&v.got), "421 4.3.2 The server is shutting down\r\n");
+	say(amid, STR("\r\n.\r\n"));
+	buf_reset(&v.got);
+	hear(amid, &v.got, SIZE_MAX);
+	assert_str(buf_str(&v.got),
+		"250 2.0.0 <ann@x> Delivered\r\n"
+		"421 4.3.2 The server is shutting down\r\n");
+	assert_int_equal(stored(&v.w, 1, "INBOX", &bytes), 1);
+	buf_fini(&bytes);
+	close(amid);
+	visit_end(&v);
+}
+
+/* Where the detail leads. */
+static void details(void **state)
+{
+	const struct mail_user ann = {1, RIGHT_ALL};
+	struct buf bytes = BUF_UNBOUNDED;
+	struct mailbox_ref ref;
+	struct visit v;
+
+	(void)state;
+	visit_begin(&v);
+	assert_ok(mailbox_create(v.w.mail, &ann, STR("Lists"), 0, 0, &ref));
+	talk(&v, "LHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann+Lists@x>\r\n"
+		 "DATA\r\n.\r\nMAIL FROM:<a@b>\r\n"
+		 "RCPT TO:<ann+none@x>\r\nRCPT TO:<ann+Lists@x>\r\n"
+		 "DATA\r\n.\r\nMAIL FROM:<a@b>\r\n"
+		 "RCPT TO:<both+Lists@x>\r\nDATA\r\n.\r\nQUIT\r\n");
+	assert_int_equal(stored(&v.w, 1, "Lists", &bytes), 2);
+	/* One with no mailbox of the name, one whose detail is bob's. */
+	assert_int_equal(stored(&v.w, 1, "INBOX", &bytes), 2);
+	buf_fini(&bytes);
+	visit_end(&v);
+}
+
+/* Many on one connection, pipelined, then read: no answer is lost. */
+static void pipelined(void **state)
+{
+	struct buf text = BUF_UNBOUNDED, bytes = BUF_UNBOUNDED;
+	struct visit v;
+	size_t answers = 0;
+	str got;
+
+	(void)state;
+	visit_begin(&v);
+	buf_add_c(&text, "LHLO x\r\n");
+	for (int i = 0; i < 500; i++)
+		buf_addf(&text,
+			"MAIL FROM:<a@b>\r\nRCPT TO:<ann@x>\r\n"
+			"RCPT TO:<bob@x>\r\nBDAT 3\r\nabcBDAT 1 LAST\r\nd");
+	buf_add_c(&text, "QUIT\r\n");
+	buf_add_byte(&text, 0);
+	got = talk(&v, text.p);
+	for (size_t i = 0; i < got.n; i++)
+		answers += got.p[i] == '\n';
+	assert_int_equal(answers, 1 + 9 + 500 * 6 + 1);
+	assert_int_equal(stored(&v.w, 2, "INBOX", &bytes), 500);
+	buf_fini(&text);
+	buf_fini(&bytes);
+	visit_end(&v);
 }
 
 int main(void)
@@ -382,7 +746,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dialogues),
 		cmocka_unit_test(every_cut),
+		cmocka_unit_test(trace),
+		cmocka_unit_test(xclient),
+		cmocka_unit_test(cut_off),
+		cmocka_unit_test(too_many_errors),
+		cmocka_unit_test(settings),
+		cmocka_unit_test(too_large),
+		cmocka_unit_test(stopping),
+		cmocka_unit_test(details),
+		cmocka_unit_test(pipelined),
 	};
 
+	log_set_level(LOG_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

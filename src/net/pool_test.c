@@ -142,6 +142,42 @@ static void test_job_queues_itself(void **unused)
 	pool_free(pool);
 }
 
+/* Jobs that wait until all of them do: more than threads that work. */
+struct waiter {
+	struct pool_job job;
+	struct pool *pool;
+	pthread_barrier_t *all;
+};
+
+static void run_waiter(struct pool_job *job)
+{
+	struct waiter *w = LOOP_OWNER(job, struct waiter, job);
+
+	pool_wait_begin(w->pool);
+	pthread_barrier_wait(w->all);
+	pool_wait_end(w->pool);
+}
+
+static void test_waiting_threads_do_not_count(void **unused)
+{
+	struct pool *pool = pool_new(2, POOL_STACK);
+	struct waiter jobs[POOL_WAITING_MAX];
+	pthread_barrier_t all;
+
+	(void)unused;
+	pthread_barrier_init(&all, NULL, POOL_WAITING_MAX);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < POOL_WAITING_MAX; i++) {
+			jobs[i] =
+				(struct waiter){{NULL, run_waiter}, pool, &all};
+			pool_submit(pool, &jobs[i].job);
+		}
+		pool_drain(pool);
+	}
+	pthread_barrier_destroy(&all);
+	pool_free(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_grows_on_demand),
 		cmocka_unit_test(test_first_come_first_served),
 		cmocka_unit_test(test_job_queues_itself),
+		cmocka_unit_test(test_waiting_threads_do_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
