@@ -5,8 +5,6 @@
 #include "base/base64.h"
 #include "base/cursor.h"
 
-#include <math.h>
-
 /* Numbers of a token, which JSON does not bound. */
 #define SECONDS_MAX 9007199254740992.0 /* 2^53 */
 
@@ -131,9 +129,10 @@ static bool read_date(
 	if (!value)
 		return true;
 	seconds = json_number_value(value);
-	if (!json_is_number(value) || !(fabs(seconds) < SECONDS_MAX))
+	if (!json_is_number(value) ||
+		!(seconds > -SECONDS_MAX && seconds < SECONDS_MAX))
 		return false;
-	*date_r = (int64_t)floor(seconds);
+	*date_r = (int64_t)seconds;
 	return true;
 }
 
