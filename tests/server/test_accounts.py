@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accounts, app passwords and aliases from the command line."""
+import concurrent.futures
 import imaplib
 import json
 import re
@@ -142,6 +143,69 @@ def test_app_passwords(running):
     assert password not in one.log_text()
     assert 'msg="app password added" account=app1 label=phone' in \
         one.log_text()
+
+
+def test_app_passwords_log_in(running):
+    one = running
+    one.culver("account", "add", "app4", "--password-stdin", stdin="Taube\n")
+    made = {}
+    for label, scope in (("all", "all"), ("imap", "imap,sieve"),
+                         ("pop3", "pop3")):
+        made[label] = one.culver("account", "app-password", "add", "app4",
+                                 label, f"scope={scope}").stdout.strip()
+    assert attempt(one, "app4", "Taube") == "OK"
+    assert attempt(one, "app4", made["all"]) == "OK"
+    assert attempt(one, "APP4", made["imap"].upper().replace("-", "")) == "OK"
+    assert attempt(one, "app4", made["pop3"]) != "OK"
+    listed = json.loads(one.culver("account", "app-password", "list", "app4",
+                                   "--json").stdout)
+    used = {entry["app_password"]: entry["last_used"] for entry in listed}
+    assert abs(used["imap"] - time.time()) < 600 and used["pop3"] == 0
+    one.culver("account", "app-password", "remove", "app4", "imap")
+    assert "AUTHENTICATIONFAILED" in attempt(one, "app4", made["imap"])
+    one.culver("account", "set", "app4", "enabled=no")
+    assert "disabled" in attempt(one, "app4", made["all"])
+
+
+def test_scram_keys(running):
+    """Made with the password; a hash from elsewhere has none, or is one."""
+    one = running
+    one.culver("account", "add", "scram1", "--password-stdin", stdin="Taube\n")
+    assert shown(one, "scram1")["scram"] == "SCRAM-SHA-1,SCRAM-SHA-256"
+    one.culver("account", "set", "scram1", "password-hash={BLF-CRYPT}"
+               "$2b$05$abcdefghijklmnopqrstuu3ZjBqFUWMtoRF99dgr7LvDlj2rsCA46")
+    assert shown(one, "scram1")["scram"] == "no"
+    # RFC 7677 section 3's example: the password is "pencil"
+    one.culver("account", "set", "scram1", "password-hash={SCRAM-SHA-256}"
+               "4096,W22ZaJ0SNY7soEsUEjb6gQ==,"
+               "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,"
+               "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=")
+    account = shown(one, "scram1")
+    assert account["scram"] == "SCRAM-SHA-256"
+    assert account["password"] == "yes"
+    assert attempt(one, "scram1", "pencil") == "OK"
+    assert "AUTHENTICATIONFAILED" in attempt(one, "scram1", "Taube")
+
+
+def test_changes_at_once(running):
+    """What many administrators change at a time, all is changed."""
+    one = running
+    add(one, "many")
+    words = [["account", "set", "many", f"{name}=off"]
+             for name in ("imap", "pop3", "lmtp", "submission", "sieve")]
+    words += [["account", "set", "many", "quota=1gb"],
+              ["account", "set", "many", "master=yes"],
+              ["alias", "add", "many@example.org", "many"],
+              ["account", "app-password", "add", "many", "phone"]]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(one.culver, *each) for each in words]:
+            done.result()
+    account = shown(one, "many")
+    assert [account[name] for name in (
+        "imap", "pop3", "lmtp", "submission", "sieve", "jmap", "quota",
+        "master", "alias", "app-password")] == [
+            "no", "no", "no", "no", "no", "yes", "1gb", "yes",
+            "many@example.org", "phone"]
 
 
 APP_PASSWORDS_REFUSED = [
