@@ -34,7 +34,7 @@
 struct auth_verdict {
 	enum err err; /* OK, ERR_AUTH, ERR_DENIED, ERR_EXPIRED, ERR_INVALID,
 			 ERR_UNAVAILABLE */
-	const char *reason; /* for the log; a literal */
+	const char *reason; /* for the log; a literal, perhaps "" when OK */
 	const char *told;   /* for the client; a literal, "" for ERR_AUTH */
 	/* When OK. The strings are owned. */
 	uint64_t account;

@@ -216,6 +216,8 @@ static bool quick_password(struct exchange *x)
 	if (!is_cached(x))
 		return false;
 	proven(x, &x->row, 0);
+	if (!x->verdict.err)
+		x->verdict.reason = "remembered";
 	return true;
 }
 

@@ -319,6 +319,37 @@ static void check_ciphers(const struct check *c)
 	ERR_clear_error();
 }
 
+/* The index of a mechanism's word in login.mechanisms. */
+#define MECHANISM_WORD(symbol) (MECHANISM_NUMBER_##symbol + 1)
+
+/* What is listed and can work for nobody. */
+static void check_mechanisms(const struct check *c)
+{
+	const struct config *config = c->config;
+	const struct words *words = &config->login_mechanisms;
+
+	if (!words->count)
+		fail(c, "login.mechanisms",
+			"is empty, so that nobody could log in; write "
+			"[\"auto\"] or leave it out");
+	if (words_have(words, MECHANISM_WORD(EXTERNAL)) &&
+		!*config->tls_client_ca)
+		fail(c, "login.mechanisms",
+			"EXTERNAL needs tls.client_ca, which says whose "
+			"certificates to believe");
+	if (words_have(words, MECHANISM_WORD(ANONYMOUS)) &&
+		!*config->login_anonymous)
+		fail(c, "login.mechanisms",
+			"ANONYMOUS needs login.anonymous, the account that "
+			"guests read");
+	if ((words_have(words, MECHANISM_WORD(OAUTHBEARER)) ||
+		    words_have(words, MECHANISM_WORD(XOAUTH2))) &&
+		!words_have(&config->accounts_sources, ACCOUNT_SOURCE_OAUTH))
+		fail(c, "login.mechanisms",
+			"OAUTHBEARER and XOAUTH2 need \"oauth\" in "
+			"accounts.sources");
+}
+
 void config_check_rules(const struct config *config,
 	const struct config_place *places, struct config_errors *errors)
 {
@@ -339,6 +370,7 @@ void config_check_rules(const struct config *config,
 			"is less than limits.line; raise it, or lower "
 			"limits.line");
 	check_sources(&c);
+	check_mechanisms(&c);
 	check_listeners(&c);
 	check_tls_rules(&c);
 	check_ciphers(&c);
