@@ -7,7 +7,6 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "imap/private.h"
-#include "wire/imap/capability.h"
 #include "wire/imap/parse.h"
 
 #include <stdlib.h>
@@ -30,19 +29,6 @@ static struct imap *imap_of(struct session *session)
 	return (struct imap *)(void *)session;
 }
 
-static void put_capability_code(struct imap *s)
-{
-	struct imap_capability_view view = {
-		.authenticated = true,
-		.tls = s->session.tls,
-		.literal_minus = s->limits.nonsync == IMAP_LITERAL_MINUS,
-	};
-
-	buf_add_c(imap_out(s), "[CAPABILITY ");
-	imap_put_capabilities(imap_out(s), &view);
-	buf_add_c(imap_out(s), "] ");
-}
-
 static void set_limits(struct imap *s)
 {
 	struct session_limits limits =
@@ -63,8 +49,9 @@ static void open_session(struct session *session, const struct handover *h)
 	imap_framer_init(&s->framer, &s->limits);
 	buf_add(imap_out(s), h->tag);
 	buf_add_c(imap_out(s), " OK ");
-	put_capability_code(s);
-	buf_add_c(imap_out(s), "Logged in\r\n");
+	buf_add_c(imap_out(s), "[CAPABILITY ");
+	imap_tell_capabilities(s);
+	buf_add_c(imap_out(s), "] Logged in\r\n");
 }
 
 static void refuse(const struct handover *h, enum err e, struct buf *out)

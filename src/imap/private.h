@@ -140,6 +140,9 @@ MUST enum err imap_tell_vanished(struct imap *, const struct view *,
 MUST enum err imap_resync(struct imap *, const struct view *,
 	const struct imap_qresync *, struct uidset *changed_r);
 
+/* any.c: the list, without CAPABILITY. */
+void imap_tell_capabilities(struct imap *);
+
 /* select.c: the tagged answer's code. */
 void imap_select_reply(struct imap *, struct imap_reply *);
 /* select.c: leaves the selected state, if any. */

@@ -94,6 +94,10 @@ static void print_argument(struct buf *out, const struct search_node *node)
 	case SEARCH_ARG_DATE:
 		date_print_imap_day(out, node->day);
 		break;
+	case SEARCH_ARG_OBJECT:
+		buf_add(out, node->text);
+		break;
+	case SEARCH_ARG_SECONDS:
 	case SEARCH_ARG_NUMBER:
 		buf_add_u64(out, node->number);
 		break;

@@ -5,7 +5,7 @@
  * it back. Everything is in the arena of the command.
  *
  * A key is a row in SEARCH_TABLE: wire knows from the row what arguments
- * follow, search what to compare. A later key (OLDER, EMAILID) is a
+ * follow, search what to compare. A later key is a
  * row, and, where its argument is of a new shape, one value of enum
  * search_arg. Strings are UTF-8: whoever parses converts them from the
  * command's charset.
@@ -32,6 +32,8 @@ enum search_arg {
 	SEARCH_ARG_KEYWORD, /* flag-keyword: keyword */
 	SEARCH_ARG_DATE,    /* date: day */
 	SEARCH_ARG_NUMBER,  /* number64: number */
+	SEARCH_ARG_SECONDS, /* nz-number: number */
+	SEARCH_ARG_OBJECT,  /* objectid: text (RFC 8474) */
 	SEARCH_ARG_MODSEQ,  /* [entry SP type SP] number64: modseq */
 	SEARCH_ARG_SET,	    /* sequence-set: set */
 	SEARCH_ARG_KEYS,    /* child keys: first; count as below */
@@ -44,8 +46,12 @@ enum search_on {
 			       recent if -1 */
 	SEARCH_ON_KEYWORD,  /* has it (wanted) or not */
 	SEARCH_ON_INTERNAL, /* day of INTERNALDATE, compared as `order` */
-	SEARCH_ON_SENT,	    /* day of the Date field, compared as `order` */
-	SEARCH_ON_SIZE,	    /* RFC822.SIZE, compared as `order` */
+	SEARCH_ON_AGE,	   /* seconds since INTERNALDATE, compared as `order` */
+	SEARCH_ON_SAVED,   /* day of the save date, compared as `order` */
+	SEARCH_ON_SENT,	   /* day of the Date field, compared as `order` */
+	SEARCH_ON_SIZE,	   /* RFC822.SIZE, compared as `order` */
+	SEARCH_ON_EMAILID, /* RFC 8474 */
+	SEARCH_ON_THREADID, /* RFC 8474; no message has one */
 	SEARCH_ON_MODSEQ,   /* mod-sequence, greater or equal (RFC 7162) */
 	SEARCH_ON_FIELD,    /* substring of the field `field` (or the header's
 			       name) */
@@ -85,6 +91,16 @@ enum search_on {
 	X("SENTBEFORE", SENTBEFORE, DATE, SENT, 0, 0, 0, -1, NULL)             \
 	X("SENTON", SENTON, DATE, SENT, 0, 0, 0, 0, NULL)                      \
 	X("SENTSINCE", SENTSINCE, DATE, SENT, 0, 0, 0, 2, NULL)                \
+	/* RFC 8514: all mailboxes have save dates. */                         \
+	X("SAVEDBEFORE", SAVEDBEFORE, DATE, SAVED, 0, 0, 0, -1, NULL)          \
+	X("SAVEDON", SAVEDON, DATE, SAVED, 0, 0, 0, 0, NULL)                   \
+	X("SAVEDSINCE", SAVEDSINCE, DATE, SAVED, 0, 0, 0, 2, NULL)             \
+	X("SAVEDATESUPPORTED", SAVEDATESUPPORTED, NONE, ALL, 0, 0, 0, 0, NULL) \
+	/* RFC 5032 */                                                         \
+	X("OLDER", OLDER, SECONDS, AGE, 0, 0, 0, 1, NULL)                      \
+	X("YOUNGER", YOUNGER, SECONDS, AGE, 0, 0, 0, -1, NULL)                 \
+	X("EMAILID", EMAILID, OBJECT, EMAILID, 0, 0, 0, 0, NULL)               \
+	X("THREADID", THREADID, OBJECT, THREADID, 0, 0, 0, 0, NULL)            \
 	X("LARGER", LARGER, NUMBER, SIZE, 0, 0, 0, 1, NULL)                    \
 	X("SMALLER", SMALLER, NUMBER, SIZE, 0, 0, 0, -1, NULL)                 \
 	X("MODSEQ", MODSEQ, MODSEQ, MODSEQ, 0, 0, 0, 2, NULL)                  \

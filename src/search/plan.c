@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/plan.h"
+#include "base/clock.h"
+#include "mail/objectid.h"
 #include "message/date.h"
 #include "message/fold.h"
 
@@ -38,15 +40,46 @@ static bool compares(int order, int64_t value, int64_t asked)
 	}
 }
 
+/* What a key compares with, where that is not in the node itself. */
+static uint64_t operand(const struct making *mk, const struct search_node *node,
+	const struct search_row *row)
+{
+	int at;
+
+	switch (row->on) {
+	case SEARCH_ON_KEYWORD:
+		at = view_keyword(mk->scope->view, node->keyword);
+		return at < 0 ? 0 : KEYWORD_BIT(at);
+	case SEARCH_ON_AGE:
+		return (uint64_t)(clock_wall_s() - (int64_t)node->number);
+	case SEARCH_ON_EMAILID:
+		return objectid_read_email(node->text, mk->scope->ref->account);
+	default:
+		return 0;
+	}
+}
+
 static bool member_matches(const struct search_node *node,
-	const struct search_row *row, const struct membership *m, uint64_t bit)
+	const struct search_row *row, const struct membership *m,
+	uint64_t operand)
 {
 	switch (row->on) {
+	case SEARCH_ON_AGE:
+		/* RFC 5032: the second itself belongs to both. */
+		return row->order > 0 ? m->internal_date <= (int64_t)operand
+				      : m->internal_date >= (int64_t)operand;
+	case SEARCH_ON_SAVED:
+		return compares(row->order,
+			date_day((struct date){m->save_date, 0}), node->day);
+	case SEARCH_ON_EMAILID:
+		return operand && m->message == operand;
+	case SEARCH_ON_THREADID:
+		return false;
 	case SEARCH_ON_FLAGS:
 		return (m->flags & row->set) == row->set &&
 		       !(m->flags & row->clear);
 	case SEARCH_ON_KEYWORD:
-		return (bool)(m->flags & bit) == (bool)row->set;
+		return (bool)(m->flags & operand) == (bool)row->set;
 	case SEARCH_ON_INTERNAL:
 		return compares(row->order,
 			date_day((struct date){m->internal_date, m->zone}),
@@ -67,15 +100,10 @@ static void ask_members(struct making *mk, const struct search_node *node,
 	const struct view *v = mk->scope->view;
 	struct view_iter it = view_iter(v, 1);
 	const struct membership *m;
-	uint64_t bit = 0;
+	uint64_t with = operand(mk, node, row);
 
-	if (row->on == SEARCH_ON_KEYWORD) {
-		int at = view_keyword(v, node->keyword);
-
-		bit = at < 0 ? 0 : KEYWORD_BIT(at);
-	}
 	while ((m = view_iter_next(&it)))
-		if (member_matches(node, row, m, bit))
+		if (member_matches(node, row, m, with))
 			uidset_add(found, m->uid);
 	uidset_and(found, &mk->all);
 	if (row->on == SEARCH_ON_FLAGS && row->recent && mk->scope->recent) {

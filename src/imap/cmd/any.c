@@ -4,26 +4,25 @@
 #include "imap/private.h"
 #include "wire/imap/capability.h"
 
-static void view_of_capabilities(
-	const struct imap *s, struct imap_capability_view *view)
+void imap_tell_capabilities(struct imap *s)
 {
-	*view = (struct imap_capability_view){
+	struct imap_capability_view view = {
 		.authenticated = true,
 		.tls = s->session.tls,
 		.literal_minus = s->limits.nonsync == IMAP_LITERAL_MINUS,
+		.append_limit = s->limits.body,
 	};
+
+	imap_put_capabilities(imap_out(s), &view);
 }
 
 enum err imap_capability(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
-	struct imap_capability_view view;
-
 	(void)c;
 	(void)reply;
-	view_of_capabilities(s, &view);
 	buf_add_c(imap_out(s), "* CAPABILITY ");
-	imap_put_capabilities(imap_out(s), &view);
+	imap_tell_capabilities(s);
 	buf_add_c(imap_out(s), "\r\n");
 	return OK;
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "imap/private.h"
 #include "imap/source.h"
+#include "mail/objectid.h"
 #include "message/flags.h"
 #include "store/store.h"
 
@@ -86,7 +87,7 @@ static void begin(struct imap *s, struct imap_command *c,
 	const struct imap_fetch *q, struct uidset *uids)
 {
 	const unsigned digested = IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY |
-				  IMAP_FETCH_BODYSTRUCTURE;
+				  IMAP_FETCH_BODYSTRUCTURE | IMAP_FETCH_PREVIEW;
 	struct imap_fetch_run *run = xcalloc(1, sizeof *run);
 
 	run->command = c;
@@ -284,6 +285,22 @@ static void put_items(struct imap *s, struct imap_fetch_run *run)
 		buf_add_c(item(s, run), "INTERNALDATE ");
 		imap_put_date_time(
 			imap_out(s), (struct date){m->internal_date, m->zone});
+	}
+	if (items & IMAP_FETCH_SAVEDATE) {
+		buf_add_c(item(s, run), "SAVEDATE ");
+		imap_put_date_time(imap_out(s), (struct date){m->save_date, 0});
+	}
+	if (items & IMAP_FETCH_EMAILID) {
+		buf_add_c(item(s, run), "EMAILID (");
+		objectid_put_email(
+			imap_out(s), s->selected->ref.account, m->message);
+		buf_add_byte(imap_out(s), ')');
+	}
+	if (items & IMAP_FETCH_THREADID)
+		buf_add_c(item(s, run), "THREADID NIL");
+	if (items & IMAP_FETCH_PREVIEW) {
+		buf_add_c(item(s, run), "PREVIEW ");
+		imap_put_string(imap_out(s), run->digest.preview, s->rev2);
 	}
 	if (items & IMAP_FETCH_SIZE) {
 		buf_add_c(item(s, run), "RFC822.SIZE ");

@@ -11,6 +11,7 @@
  */
 #include "base/log.h"
 #include "imap/private.h"
+#include "mail/objectid.h"
 #include "message/mailbox_name.h"
 #include "message/utf8.h"
 
@@ -266,6 +267,13 @@ static void put_status(
 		put_number(out, &first, "SIZE", info->bytes);
 	if (items & IMAP_STATUS_HIGHESTMODSEQ)
 		put_number(out, &first, "HIGHESTMODSEQ", info->modseq);
+	if (items & IMAP_STATUS_MAILBOXID) {
+		put_attribute(out, &first, "MAILBOXID (");
+		objectid_put_mailbox(out, s->session.user.account, info->id);
+		buf_add_byte(out, ')');
+	}
+	if (items & IMAP_STATUS_APPENDLIMIT)
+		put_number(out, &first, "APPENDLIMIT", s->limits.body);
 	buf_add_c(out, ")\r\n");
 }
 

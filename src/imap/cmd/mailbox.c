@@ -2,6 +2,7 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS: RFC 9051 sections
  * 6.3.4 to 6.3.8 and 6.3.11. */
 #include "imap/private.h"
+#include "mail/objectid.h"
 #include "message/mailbox_name.h"
 
 /* wire's bits are in the order of mail's (RFC 6154). */
@@ -21,16 +22,19 @@ enum err imap_create(
 	struct mailbox_ref ref;
 	enum err e;
 
-	(void)reply;
 	if (q->mailbox.err)
 		return q->mailbox.err;
 	if (q->use & IMAP_USE_UNKNOWN)
 		return ERR_CONFLICT;
 	e = mailbox_create(imap_mail(s), &s->session.user, q->mailbox.name,
 		q->use, 0, &ref);
-	if (!e)
-		imap_tell_normalized(s, &q->mailbox, &q->mailbox);
-	return e;
+	if (e)
+		return e;
+	imap_tell_normalized(s, &q->mailbox, &q->mailbox);
+	buf_add_c(&reply->code, "[MAILBOXID (");
+	objectid_put_mailbox(&reply->code, ref.account, ref.id);
+	buf_add_c(&reply->code, ")] ");
+	return OK;
 }
 
 enum err imap_delete(

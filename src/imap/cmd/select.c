@@ -3,6 +3,7 @@
  * 6.4.2. */
 #include "base/alloc.h"
 #include "imap/private.h"
+#include "mail/objectid.h"
 #include "message/flags.h"
 
 #include <stdlib.h>
@@ -101,6 +102,9 @@ static void put_state(struct imap *s, const struct view *v)
 	buf_addf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", v->uidnext);
 	buf_addf(out, "* OK [HIGHESTMODSEQ %llu] Highest mod-sequence\r\n",
 		(unsigned long long)v->modseq);
+	buf_add_c(out, "* OK [MAILBOXID (");
+	objectid_put_mailbox(out, box->ref.account, box->ref.id);
+	buf_add_c(out, ")] Its name for ever\r\n");
 }
 
 static enum err enter(struct imap *s, const struct imap_command *c,

@@ -43,6 +43,10 @@ static const struct {
 	{"BINARY", AFTER_LOGIN},	     /* RFC 3516 */
 	{"CONDSTORE", AFTER_LOGIN},	     /* RFC 7162 */
 	{"QRESYNC", AFTER_LOGIN},	     /* RFC 7162 */
+	{"OBJECTID", AFTER_LOGIN},	     /* RFC 8474 */
+	{"SAVEDATE", AFTER_LOGIN},	     /* RFC 8514 */
+	{"WITHIN", AFTER_LOGIN},	     /* RFC 5032 */
+	{"PREVIEW", AFTER_LOGIN},	     /* RFC 8970 */
 	{"SPECIAL-USE", AFTER_LOGIN},	     /* RFC 6154 */
 	{"CREATE-SPECIAL-USE", AFTER_LOGIN}, /* RFC 6154 */
 };
@@ -73,6 +77,9 @@ void imap_put_capabilities(
 		buf_addf(out, "%s%s", space, table[i].name);
 		space = " ";
 	}
+	if (view->append_limit) /* RFC 7889 */
+		buf_addf(out, " APPENDLIMIT=%llu",
+			(unsigned long long)view->append_limit);
 	for (size_t i = 0; !view->authenticated && i < MECHANISM_COUNT; i++)
 		if (mechanisms[i].bit & view->mechanisms)
 			buf_addf(out, "%sAUTH=%s", space, mechanisms[i].name);

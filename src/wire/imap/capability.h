@@ -13,10 +13,11 @@
 /* What a connection is, as far as the list depends on it. */
 struct imap_capability_view {
 	bool authenticated;
-	bool tls;	     /* the connection is encrypted */
-	bool tls_available;  /* there is a certificate */
-	bool literal_minus;  /* imap.literal_minus */
-	unsigned mechanisms; /* usable now (base/mechanism.h) */
+	bool tls;	       /* the connection is encrypted */
+	bool tls_available;    /* there is a certificate */
+	bool literal_minus;    /* imap.literal_minus */
+	uint64_t append_limit; /* limits.literal, after login */
+	unsigned mechanisms;   /* usable now (base/mechanism.h) */
 };
 
 /* "IMAP4rev2 IMAP4rev1 …", separated by spaces. */

@@ -238,6 +238,8 @@ enum imap_status_item {
 	IMAP_STATUS_DELETED = 1 << 5,
 	IMAP_STATUS_SIZE = 1 << 6,
 	IMAP_STATUS_HIGHESTMODSEQ = 1 << 7, /* RFC 7162 */
+	IMAP_STATUS_MAILBOXID = 1 << 8,	    /* RFC 8474 */
+	IMAP_STATUS_APPENDLIMIT = 1 << 9,   /* RFC 7889 */
 };
 
 struct imap_status {
@@ -313,7 +315,11 @@ enum imap_fetch_item {
 	IMAP_FETCH_BODY = 1 << 4, /* without section: short structure */
 	IMAP_FETCH_BODYSTRUCTURE = 1 << 5,
 	IMAP_FETCH_UID = 1 << 6,
-	IMAP_FETCH_MODSEQ = 1 << 7, /* RFC 7162 */
+	IMAP_FETCH_MODSEQ = 1 << 7,    /* RFC 7162 */
+	IMAP_FETCH_SAVEDATE = 1 << 8,  /* RFC 8514 */
+	IMAP_FETCH_EMAILID = 1 << 9,   /* RFC 8474 */
+	IMAP_FETCH_THREADID = 1 << 10, /* RFC 8474 */
+	IMAP_FETCH_PREVIEW = 1 << 11,  /* RFC 8970 */
 };
 
 /* What the client called it: the answer says the same. */

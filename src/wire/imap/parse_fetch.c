@@ -170,6 +170,16 @@ static struct imap_section *section_of(
 	return s;
 }
 
+/* "PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"], preview-mod = "LAZY"
+ * (RFC 8970 section 5): previews are there since the delivery, so that being
+ * lazy changes nothing. What else is in parentheses belongs to FETCH. */
+static void preview_mods(struct imap_parser *p)
+{
+	static const str lazy = STR_LIT(" (LAZY)");
+
+	(void)cursor_accept_istr(&p->c, lazy);
+}
+
 /* fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822.SIZE" /
  *             "BODY" ["STRUCTURE"] / "UID" / "BODY" section [partial] /
  *             "BODY.PEEK" section [partial] /
@@ -186,6 +196,8 @@ static void fetch_att(struct imap_parser *p, struct imap_fetch *fetch,
 	unsigned item = row ? 0 : imap_name_bit(imap_fetch_names, name);
 
 	fetch->items |= item;
+	if (item == IMAP_FETCH_PREVIEW && cursor_ok(&p->c))
+		preview_mods(p);
 	if (row && imap_ok(p)) {
 		**end = section_of(p, row);
 		*end = &(**end)->next;

@@ -91,6 +91,23 @@ static void search_modseq(struct imap_parser *p, struct search_node *node)
 	node->modseq.number = imap_number64(p);
 }
 
+/* objectid = 1*255(ALPHA / DIGIT / "_" / "-") */
+static str objectid(struct imap_parser *p)
+{
+	struct cursor before = p->c;
+	str id = imap_atom(p, "an object's identifier");
+	bool good = id.n <= 255;
+
+	for (size_t i = 0; good && i < id.n; i++)
+		good = ascii_is_alpha(id.p[i]) || ascii_is_digit(id.p[i]) ||
+		       id.p[i] == '_' || id.p[i] == '-';
+	if (cursor_ok(&p->c) && !good) {
+		p->c = before;
+		imap_expected(p, "an object's identifier");
+	}
+	return id;
+}
+
 static void argument(
 	struct imap_parser *p, enum search_arg arg, struct search_node *node)
 {
@@ -116,6 +133,12 @@ static void argument(
 		break;
 	case SEARCH_ARG_NUMBER:
 		node->number = imap_number64(p);
+		break;
+	case SEARCH_ARG_SECONDS:
+		node->number = imap_nz_number(p);
+		break;
+	case SEARCH_ARG_OBJECT:
+		node->text = objectid(p);
 		break;
 	case SEARCH_ARG_MODSEQ:
 		search_modseq(p, node);
