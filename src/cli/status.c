@@ -55,18 +55,21 @@ static void print_sessions(json_t *sessions)
 		print_string_of(s, "remote"));
 }
 
-/* What was typed for a name is an outsider's. */
+/* Much of it is an outsider's. */
 static void print_failure(const json_t *f)
 {
+	const char *account = print_string_of(f, "account");
 	char time[32];
-	char *account = print_clean(print_string_of(f, "account"));
-
-	printf("%-25s  %-10s %-24s %-24s %-13s %s\n",
+	char *line = xasprintf("%-25s  %-10s %-24s %-24s %-13s %s",
 		print_time(print_integer_of(f, "time"), "", time, sizeof time),
 		print_string_of(f, "protocol"), *account ? account : "-",
 		print_string_of(f, "remote"), print_string_of(f, "mechanism"),
 		print_string_of(f, "reason"));
-	free(account);
+	char *clean = print_clean(line);
+
+	puts(clean);
+	free(clean);
+	free(line);
 }
 
 static void print_failures(json_t *failures)
