@@ -6,7 +6,7 @@ import pytest
 
 from harness import ROOT
 
-SCRIPTS = ["sync", "fetch", "select", "notify", "idle", "slow"]
+SCRIPTS = ["sync", "fetch", "select", "notify", "idle", "slow", "pop3"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

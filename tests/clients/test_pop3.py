@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""POP3's real clients: Python's poplib, fetchmail, getmail, mpop, curl."""
+import poplib
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from people import append, crlf, fetch_all, login, message, ok, real_messages
+
+poplib._MAXLINE = 1 << 20      # its own bound is for lines, not for messages
+
+
+def begin(server, account, how="tls", utf8=False):
+    """A poplib connection of an account, logged in."""
+    if how == "tls":
+        pop = poplib.POP3_SSL("localhost", server.pop3s_port,
+                              context=server.context, timeout=60)
+    else:
+        pop = poplib.POP3("localhost", server.pop3_port, timeout=60)
+    if how == "stls":
+        pop.stls(server.context)
+    if utf8:
+        pop.utf8()
+    pop.user(account[0])
+    pop.pass_(account[1])
+    return pop
+
+
+def filled(server, *messages):
+    account = server.account()
+    imap = login(server, account)
+    append(imap, "INBOX", *messages)
+    imap.logout()
+    return account
+
+
+def left_over(server, account):
+    imap = login(server, account)
+    out = fetch_all(imap, "INBOX")
+    imap.logout()
+    return sorted(out.values())
+
+
+def body_of(answer):
+    """What poplib gives as lines."""
+    return b"".join(line + b"\r\n" for line in answer[1])
+
+
+# ---------------------------------------------------------------- poplib
+
+@pytest.mark.parametrize("how", ["tls", "stls", "plain"])
+def test_poplib(server, how):
+    messages = [message(i, f"Text {i}\r\n.\r\n..") for i in range(5)]
+    account = filled(server, *messages)
+    pop = begin(server, account, how)
+    assert pop.stat() == (5, sum(map(len, messages)))
+    assert [line.split()[1] for line in pop.list()[1]] == [
+        b"%d" % len(m) for m in messages]
+    ids = [line.split()[1] for line in pop.uidl()[1]]
+    assert len(set(ids)) == 5 and all(1 <= len(i) <= 70 for i in ids)
+    for i, data in enumerate(messages, 1):
+        assert body_of(pop.retr(i)) == data
+        assert body_of(pop.top(i, 1)).endswith(b"\r\n\r\nText %d\r\n" % (i - 1))
+    pop.dele(2)
+    with pytest.raises(poplib.error_proto):
+        pop.retr(2)
+    pop.rset()
+    pop.dele(1)
+    assert pop.stat()[0] == 4
+    pop.quit()
+    assert left_over(server, account) == sorted(messages[1:])
+    pop = begin(server, account, how)
+    assert [line.split()[1] for line in pop.uidl()[1]] == ids[1:]
+    pop.quit()
+
+
+def test_poplib_knows_what_failed(server):
+    account = server.account()
+    pop = poplib.POP3_SSL("localhost", server.pop3s_port,
+                          context=server.context, timeout=60)
+    pop.user(account[0])
+    with pytest.raises(poplib.error_proto, match=r"-ERR \[AUTH\]"):
+        pop.pass_("wrong")
+    pop.quit()
+
+
+def test_real_mail(server, corpus):
+    """Every byte, and the size before it was asked for. Messages of odd line
+    ends too."""
+    data = [(corpus / path).read_bytes() for path, count
+            in real_messages(corpus) if count == 1]
+    data = [d for d in data if d and not d.startswith(b"From ")][:150]
+    assert data
+    account = filled(server, *data)
+    pop = begin(server, account, utf8=True)
+    sizes = [int(line.split()[1]) for line in pop.list()[1]]
+    for i, (sent, size) in enumerate(zip(data, sizes), 1):
+        # Python's imaplib makes every end of a line CR LF.
+        want = crlf(sent.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        if not want.endswith(b"\r\n"):
+            want += b"\r\n"
+        got = body_of(pop.retr(i))
+        assert len(got) == size
+        assert got == want
+    assert pop.stat() == (len(data), sum(sizes))
+    pop.quit()
+
+
+def test_gone_without_a_word(server):
+    """Nothing is deleted without QUIT, however the connection ends."""
+    messages = [message(i) for i in range(3)]
+    account = filled(server, *messages)
+    for end in ("close", "rst", "half"):
+        pop = begin(server, account, "plain")
+        for i in range(1, 4):
+            pop.dele(i)
+        if end == "half":
+            pop.sock.sendall(b"QUI")
+        if end == "rst":
+            pop.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                 struct.pack("ii", 1, 0))
+        pop.file.close()
+        pop.sock.close()
+    assert len(left_over(server, account)) == 3
+
+
+# ----------------------------------------------------------- other clients
+
+def run(*arguments, **more):
+    done = subprocess.run([str(a) for a in arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=120, **more)
+    assert done.returncode == 0, done.stdout.decode(errors="replace")
+    return done.stdout
+
+
+def without_trace(data):
+    """Lines that a client adds in front are not the server's matter."""
+    lines = data.replace(b"\r\n", b"\n").split(b"\n")
+    while lines and lines[0].split(b":")[0] in (
+            b"Return-Path", b"Delivered-To", b"Received", b"X-getmail-retrieved"
+            ) or lines[0][:1] in b"\t ":
+        lines.pop(0)
+    return b"\n".join(lines).rstrip(b"\n")
+
+
+def mails_of(maildir):
+    return sorted(without_trace(path.read_bytes())
+                  for path in maildir.glob("new/*"))
+
+
+def plain(messages):
+    return sorted(m.replace(b"\r\n", b"\n").rstrip(b"\n") for m in messages)
+
+
+@pytest.mark.parametrize("tls", ["ssl", "stls"])
+def test_fetchmail(server, tmp_path, tls):
+    """Fetches and deletes."""
+    messages = [message(i, ".\r\nText.") for i in range(4)]
+    account = filled(server, *messages)
+    port = server.pop3s_port if tls == "ssl" else server.pop3_port
+    how = "ssl" if tls == "ssl" else "sslproto TLS1.2+"
+    rc = tmp_path / "rc"
+    spool = tmp_path / "spool"
+    rc.write_text(
+        f"poll localhost protocol POP3 service {port} uidl\n"
+        f"  user \"{account[0]}\" password \"{account[1]}\" {how}\n"
+        f"  sslcertck sslcertfile {server.directory}/cert.pem\n"
+        f"  fetchall mda \"cat >>{spool}; echo =====END >>{spool}\"\n")
+    rc.chmod(0o600)
+    run("fetchmail", "-f", rc, "--idfile", tmp_path / "ids", "--pidfile",
+        tmp_path / "pid", "--nosyslog", "--invisible", "-vv",
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    got = spool.read_bytes().split(b"=====END\n")
+    assert sorted(without_trace(m) for m in got if m.strip()) == plain(
+        messages)
+    assert left_over(server, account) == []
+
+
+def test_getmail(server, tmp_path):
+    """Leaves what it fetched, and knows it by its unique-id the next time."""
+    messages = [message(i) for i in range(3)]
+    account = filled(server, *messages)
+    maildir = tmp_path / "mail"
+    for name in ("new", "cur", "tmp"):
+        (maildir / name).mkdir(parents=True)
+    rc = tmp_path / "getmailrc"
+    rc.write_text(f"""[retriever]
+type = SimplePOP3SSLRetriever
+server = localhost
+port = {server.pop3s_port}
+username = {account[0]}
+password = {account[1]}
+ca_certs = {server.directory}/cert.pem
+[destination]
+type = MDA_external
+path = /bin/sh
+arguments = ("-c", "cat >{maildir}/new/$$")
+unixfrom = false
+allow_root_commands = true
+[options]
+delete = false
+read_all = false
+""")
+    for more in (message(10), message(11)):
+        run("getmail", "--getmaildir", tmp_path, "--rcfile", rc,
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+        assert mails_of(maildir) == plain(messages)
+        messages.append(more)
+        imap = login(server, account)
+        append(imap, "INBOX", more)
+        imap.logout()
+    assert len(left_over(server, account)) == 5
+
+
+def test_mpop(server, tmp_path):
+    """With pipelining, which it uses when CAPA says so; deletes."""
+    messages = [message(i) for i in range(40)]
+    account = filled(server, *messages)
+    maildir = tmp_path / "mail"
+    for name in ("new", "cur", "tmp"):
+        (maildir / name).mkdir(parents=True)
+    rc = tmp_path / "mpoprc"
+    rc.write_text(f"""defaults
+tls on
+tls_trust_file {server.directory}/cert.pem
+account x
+host localhost
+port {server.pop3_port}
+tls_starttls on
+user {account[0]}
+password {account[1]}
+auth plain
+pipelining on
+keep off
+uidls_file {tmp_path}/uidls
+delivery maildir {maildir}
+account default : x
+""")
+    rc.chmod(0o600)
+    run("mpop", "-C", rc, env={"HOME": str(tmp_path),
+                               "PATH": "/usr/bin:/bin"})
+    assert mails_of(maildir) == plain(messages)
+    assert left_over(server, account) == []
+
+
+def curl(server, account, path, *arguments, scheme="pop3s"):
+    port = server.pop3s_port if scheme == "pop3s" else server.pop3_port
+    return run("curl", "-sS", "--cacert", server.directory / "cert.pem", "-u",
+               ":".join(account), f"{scheme}://localhost:{port}/{path}",
+               *arguments)
+
+
+def test_curl(server):
+    messages = [message(1, ".dot\r\n."), message(2)]
+    account = filled(server, *messages)
+    assert curl(server, account, "").split() == [
+        b"1", b"%d" % len(messages[0]), b"2", b"%d" % len(messages[1])]
+    assert curl(server, account, "1") == messages[0]
+    assert curl(server, account, "2", "--ssl-reqd",
+                scheme="pop3") == messages[1]
+    assert curl(server, account, "", "-X", "UIDL").count(b"\r\n") == 2
+    assert curl(server, account, "1", "--login-options", "AUTH=PLAIN",
+                "--sasl-ir") == messages[0]
+    curl(server, account, "1", "-X", "DELE", "-I")
+    assert left_over(server, account) == [messages[1]]
+
+
+# ------------------------------------------------------------ side by side
+
+def test_imap_meanwhile(server):
+    """IMAP's sessions see at once what POP3 deleted and fetched."""
+    account = filled(server, message(1), message(2), message(3))
+    imap = login(server, account)
+    ok(imap.select("INBOX"))
+    pop = begin(server, account)
+    pop.retr(1)
+    pop.dele(2)
+    pop.quit()
+    imap.noop()
+    assert imap.untagged_responses["EXPUNGE"][-1] == b"2"
+    assert ok(imap.search(None, "SEEN")) == [b"1"]
+    imap.logout()
