@@ -73,11 +73,13 @@ class Server:
         self.log = self.directory / "log"
         self.imap_port, self.imaps_port = free_port(), free_port()
         self.pop3_port, self.pop3s_port = free_port(), free_port()
+        self.lmtp_port = free_port()
         make_certificate(self.directory)
         self.settings = {
             "state": f'"{self.directory}/state"',
             "listen.imap": f'["127.0.0.1:{self.imap_port}"]',
             "listen.imaps": f'["127.0.0.1:{self.imaps_port}"]',
+            "listen.lmtp": f'["127.0.0.1:{self.lmtp_port}"]',
             "listen.pop3": f'["127.0.0.1:{self.pop3_port}"]',
             "listen.pop3s": f'["127.0.0.1:{self.pop3s_port}"]',
             "tls.certificate": f'"{self.directory}/cert.pem"',

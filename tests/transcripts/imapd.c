@@ -2,16 +2,21 @@
 /*
  * The heart of the server alone, for transcripts: sessions on the memory
  * engine in one process without confinement, so that sanitizers see everything.
- * It believes every LOGIN, and "POP3 name [utf8]" for POP3; each name is an
- * account of its own. Ends when its standard input does.
+ * It believes every LOGIN, and "POP3 name [utf8]" for POP3; "LMTP" begins
+ * LMTP. Each name is an account of its own, and so is each local part of an
+ * address before its "+", unless it begins with "nobody". Ends when its
+ * standard input does.
  *
  *	imapd [THREADS]		prints the port it listens on
  */
 #include "base/alloc.h"
+#include "base/cursor.h"
 #include "base/hash.h"
+#include "base/ipc.h"
 #include "base/log.h"
 #include "base/mechanism.h"
 #include "imap/imap.h"
+#include "lmtp/lmtp.h"
 #include "mail/mail.h"
 #include "pop3/pop3.h"
 #include "session/session.h"
@@ -26,7 +31,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* For both protocols' clients. */
+/* For clients of all protocols. */
 static const char greeting[] = "+OK the heart alone\r\n";
 
 struct imapd {
@@ -64,6 +69,44 @@ static size_t read_login(int fd, char *room, size_t size)
 	return n;
 }
 
+/* Never 0, which is nobody's. */
+static uint64_t account_of(str name)
+{
+	return (hash_str(name) >> 1) + 1;
+}
+
+/* auth. */
+static enum err resolve(void *ctx, uint32_t type, uint32_t id, str payload)
+{
+	const struct imapd *d = ctx;
+	struct cursor c = cursor_of(payload);
+	struct buf out = BUF_UNBOUNDED;
+	str local, name;
+
+	(void)type;
+	(void)cursor_sized(&c);
+	local = cursor_sized(&c);
+	local = str_take(local, str_find_byte(local, '@'));
+	name = str_take(local, str_find_byte(local, '+'));
+	buf_add_varint(
+		&out, str_starts(name, STR("nobody")) ? ERR_NOTFOUND : OK);
+	buf_add_sized(&out, str_skip(local, name.n + 1));
+	buf_add_varint(&out, 1);
+	buf_add_varint(&out, account_of(name));
+	buf_add_sized(&out, name);
+	buf_add_varint(&out, 1);
+	session_service_answer(d->sessions, id, buf_str(&out));
+	buf_fini(&out);
+	return OK;
+}
+
+static void begin_lmtp(struct imapd *d, int fd, struct handover *h)
+{
+	const struct ticket t = {.name = STR(""), .rights = TICKET_MAY_DELIVER};
+
+	session_begin(d->sessions, &lmtp_protocol, fd, h, &t);
+}
+
 static void log_in(struct imapd *d, int fd)
 {
 	char room[4096];
@@ -81,6 +124,10 @@ static void log_in(struct imapd *d, int fd)
 	str name;
 
 	h.tag = next_word(&line);
+	if (str_eq_c(h.tag, "LMTP")) {
+		begin_lmtp(d, fd, &h);
+		return;
+	}
 	if (str_eq_c(h.tag, "POP3")) {
 		protocol = &pop3_protocol;
 	} else if (!str_ieq_c(next_word(&line), "LOGIN")) {
@@ -88,8 +135,7 @@ static void log_in(struct imapd *d, int fd)
 		return;
 	}
 	name = next_word(&line);
-	/* Never 0, which is nobody's. */
-	t = (struct ticket){.account = (hash_str(name) >> 1) + 1,
+	t = (struct ticket){.account = account_of(name),
 		.name = name,
 		.rights = TICKET_MAY_ALL};
 	pop3_before_encode(
@@ -158,6 +204,8 @@ int main(int argc, char **argv)
 	if (loop_new(&d.loop))
 		return 1;
 	d.sessions = session_service_new(d.loop, pool, mail, NULL);
+	session_service_set_sender(
+		d.sessions, &(struct session_sender){resolve, &d, 10000});
 	if (loop_add(d.loop, &d.listener, listen_anywhere(), EPOLLIN,
 		    on_listener) ||
 		loop_add(d.loop, &d.input, STDIN_FILENO, EPOLLIN, on_input))

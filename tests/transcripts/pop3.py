@@ -14,7 +14,7 @@ untagged answers that must come behind "|".
 import re
 import time
 
-from transcript import (TIMEOUT, Connection, Malformed, Mismatch, Player, match_response,
+from transcript import (TIMEOUT, Connection, Mismatch, Player, match_response,
                         match_text, show, unescape)
 
 STATUS = re.compile(rb"(\+OK|-ERR)(?: (\[[^\]]*\])(?= |$))?(?: (.*))?$", re.S)
@@ -103,10 +103,3 @@ class Pop3Player(Player):
         """@raw MAILBOX bytes with escapes: a message, just so."""
         body = unescape(step.raw.split(b" ", 2)[2])
         self._append(mailbox, "()", None, body)
-
-
-def player_of(transcript):
-    kinds = {"imap": Player, "pop3": Pop3Player}
-    if transcript.protocol not in kinds:
-        raise Malformed(f"{transcript.path.name}: {transcript.protocol}?")
-    return kinds[transcript.protocol]

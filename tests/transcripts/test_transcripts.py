@@ -13,12 +13,16 @@ import subprocess
 import pytest
 
 from harness import CULVER, TROUBLE, corpus_root, shared_server
-from pop3 import player_of
-from transcript import Transcript
+from lmtp import LmtpPlayer
+from pop3 import Pop3Player
+from transcript import Malformed, Player, Transcript
 
 HERE = pathlib.Path(__file__).parent
 PEER = os.environ.get("TRANSCRIPT_PEER")
 IMAPD = CULVER.parent / "tests" / "transcripts" / "imapd"
+
+
+PLAYERS = {"imap": Player, "pop3": Pop3Player, "lmtp": LmtpPlayer}
 
 
 def modes_of(path):
@@ -54,6 +58,11 @@ class World:
         return [b"UTF8"] * utf8 + [
             b"USER " + name.encode(), b"PASS " + password.encode()]
 
+    def lmtp_address(self):
+        return "127.0.0.1", self.server.lmtp_port
+
+    lmtp_login = None
+
     def credentials(self, alias):
         if alias not in self.names:
             self.names[alias] = self.server.account()
@@ -83,6 +92,11 @@ class Heart:
     @staticmethod
     def pop3_login(name, password, utf8):
         return [b"POP3 " + name.encode() + b" utf8" * utf8]
+
+    def lmtp_address(self):
+        return "127.0.0.1", self.port
+
+    lmtp_login = b"LMTP"
 
     def credentials(self, alias):
         return f"{alias}{Heart.count}", "x"
@@ -135,7 +149,9 @@ def test_transcript(path, mode, request):
     transcript = Transcript(path)
     if "corpus" in transcript.needs and not corpus_root():
         pytest.skip("CULVER_CORPUS is not set")
-    player = player_of(transcript)
+    if transcript.protocol not in PLAYERS:
+        raise Malformed(f"{path.name}: {transcript.protocol}?")
+    player = PLAYERS[transcript.protocol]
     player(transcript, world_of(transcript, mode, request), mode).play()
 
 
