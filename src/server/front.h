@@ -28,6 +28,7 @@ struct front_settings {
 	uint64_t handshake_ms;	     /* for a PROXY header; for TLS */
 	uint64_t login_ms;	     /* from connecting to a login */
 	uint64_t stall_ms;	     /* bytes on their way are taken by then */
+	uint64_t role_ms;	     /* auth and mail take a message by then */
 	enum tls_identity client_identity;
 	/* Their connections begin with a header (net/proxy.h), and the address
 	 * it tells counts everywhere; copied. */

@@ -13,21 +13,23 @@
 /* After a channel did not take a message in time. */
 enum { AVOID_MS = 5000 };
 
+static void avoid(struct front *f, struct channel *ch, enum err err)
+{
+	log_error("server", "another role does not take a message",
+		LOG_C("name", ch == &f->auth ? "auth" : "mail"), LOG_ERR(err));
+	ch->avoid_until_ms = loop_now_ms(f->loop) + AVOID_MS;
+}
+
 static enum err send_to(struct front *f, struct channel *to, uint32_t type,
 	uint32_t id, str payload, int fd)
 {
-	uint64_t now = loop_now_ms(f->loop);
 	enum err err;
 
-	if (to->watch.fd < 0 || now < to->avoid_until_ms)
+	if (to->watch.fd < 0 || loop_now_ms(f->loop) < to->avoid_until_ms)
 		return ERR_UNAVAILABLE;
-	err = ipc_send(to->watch.fd, type, id, payload, fd);
-	if (err) {
-		log_error("server", "another role does not take a message",
-			LOG_C("name", to == &f->auth ? "auth" : "mail"),
-			LOG_ERR(err));
-		to->avoid_until_ms = now + AVOID_MS;
-	}
+	err = outbox_send(&to->outbox, type, id, payload, fd);
+	if (err)
+		avoid(f, to, err);
 	return err;
 }
 
@@ -223,6 +225,7 @@ void channel_close(struct front *f, struct channel *ch)
 {
 	if (ch->watch.fd < 0)
 		return;
+	outbox_clear(&ch->outbox);
 	loop_remove(f->loop, &ch->watch);
 	close(ch->watch.fd);
 	ch->watch.fd = -1;
@@ -257,7 +260,8 @@ static void on_auth(
 	enum err err;
 
 	(void)loop;
-	(void)events;
+	if (events & EPOLLOUT)
+		outbox_flush(&f->auth.outbox);
 	while ((err = ipc_recv(watch->fd, &f->room, &m)) == OK) {
 		if (m.fd >= 0)
 			close(m.fd);
@@ -279,7 +283,8 @@ static void on_mail(
 	enum err err;
 
 	(void)loop;
-	(void)events;
+	if (events & EPOLLOUT)
+		outbox_flush(&f->mail.outbox);
 	while ((err = ipc_recv(watch->fd, &f->room, &m)) == OK) {
 		if (m.fd >= 0)
 			close(m.fd);
@@ -290,11 +295,29 @@ static void on_mail(
 	channel_close(f, &f->mail);
 }
 
+static void auth_is_stuck(struct outbox *outbox)
+{
+	struct front *f = LOOP_OWNER(outbox, struct front, auth.outbox);
+
+	avoid(f, &f->auth, ERR_UNAVAILABLE);
+	fail_all(f);
+}
+
+/* The clients that it was to get are closed with what was dropped. */
+static void mail_is_stuck(struct outbox *outbox)
+{
+	struct front *f = LOOP_OWNER(outbox, struct front, mail.outbox);
+
+	avoid(f, &f->mail, ERR_UNAVAILABLE);
+}
+
 static void open_channel(struct front *f, struct channel *ch, int fd,
 	void (*fn)(struct loop *, struct loop_watch *, uint32_t))
 {
 	channel_close(f, ch);
 	ch->avoid_until_ms = 0;
+	outbox_init(&ch->outbox, f->loop, &ch->watch, f->settings.role_ms,
+		ch == &f->auth ? auth_is_stuck : mail_is_stuck);
 	if (loop_add(f->loop, &ch->watch, fd, EPOLLIN, fn)) {
 		close(fd);
 		ch->watch.fd = -1;

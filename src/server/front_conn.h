@@ -9,6 +9,7 @@
 #include "net/proxy.h"
 #include "net/pump.h"
 #include "server/front.h"
+#include "server/outbox.h"
 
 /* Politely refused at a time; more are closed without a word. */
 #define FRONT_REFUSALS_MAX 64
@@ -58,6 +59,7 @@ struct conn {
 
 struct channel {
 	struct loop_watch watch; /* fd -1: none */
+	struct outbox outbox;
 	/* Not asked before this time, because it was stuck. */
 	uint64_t avoid_until_ms;
 };

@@ -15,6 +15,8 @@
 /* Connections taken at once before others have their turn; how long accepting
  * rests when descriptors have run out; how long an orderly end may take. */
 enum { ACCEPT_TURN = 16, REST_MS = 1000, DRAIN_MS = 30000 };
+/* Other roles read at once, unless they are stuck. */
+enum { ROLE_MS = 5000 };
 
 struct door {
 	struct loop_watch watch;
@@ -147,6 +149,7 @@ static void apply_config(void)
 			.handshake_ms = c->limits_handshake_time,
 			.login_ms = c->limits_login_time,
 			.stall_ms = c->limits_stall_time,
+			.role_ms = ROLE_MS,
 			.client_identity =
 				(enum tls_identity)c->tls_client_identity,
 			.proxies = c->proxy_networks});

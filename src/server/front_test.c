@@ -49,7 +49,8 @@ static struct front_settings plain_settings(void)
 		.login = {.plaintext = true, .failures_max = 3},
 		.handshake_ms = 60000,
 		.login_ms = 60000,
-		.stall_ms = 60000};
+		.stall_ms = 60000,
+		.role_ms = 60000};
 }
 
 static void give_auth(struct stage *s)
@@ -559,6 +560,74 @@ static void test_hostile_auth(void **unused)
 	}
 }
 
+enum { CROWD = 600 };
+
+static void crowd_asks(struct stage *s, struct client *crowd)
+{
+	char line[1200];
+
+	for (size_t i = 0; i < CROWD; i++) {
+		crowd[i] = connect_to(s, false);
+		expect_greeting(s, &crowd[i]);
+		snprintf(line, sizeof line, "a LOGIN anna %01000zu\r\n", i);
+		say(s, &crowd[i], line);
+	}
+}
+
+/* Whatever is asked while auth does not read is asked in order when it does:
+ * the front waits for nobody. */
+static void test_auth_is_slow(void **unused)
+{
+	struct client crowd[CROWD];
+	char password[16];
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	crowd_asks(&s, crowd);
+	for (size_t i = 0; i < CROWD; i++) {
+		snprintf(password, sizeof password, "%010zu", i);
+		expect_ask(&s, password);
+	}
+	assert_int_equal(ipc_recv(s.auth, &s.room, &s.m), ERR_AGAIN);
+	for (size_t i = 0; i < CROWD; i++)
+		hang_up(&crowd[i]);
+	close_stage(&s);
+}
+
+/* It never reads: those who asked are told, as are those who ask then. */
+static void test_auth_is_stuck(void **unused)
+{
+	static const char *const away =
+		" NO [UNAVAILABLE] Logins are not possible just now\r\n";
+	struct front_settings settings = plain_settings();
+	struct client crowd[CROWD], late;
+	struct stage s;
+
+	(void)unused;
+	open_stage(&s, NULL);
+	settings.role_ms = 1;
+	front_configure(s.front, &settings);
+	close(s.auth);
+	give_auth(&s);
+	crowd_asks(&s, crowd);
+	late = connect_to(&s, false);
+	expect_greeting(&s, &late);
+	for (size_t i = 0; i < CROWD; i++) {
+		while (hear(&crowd[i]) && !crowd[i].got.n)
+			loop_run_once(s.loop, -1);
+		expect(&s, &crowd[i], "a");
+		expect(&s, &crowd[i], away);
+	}
+	say(&s, &late, "b LOGIN anna secret\r\n");
+	expect(&s, &late, "b");
+	expect(&s, &late, away);
+	for (size_t i = 0; i < CROWD; i++)
+		hang_up(&crowd[i]);
+	hang_up(&late);
+	close_stage(&s);
+}
+
 static void test_limits(void **unused)
 {
 	struct limits *limits;
@@ -1043,6 +1112,8 @@ int main(void)
 		cmocka_unit_test(test_mail_is_away),
 		cmocka_unit_test(test_client_gives_up),
 		cmocka_unit_test(test_hostile_auth),
+		cmocka_unit_test(test_auth_is_slow),
+		cmocka_unit_test(test_auth_is_stuck),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_slow_clients),
 		cmocka_unit_test(test_client_does_not_read),
