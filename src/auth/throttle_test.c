@@ -114,6 +114,39 @@ static void attempts_at_once_queue_up(void **state)
 	assert_int_equal(admitted, THROTTLE_QUEUE_MAX_MS / THROTTLE_GAP_MAX_MS);
 }
 
+static void free_until_the_failures_are_spent(void **state)
+{
+	struct throttle_who ann = who(1, "ann"), bob = who(2, "ann"),
+			    other = who(2, "bob");
+
+	(void)state;
+	throttle_passed(t, &ann, now);
+	assert_true(throttle_is_free(t, &bob, now));
+	for (int i = 0; i < THROTTLE_FREE_ACCOUNT; i++)
+		throttle_failed(t, &bob, now);
+	assert_false(throttle_is_free(t, &bob, now));
+	assert_true(throttle_is_free(t, &other, now));
+	assert_true(throttle_is_free(t, &ann, now)); /* known there */
+	assert_true(throttle_is_trusted(t, &ann, now));
+	assert_false(throttle_is_trusted(t, &bob, now));
+	assert_true(throttle_is_free(t, &bob, now + THROTTLE_FORGIVE_MS));
+}
+
+/* A token names nobody until it was looked at. */
+static void without_account_only_the_address_counts(void **state)
+{
+	struct throttle_who nobody = who(1, "");
+
+	(void)state;
+	for (int i = 0; i < THROTTLE_FREE_ADDRESS; i++)
+		throttle_failed(t, &nobody, now);
+	assert_true(wait_of(1, "") > 0);
+	assert_true(wait_of(1, "ann") > 0);
+	assert_int_equal(wait_of(2, ""), 0);
+	throttle_passed(t, &nobody, now);
+	assert_false(throttle_is_trusted(t, &nobody, now));
+}
+
 static void nobody_is_locked_out(void **state)
 {
 	struct throttle_who ann = who(7, "ann");
@@ -218,6 +251,8 @@ int main(void)
 		T(many_addresses_do_not_help_against_one_account),
 		T(many_accounts_do_not_help_from_one_address),
 		T(attempts_at_once_queue_up),
+		T(free_until_the_failures_are_spent),
+		T(without_account_only_the_address_counts),
 		T(nobody_is_locked_out),
 		T(right_password_forgives_the_account),
 		T(right_password_does_not_clear_the_address),

@@ -250,30 +250,39 @@ static void turn_came(struct loop *loop, struct loop_timer *timer)
 	x->after_turn(x);
 }
 
-static void await_turn(struct exchange *x, void (*after)(struct exchange *))
+/* True: now. Else the exchange waits until `after` is called, or is refused
+ * and gone. */
+static bool take_turn(struct exchange *x, void (*after)(struct exchange *))
 {
 	uint64_t now = clock_monotonic_ms(), at;
 	struct throttle_who w = who(x);
 
-	x->unhindered = throttle_is_free(x->auth->throttle, &w, now);
 	if (!throttle_reserve(x->auth->throttle, &w, now, &at)) {
 		refuse(x, ERR_UNAVAILABLE, "too many failures before",
 			"Too many failed logins, try again later");
-		return;
+		return false;
 	}
+	if (at == now)
+		return true;
 	x->after_turn = after;
 	x->state = WAITING;
-	if (at == now)
+	loop_timer_set_exact(x->auth->loop, &x->timer, at - now, turn_came);
+	return false;
+}
+
+static void await_turn(struct exchange *x, void (*after)(struct exchange *))
+{
+	struct throttle_who w = who(x);
+
+	x->unhindered =
+		throttle_is_free(x->auth->throttle, &w, clock_monotonic_ms());
+	if (take_turn(x, after))
 		after(x);
-	else
-		loop_timer_set_exact(
-			x->auth->loop, &x->timer, at - now, turn_came);
 }
 
 /* -------- verifying -------- */
 
 static void start_verifying(struct exchange *x);
-static void enter_lane(struct exchange *x);
 
 static void count(struct exchange *x)
 {
@@ -364,8 +373,8 @@ bool exchange_turn(struct exchange *x)
 	if (!x->unhindered ||
 		throttle_is_free(x->auth->throttle, &w, clock_monotonic_ms()))
 		return true;
-	await_turn(x, enter_lane);
-	return false;
+	x->unhindered = false;
+	return take_turn(x, enter_lane);
 }
 
 static void quick_done(struct loop *loop, void *arg)
@@ -657,8 +666,8 @@ static void let_deliver(struct peer *p, uint32_t id, const struct start *s)
 	if (may)
 		ticket_mint(role_secret(&p->auth->role, "ticket-key"), &ticket,
 			clock_monotonic_ms(), &bytes);
-	answer(p, id, may ? OK : ERR_DENIED,
-		may ? "" : "Not from this address", buf_str(&bytes));
+	answer(p, id, may ? OK : ERR_DENIED, may ? "" : "Not from this address",
+		buf_str(&bytes));
 	buf_fini(&bytes);
 }
 
