@@ -115,6 +115,16 @@ static void test_complaints(void **unused)
 			"c:6: listen.imaps: is text in quotes; write a list, "
 			"as in [\"127.0.0.1:1143\", \"[::1]:1143\"]\n",
 			"every element of a list"},
+		{"proxy = { networks = (\"10.0.0.1/8\", \"localhost\", 7); "
+		 "};\n",
+			"c:1: proxy.networks: \"10.0.0.1/8\" has bits behind "
+			"the prefix; write \"10.0.0.0/8\"\n"
+			"c:1: proxy.networks: \"localhost\" is not a network; "
+			"write an address, with the number of bits that "
+			"count, as in \"10.0.0.0/8\" or \"2001:db8::/32\"\n"
+			"c:1: proxy.networks: is a bare number in a list; "
+			"write a list, as in [\"10.0.0.0/8\", \"::1\"]\n",
+			"networks"},
 		{"listen = { imap = [\"run/imap\", \"/run/a\", "
 		 "\"unix:/run/a\"]; };\n",
 			"c:1: listen.imap: \"run/imap\" is not an address; "

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from harness import Server, eventually, shared_server  # noqa: E402
+from harness import Server, eventually, free_port, shared_server  # noqa: E402
 
 
 class Client:
@@ -211,6 +211,34 @@ def test_untrusted():
     assert not last_bytes(sock).startswith(b"* OK")
     sock.close()
     assert "192.0.2.1" not in server.log_text()
+
+
+def test_other_protocols():
+    """All doors are alike: LMTP asks by the told address who may deliver."""
+    ports = free_port(), free_port()
+    server = Server({"proxy.networks": '["127.0.0.0/8"]',
+                     "listen.lmtp": f'["127.0.0.1:{ports[0]}"]',
+                     "lmtp.networks": '["192.0.2.0/24"]',
+                     "listen.pop3s": f'["127.0.0.1:{ports[1]}"]'}).start()
+
+    def say(port, first, tls=False):
+        sock = socket.create_connection(("127.0.0.1", port), timeout=30)
+        sock.sendall(first)
+        if tls:
+            sock = server.context.wrap_socket(
+                sock, server_hostname="localhost")
+        client = Client(sock)
+        line = client.line()
+        client.close()
+        return line
+
+    try:
+        assert say(ports[0], header("192.0.2.1")).startswith("220")
+        assert say(ports[0], header("198.51.100.1")).startswith("421 4.7")
+        assert say(ports[0], LOCAL).startswith("421 4.7")
+        assert say(ports[1], header("192.0.2.1"), True).startswith("+OK")
+    finally:
+        server.close()
 
 
 if __name__ == "__main__":
