@@ -2,8 +2,11 @@
 /* POP3's lines and commands: what they are does not depend on how the input
  * was split, and a command that is printed reads the same. And the input as a
  * message: its answer has one end, is as long as LIST says, and gives the
- * message back. */
+ * message back; its surrogate does not depend on the split either, and has no
+ * UTF-8 in its header. */
+#include "message/downgrade.h"
 #include "message/eol.h"
+#include "message/utf8.h"
 #include "wire/pop3/command.h"
 #include "wire/pop3/dots.h"
 #include "wire/pop3/framer.h"
@@ -126,6 +129,36 @@ static void check_message(str input, size_t piece)
 	buf_fini(&wanted);
 }
 
+static void downgrade_all(str rest, size_t piece, struct buf *out)
+{
+	struct downgrade d;
+
+	downgrade_init(&d);
+	for (; rest.n; rest = str_skip(rest, piece)) {
+		downgrade_feed(&d, str_take(rest, piece), out);
+		check(d.field.n <= DOWNGRADE_FIELD_MAX);
+	}
+	downgrade_finish(&d, out);
+	downgrade_fini(&d);
+}
+
+static void check_surrogate(str input, size_t piece)
+{
+	struct buf whole = BUF_UNBOUNDED, split = BUF_UNBOUNDED;
+	struct buf again = BUF_UNBOUNDED;
+
+	downgrade_all(input, input.n, &whole);
+	downgrade_all(input, piece, &split);
+	check(str_eq(buf_str(&whole), buf_str(&split)));
+	/* Of a header that is UTF-8 throughout nothing is left to do. */
+	downgrade_all(buf_str(&whole), whole.n, &again);
+	if (utf8_is_valid(input))
+		check(str_eq(buf_str(&whole), buf_str(&again)));
+	buf_fini(&whole);
+	buf_fini(&split);
+	buf_fini(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	str input = str_of((const char *)data, size);
@@ -134,5 +167,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = str_skip(input, 1);
 	check_lines(input, piece);
 	check_message(input, piece);
+	check_surrogate(input, piece);
 	return 0;
 }

@@ -78,7 +78,8 @@ MUST enum err maildrop_find(
 /* A member of drop.uids, expunged or not. view may be NULL. */
 MUST enum err maildrop_member(struct pop3 *, const struct view *, uid_num,
 	struct membership *member_r);
-/* As RETR sends it, without what is doubled. */
+/* As RETR sends it, without what is doubled; of a surrogate that of the message
+ * it stands for (RFC 6858 section 4). */
 uint64_t maildrop_octets(const struct pop3 *, const struct membership *);
 
 /* An executor answers, and returns OK; or what pop3_put_error is to tell; or

@@ -3,6 +3,7 @@
  * record of the store at a time; between pieces nothing is open. */
 #include "base/alloc.h"
 #include "base/log.h"
+#include "message/downgrade.h"
 #include "pop3/private.h"
 #include "store/store.h"
 #include "wire/pop3/dots.h"
@@ -13,8 +14,27 @@
 struct pop3_sending {
 	struct membership member;
 	uint64_t at; /* bytes read */
+	/* Without UTF8 a message with UTF-8 in its header is sent as a
+	 * surrogate (RFC 6856 section 2.1). */
+	bool surrogate;
+	struct downgrade downgrade;
 	struct pop3_dots dots;
 };
+
+static void put_bytes(struct pop3 *s, struct pop3_sending *p, str bytes)
+{
+	struct buf made = BUF_UNBOUNDED;
+
+	if (!p->surrogate) {
+		pop3_dots_feed(&p->dots, pop3_out(s), bytes);
+		return;
+	}
+	downgrade_feed(&p->downgrade, bytes, &made);
+	if (p->at + bytes.n == p->member.size)
+		downgrade_finish(&p->downgrade, &made);
+	pop3_dots_feed(&p->dots, pop3_out(s), buf_str(&made));
+	buf_fini(&made);
+}
 
 /* The next piece of the message. */
 static enum err send_piece(
@@ -29,7 +49,7 @@ static enum err send_piece(
 	if (!e && piece.n != n)
 		e = ERR_CORRUPT;
 	if (!e)
-		pop3_dots_feed(&p->dots, pop3_out(s), buf_str(&piece));
+		put_bytes(s, p, buf_str(&piece));
 	p->at += n;
 	buf_fini(&piece);
 	return e;
@@ -84,6 +104,8 @@ enum err pop3_retr_more(struct pop3 *s)
 
 void pop3_retr_abort(struct pop3 *s)
 {
+	if (s->sending)
+		downgrade_fini(&s->sending->downgrade);
 	free(s->sending);
 	s->sending = NULL;
 }
@@ -100,6 +122,8 @@ static enum err begin(struct pop3 *s, struct pop3_sending *p)
 	else
 		buf_addf(out, "+OK %" PRIu64 " octets\r\n",
 			maildrop_octets(s, &p->member));
+	p->surrogate = p->member.eightbit && !s->before.utf8;
+	downgrade_init(&p->downgrade);
 	s->sending = p;
 	e = send_batch(s, p);
 	if (e) {
