@@ -63,10 +63,10 @@ static bool yescrypt(struct cursor *c, struct password_cost *pc)
 	return cursor_ok(c) && memory_hard(log_n, r, 1, pc);
 }
 
-/* Five digits, the lowest first. */
-static uint64_t five_digits(struct cursor *c)
+/* So many digits, the lowest first. */
+static uint64_t digits_of(struct cursor *c, size_t n)
 {
-	str digits = cursor_take(c, 5);
+	str digits = cursor_take(c, n);
 	uint64_t value = 0;
 
 	for (size_t i = digits.n; i-- > 0;) {
@@ -84,7 +84,7 @@ static bool scrypt(struct cursor *c, struct password_cost *pc)
 {
 	str digit = cursor_take(c, 1);
 	int log_n = digit.n ? digit64(digit.p[0]) : -1;
-	uint64_t r = five_digits(c), p = five_digits(c);
+	uint64_t r = digits_of(c, 5), p = digits_of(c, 5);
 
 	return cursor_ok(c) && log_n > 0 && log_n < 32 && r > 0 && r < 1024 &&
 	       p > 0 && p < 1024 && memory_hard((uint64_t)log_n, r, p, pc);
@@ -171,25 +171,27 @@ static const struct {
 };
 
 /* The oldest kinds have no mark of their own: nearly any word is a salt to
- * crypt(3), and a password written in the place of a hash would pass. DES, and
- * BSDi's, whose most rounds cost as much as a new hash. */
-static bool is_old_crypt(str hash)
+ * crypt(3), and a password written in the place of a hash would pass.
+ *	DES	two digits of salt, 11 of hash
+ *	BSDi	"_", four of rounds, four of salt, 11 of hash
+ */
+static bool old_crypt(str hash, struct password_cost *pc)
 {
-	bool bsdi = str_starts(hash, STR("_"));
+	struct cursor c = cursor_of(hash);
+	bool bsdi = cursor_accept(&c, '_');
 
-	if (hash.n != (bsdi ? 20 : 13))
-		return false;
-	for (size_t i = bsdi; i < hash.n; i++)
-		if (digit64(hash.p[i]) < 0)
-			return false;
-	return true;
+	if (bsdi)
+		pc->cost = digits_of(&c, 4) / 2400;
+	(void)digits_of(&c, bsdi ? 4 : 2);
+	(void)digits_of(&c, 11);
+	return cursor_ok(&c) && cursor_done(&c);
 }
 
 bool password_cost_of_crypt(str hash, struct password_cost *pc)
 {
 	*pc = (struct password_cost){0};
-	if (is_old_crypt(hash))
-		return true;
+	if (!str_starts(hash, STR("$")))
+		return old_crypt(hash, pc);
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		struct cursor c = cursor_of(hash);
 

@@ -207,6 +207,7 @@ static void refuses_what_is_absurd(void **state)
 		{"$5$rounds=999999999$salt$", false, "a minute"},
 		{"$5$rounds=99999999999999999999$salt$", false, "overflow"},
 		{"$sha1$4294967295$salt$", false, "an hour"},
+		{"_zzzzsaltFnkVDJ1oEOI", true, "BSDi at its dearest"},
 		{"$md5,rounds=4294967295$salt$", false, "a day"},
 		{"$argon2id$v=19$m=262144,t=3,p=1$c2FsdHNhbHQ$", true,
 			"Dovecot's dearest"},
@@ -257,6 +258,8 @@ static void knows_what_is_dear(void **state)
 		{"$6$salt$", true, false},
 		{"$6$rounds=656000$salt$", false, false},
 		{"{SSHA}cDnKkuDqMPsX3lNTOCSSg9obxfgjdXSS", true, false},
+		{"_J9..saltFnkVDJ1oEOI", true, false},
+		{"_zzzzsaltFnkVDJ1oEOI", false, false},
 		{"$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHQ$", false, false},
 		{"{PBKDF2}$1$salt$5000$00", true, false},
 	};

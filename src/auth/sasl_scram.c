@@ -28,10 +28,9 @@ struct scram {
 /* -------- grammar, section 7 -------- */
 
 /* saslname = 1*(value-safe-char / "=2C" / "=3D") */
-bool sasl_read_saslname(str s, struct buf *name_r)
+static bool unescape(str s, struct buf *name_r)
 {
 	struct cursor c = cursor_of(s);
-	size_t start = name_r->n;
 
 	while (!cursor_done(&c)) {
 		if (cursor_accept_str(&c, STR("=2C")))
@@ -43,8 +42,16 @@ bool sasl_read_saslname(str s, struct buf *name_r)
 		else
 			buf_add_byte(name_r, *c.at++);
 	}
-	s = str_skip(buf_str(name_r), start);
-	return s.n > 0 && s.n <= SASL_NAME_MAX && text_is_utf8(s);
+	return true;
+}
+
+bool sasl_read_saslname(str s, struct buf *name_r)
+{
+	if (unescape(s, name_r) && name_r->n > 0 &&
+		name_r->n <= SASL_NAME_MAX && text_is_utf8(buf_str(name_r)))
+		return true;
+	buf_reset(name_r);
+	return false;
 }
 
 /* value = 1*value-char: no NUL and no comma. A whole message is looked at for

@@ -28,7 +28,8 @@ enum sasl_step sasl_malformed(struct sasl *, const char *reason);
 enum sasl_step sasl_wrong(struct sasl *, const char *reason);
 
 /* saslname of RFC 5802 section 7: 1..SASL_NAME_MAX bytes of UTF-8 without NUL,
- * "=2C" and "=3D" for comma and equals sign. Appends what it stands for. */
+ * "=2C" and "=3D" for comma and equals sign. Fills name_r,
+ * which was empty, with what it stands for; it is empty after false. */
 bool sasl_read_saslname(str, struct buf *name_r);
 
 #endif
