@@ -16,7 +16,8 @@ import pytest
 
 from dovecot import Dovecot
 from harness import Server, eventually
-from people import append, crlf, fetch_all, login, message, ok
+from people import (append, crlf, fetch_all, login, message, ok,
+                    readable)
 
 
 def state_of(imap):
@@ -71,15 +72,6 @@ def at_dovecot(homes, user="ann", extra=""):
             print(log)
         dovecot.close()
     assert not complaints
-
-
-def readable(path):
-    """Dovecot's users must be able to come here."""
-    for parent in [path, *path.parents]:
-        if parent == pathlib.Path("/tmp"):
-            break
-        if parent.stat().st_uid == os.getuid():
-            parent.chmod(0o755)
 
 
 @pytest.fixture

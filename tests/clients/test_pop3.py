@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """POP3's real clients: Python's poplib, fetchmail, getmail, mpop, curl."""
+import imaplib
 import poplib
 import socket
 import struct
@@ -7,7 +8,10 @@ import subprocess
 
 import pytest
 
-from people import append, crlf, fetch_all, login, message, ok, real_messages
+from dovecot import Dovecot
+from harness import free_port
+from people import (append, crlf, fetch_all, login, message, ok, readable,
+                    real_messages)
 
 poplib._MAXLINE = 1 << 20      # its own bound is for lines, not for messages
 
@@ -282,3 +286,67 @@ def test_imap_meanwhile(server):
     assert imap.untagged_responses["EXPUNGE"][-1] == b"2"
     assert ok(imap.search(None, "SEEN")) == [b"1"]
     imap.logout()
+
+
+# --------------------------------------------------- moving in from Dovecot
+
+POP3_TOO = """
+protocols = imap pop3
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {port}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+"""
+
+
+def pop3_of_dovecot(port):
+    pop = poplib.POP3("127.0.0.1", port, timeout=60)
+    pop.user("ann")
+    pop.pass_("pw")
+    return pop
+
+
+def seen(pop):
+    """What a client that moves remembers, and is to find again."""
+    return ([line.split()[1] for line in pop.uidl()[1]],
+            [line.split()[1] for line in pop.list()[1]],
+            [body_of(pop.retr(i + 1)) for i in range(pop.stat()[0])],
+            [body_of(pop.top(i + 1, 2)) for i in range(pop.stat()[0])])
+
+
+def test_same_as_dovecot(server, tmp_path):
+    """The same unique-ids, sizes and bytes, after moving in; so no client
+    fetches again what it has."""
+    homes = tmp_path / "homes"
+    homes.mkdir()
+    readable(homes)
+    port = free_port()
+    dovecot = Dovecot(homes, extra=POP3_TOO.format(port=port))
+    try:
+        imap = imaplib.IMAP4("127.0.0.1", dovecot.port, timeout=60)
+        imap.login("ann", "pw")
+        append(imap, "INBOX", *[message(i, ".\r\n..\r\nText.")
+                                for i in range(12)])
+        ok(imap.append("INBOX", None, None, message(99) + b"no end"))
+        ok(imap.select("INBOX"))
+        ok(imap.uid("STORE", "2,5", "+FLAGS", "(\\Deleted)"))
+        ok(imap.expunge())
+        imap.logout()
+        there = pop3_of_dovecot(port)
+        before = seen(there)
+        there.quit()
+    finally:
+        dovecot.close()
+    account = server.account()
+    server.culver("import", "--account", account[0], homes / "ann")
+    pop = begin(server, account)
+    after = seen(pop)
+    # Dovecot sends the end that the last line lacks, and does not count it.
+    assert int(after[1].pop()) == int(before[1].pop()) + 2
+    assert after == before
+    pop.quit()
