@@ -36,6 +36,7 @@ static void set_limits(struct imap *s)
 
 	s->limits = (struct imap_framer_limits)IMAP_FRAMER_LIMITS_SESSION;
 	s->limits.body = limits.literal;
+	s->limits.multiappend = true;
 	s->limits.skip = limits.literal * 2 + (16 << 20);
 	if (limits.literal_minus)
 		s->limits.nonsync = IMAP_LITERAL_MINUS;
@@ -116,22 +117,50 @@ static enum step execute(struct imap *s, str text)
 }
 
 /* APPEND up to its message. */
-static enum step begin_body(struct imap *s, const struct imap_frame *frame)
+static enum err first_body(struct imap *s, str text)
 {
 	struct arena *arena = imap_arena(s);
 	struct imap_command *c = ARENA_NEW(arena, struct imap_command);
-	enum err e =
-		imap_parse(arena, arena_str(arena, frame->text), s->rev2, c);
+	enum err e = imap_parse(arena, text, s->rev2, c);
 
 	s->command = c;
 	if (e) {
 		imap_put_parse_error(imap_out(s), c, e);
+		return e;
+	}
+	e = imap_append_begin(s, c);
+	if (e)
+		imap_put_error(imap_out(s), c->tag, c->verb, e);
+	return e;
+}
+
+/* What stands between two messages of an APPEND. */
+static enum err next_body(struct imap *s, str text)
+{
+	struct imap_command *c = s->command;
+	struct imap_append q = {.size = 0};
+	enum err e = imap_parse_append_next(imap_arena(s), text, &q);
+
+	if (e == ERR_INVALID) {
+		imap_put_bad(imap_out(s), c->tag,
+			"Expected flags, a date, or another message");
 	} else {
-		e = imap_append_begin(s, c);
+		e = e ? e : imap_append_next(s, &q);
 		if (e)
 			imap_put_error(imap_out(s), c->tag, c->verb, e);
 	}
+	return e;
+}
+
+static enum step begin_body(struct imap *s, const struct imap_frame *frame)
+{
+	str text = arena_str(imap_arena(s), frame->text);
+	enum err e = s->doing == IMAP_DOING_AFTER_BODY ? next_body(s, text)
+						       : first_body(s, text);
+
 	if (e) {
+		imap_append_abort(s);
+		s->doing = IMAP_DOING_NOTHING;
 		imap_framer_refuse(&s->framer);
 		forget_command(s);
 		return STEP_ON;
@@ -184,13 +213,16 @@ static enum step handle_line(struct imap *s, str text)
 
 static enum step handle_error(struct imap *s, const struct imap_frame *frame)
 {
+	str tag = str_is_none(frame->tag) && s->command ? s->command->tag
+							: frame->tag;
+
+	buf_add(imap_out(s), frame->fatal ? STR("*") : tag);
+	buf_addf(imap_out(s), " %s\r\n", frame->reply);
 	if (s->doing == IMAP_DOING_AFTER_BODY) {
 		imap_append_abort(s);
 		s->doing = IMAP_DOING_NOTHING;
 		forget_command(s);
 	}
-	buf_add(imap_out(s), frame->fatal ? STR("*") : frame->tag);
-	buf_addf(imap_out(s), " %s\r\n", frame->reply);
 	return frame->fatal || ++s->bad > BAD_MAX ? STEP_CLOSE : STEP_ON;
 }
 

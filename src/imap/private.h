@@ -11,7 +11,8 @@
 #include "wire/imap/framer.h"
 #include "wire/imap/respond.h"
 
-struct imap_fetch_run; /* cmd/fetch.c */
+struct imap_append_run; /* cmd/append.c */
+struct imap_fetch_run;	/* cmd/fetch.c */
 struct imap;
 
 /* The mailbox that is selected. What the client was told: the messages it
@@ -62,7 +63,7 @@ struct imap {
 	/* The command that goes on; text and tree are in the arena. */
 	struct imap_command *command;
 	struct imap_fetch_run *fetch;
-	struct upload *upload;
+	struct imap_append_run *append;
 	uint64_t body_left;
 };
 
@@ -175,6 +176,8 @@ enum err imap_idle_line(struct imap *, str line);
 /* Begins APPEND: the frame's text was parsed; the message follows. OK, or what
  * to answer. */
 MUST enum err imap_append_begin(struct imap *, struct imap_command *);
+/* Another message of the same command (RFC 3502). */
+MUST enum err imap_append_next(struct imap *, const struct imap_append *);
 MUST enum err imap_append_bytes(struct imap *, str);
 /* The message is whole, and its command over. */
 MUST enum err imap_append_end(

@@ -19,6 +19,7 @@ struct world {
 	struct store *store;
 	struct mail *mail;
 	struct mailbox_ref inbox;
+	bool put_aside; /* messages leave memory before they are committed */
 };
 
 static inline void begin(struct world *w)
@@ -59,6 +60,8 @@ static inline enum err append(struct world *w, const char *mailbox, str text,
 	struct append_result result = {0};
 	enum err e = upload_feed(u, text);
 
+	if (!e && w->put_aside)
+		e = upload_put_aside(u);
 	if (!e)
 		e = append_commit(
 			w->mail, &ann, str_c(mailbox), &item, 1, &result);

@@ -77,14 +77,15 @@ static void test_chunks_join_without_a_seam(void **unused)
 	};
 
 	(void)unused;
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		size_t size = rows[i].size;
+	for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
+		size_t size = rows[i / 2].size;
 		struct buf text = BUF_UNBOUNDED, back = BUF_UNBOUNDED;
 		struct store_txn *txn;
 		struct world w;
 		uid_num uid;
 
 		begin(&w);
+		w.put_aside = i % 2;
 		while (text.n < size)
 			buf_addf(&text, "a%zu: %zu\r\n", text.n, i);
 		buf_truncate(&text, size);

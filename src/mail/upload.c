@@ -147,6 +147,20 @@ void upload_seal(struct upload *u)
 	u->hashing = NULL;
 }
 
+uint64_t upload_held(const struct upload *u)
+{
+	return u->chunk.n + u->digest.n;
+}
+
+enum err upload_put_aside(struct upload *u)
+{
+	upload_seal(u);
+	if (!u->err && u->chunk.n)
+		u->err = flush_chunk(u);
+	buf_fini(&u->chunk);
+	return u->err;
+}
+
 str upload_message_id(const struct upload *u)
 {
 	struct digest digest;
@@ -215,7 +229,8 @@ static void put_message(
 	struct message_record record = {.size = u->size, .received = ch->now};
 
 	memcpy(record.hash, u->hash, HASH_SIZE);
-	put_chunk(ch, u, message);
+	if (u->chunk.n || !u->written)
+		put_chunk(ch, u, message);
 	key_message(&ch->key, u->account, 'd', message);
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&u->digest));
 	key_message(&ch->key, u->account, 'i', message);

@@ -16,6 +16,11 @@ struct upload *upload_new(struct mail *, account_num);
  * limits.literal, ERR_NOSPACE, ERR_IO. */
 MUST enum err upload_feed(struct upload *, str bytes);
 uint64_t upload_size(const struct upload *);
+/* Bytes of it in memory, about. */
+uint64_t upload_held(const struct upload *);
+/* No more bytes come: writes what is in memory, not durably, so that it need
+ * not be there until the commit. An error sticks. */
+MUST enum err upload_put_aside(struct upload *);
 /* Forgets it and what was written; NULL is fine. After append_commit too. */
 void upload_free(struct upload *);
 

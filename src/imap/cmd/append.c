@@ -1,14 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* APPEND: RFC 9051 section 6.3.12. The message streams into an upload; the
- * driver feeds it. */
+/*
+ * APPEND: RFC 9051 section 6.3.12, MULTIAPPEND: RFC 3502. Each message streams
+ * into an upload, which the driver feeds; at the end all of them become mail in
+ * one write, or none.
+ */
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "imap/private.h"
 
-/* Checks what can be known before the message is sent. */
+#include <stdlib.h>
+
+/* Messages of one command. */
+#define MESSAGES_MAX 4096
+/* Of messages that wait for the last one, this much stays in memory. */
+#define HELD_MAX ((uint64_t)1 << 20)
+
+struct imap_append_run {
+	struct append_item *items; /* the last one is coming */
+	size_t count, room;
+	uint64_t bytes; /* announced */
+	uint64_t held;	/* of earlier ones, in memory */
+};
+
+/* Known before the message is sent. */
+static enum err check_quota(struct imap *s, uint64_t bytes)
+{
+	struct account_record account;
+	enum err e = mail_account_info(
+		imap_mail(s), s->session.user.account, &account);
+
+	if (!e && account.quota &&
+		(bytes > account.quota ||
+			account.bytes > account.quota - bytes))
+		e = ERR_QUOTA;
+	return e;
+}
+
+static void add_item(struct imap *s, const struct imap_append *q)
+{
+	struct imap_append_run *run = s->append;
+
+	if (run->count == run->room) {
+		run->room = run->room ? run->room * 2 : 1;
+		run->items =
+			xrealloc(run->items, run->room, sizeof *run->items);
+	}
+	run->items[run->count++] = (struct append_item){
+		.upload = upload_new(imap_mail(s), s->session.user.account),
+		.system_flags = q->flags.system,
+		.keywords = q->flags.keywords,
+		.keyword_count = q->flags.count,
+		.internal_date = q->has_date ? q->date.seconds : clock_wall_s(),
+		.zone = q->has_date ? q->date.zone : 0,
+	};
+	run->bytes += q->size;
+}
+
 enum err imap_append_begin(struct imap *s, struct imap_command *c)
 {
 	const struct imap_mailbox *name = &c->append.mailbox;
-	struct account_record account;
 	struct mailbox_ref ref;
 	enum err e;
 
@@ -21,20 +71,50 @@ enum err imap_append_begin(struct imap *s, struct imap_command *c)
 	e = mailbox_open(
 		imap_mail(s), &s->session.user, name->name, RIGHT_INSERT, &ref);
 	if (!e)
-		e = mail_account_info(
-			imap_mail(s), s->session.user.account, &account);
-	if (!e && account.quota &&
-		(c->append.size > account.quota ||
-			account.bytes > account.quota - c->append.size))
-		e = ERR_QUOTA;
+		e = check_quota(s, c->append.size);
+	if (e)
+		return e;
+	s->append = xcalloc(1, sizeof *s->append);
+	add_item(s, &c->append);
+	return OK;
+}
+
+/* The one before is whole; it need not stay in memory until the last is. */
+static enum err put_aside(struct imap_append_run *run)
+{
+	struct upload *u = run->items[run->count - 1].upload;
+
+	run->held += upload_held(u);
+	if (run->held <= HELD_MAX)
+		return OK;
+	run->held = 0;
+	for (size_t i = 0; i < run->count; i++)
+		if (upload_put_aside(run->items[i].upload))
+			return ERR_IO; /* remembered by the upload, too */
+	return OK;
+}
+
+enum err imap_append_next(struct imap *s, const struct imap_append *q)
+{
+	struct imap_append_run *run = s->append;
+	enum err e;
+
+	if (q->size == 0)
+		return ERR_UNSUPPORTED;
+	if (run->count == MESSAGES_MAX || arena_spent(imap_arena(s)))
+		return ERR_LIMIT;
+	e = check_quota(s, run->bytes + q->size);
 	if (!e)
-		s->upload = upload_new(imap_mail(s), s->session.user.account);
+		e = put_aside(run);
+	if (!e)
+		add_item(s, q);
 	return e;
 }
 
 enum err imap_append_bytes(struct imap *s, str bytes)
 {
-	return upload_feed(s->upload, bytes);
+	return upload_feed(
+		s->append->items[s->append->count - 1].upload, bytes);
 }
 
 enum err imap_append_end(
@@ -42,16 +122,8 @@ enum err imap_append_end(
 {
 	const struct imap_append *q = &c->append;
 	struct append_result result = {0};
-	struct append_item item = {
-		.upload = s->upload,
-		.system_flags = q->flags.system,
-		.keywords = q->flags.keywords,
-		.keyword_count = q->flags.count,
-		.internal_date = q->has_date ? q->date.seconds : clock_wall_s(),
-		.zone = q->has_date ? q->date.zone : 0,
-	};
 	enum err e = append_commit(imap_mail(s), &s->session.user,
-		q->mailbox.name, &item, 1, &result);
+		q->mailbox.name, s->append->items, s->append->count, &result);
 
 	if (!e) {
 		imap_tell_normalized(s, &q->mailbox, &q->mailbox);
@@ -64,8 +136,14 @@ enum err imap_append_end(
 
 void imap_append_abort(struct imap *s)
 {
-	upload_free(s->upload);
-	s->upload = NULL;
+	struct imap_append_run *run = s->append;
+
+	for (size_t i = 0; run && i < run->count; i++)
+		upload_free(run->items[i].upload);
+	if (run)
+		free(run->items);
+	free(run);
+	s->append = NULL;
 }
 
 /* An APPEND that the framer took for a whole command has no message. */

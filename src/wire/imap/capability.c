@@ -43,6 +43,7 @@ static const struct {
 	{"BINARY", AFTER_LOGIN},	     /* RFC 3516 */
 	{"CONDSTORE", AFTER_LOGIN},	     /* RFC 7162 */
 	{"QRESYNC", AFTER_LOGIN},	     /* RFC 7162 */
+	{"MULTIAPPEND", AFTER_LOGIN},	     /* RFC 3502 */
 	{"OBJECTID", AFTER_LOGIN},	     /* RFC 8474 */
 	{"SAVEDATE", AFTER_LOGIN},	     /* RFC 8514 */
 	{"WITHIN", AFTER_LOGIN},	     /* RFC 5032 */
