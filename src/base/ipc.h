@@ -50,9 +50,9 @@ enum ipc_type {
 
 	/* front -> auth: SASL, one exchange per id */
 	IPC_AUTH_START = 32, /* sized: protocol, mechanism, remote address,
-				TLS version or "", identity of a verified
-				client certificate or ""; varint count of
-				channel bindings, of each: sized name
+				session id for logs, TLS version or "", identity
+				of a verified client certificate or ""; varint
+				count of channel bindings, of each: sized name
 				("tls-exporter", RFC 9266), sized data; then
 				varint has-initial, sized initial response
 				(decoded). Mechanism "" and protocol "lmtp":

@@ -30,7 +30,8 @@ bool secret_eq(str a, str b)
 
 void secret_wipe(void *p, size_t n)
 {
-	explicit_bzero(p, n);
+	if (n) /* p may be NULL then */
+		explicit_bzero(p, n);
 }
 
 void secret_random(void *p, size_t n)

@@ -61,6 +61,7 @@ static void free_exchange(struct exchange *x)
 	secret_wipe(&x->keys, sizeof x->keys);
 	clear_verdict(&x->verdict);
 	rules_drop(x->rules);
+	free(x->session);
 	free(x->protocol);
 	free(x->remote);
 	free(x->tls);
@@ -555,7 +556,7 @@ static uint64_t address_of(str remote)
 
 /* The fields of IPC_AUTH_START; they point into the message. */
 struct start {
-	str protocol, mechanism, remote, tls, certificate;
+	str protocol, mechanism, remote, session, tls, certificate;
 	struct sasl_binding bindings[SASL_BINDINGS_MAX];
 	size_t binding_count;
 	str initial; /* none: the client sent none */
@@ -569,6 +570,7 @@ static enum err parse_start(str payload, struct start *s)
 	s->protocol = cursor_sized(&c);
 	s->mechanism = cursor_sized(&c);
 	s->remote = cursor_sized(&c);
+	s->session = cursor_sized(&c);
 	s->tls = cursor_sized(&c);
 	s->certificate = cursor_sized(&c);
 	count = cursor_varint(&c);
@@ -584,7 +586,8 @@ static enum err parse_start(str payload, struct start *s)
 	else
 		(void)cursor_sized(&c);
 	if (!cursor_ok(&c) || !cursor_done(&c) || s->protocol.n > WORD_MAX ||
-		s->tls.n > WORD_MAX || s->remote.n > 2 * WORD_MAX)
+		s->session.n > WORD_MAX || s->tls.n > WORD_MAX ||
+		s->remote.n > 2 * WORD_MAX)
 		return ERR_INVALID;
 	return OK;
 }
@@ -617,7 +620,7 @@ static struct exchange *add_exchange(struct peer *p, uint32_t id,
 	x->auth = p->auth;
 	x->id = id;
 	x->rules = rules_take(p->auth->rules);
-	snprintf(x->session, sizeof x->session, "%s-%u", p->name, id);
+	x->session = xstrndup(s->session.p, s->session.n);
 	x->protocol = xstrndup(s->protocol.p, s->protocol.n);
 	x->remote = xstrndup(s->remote.p, s->remote.n);
 	x->tls = xstrndup(s->tls.p, s->tls.n);
@@ -660,6 +663,7 @@ static void let_deliver(struct peer *p, uint32_t id, const struct start *s)
 
 	LOG_AT(may ? LOG_DEBUG : LOG_WARN, "auth",
 		may ? "may deliver" : "may not deliver",
+		LOG_STR("session", s->session),
 		LOG_STR("protocol", s->protocol), LOG_STR("remote", s->remote));
 	if (is_in(&config->lmtp_xclient, s->remote))
 		ticket.rights |= TICKET_MAY_XCLIENT;

@@ -134,7 +134,7 @@ struct exchange {
 
 	/* Everybody's, unchanged from its start. */
 	struct auth_rules *rules;
-	char session[32]; /* for the log */
+	char *session; /* front's name of it, for the log */
 	char *protocol;
 	char *remote; /* address */
 	char *tls;    /* version; empty: none */
@@ -148,6 +148,7 @@ struct exchange {
 	bool has_keys;
 	struct scram_keys keys; /* for SCRAM */
 	bool may_rehash;	/* the password was the one of row.hash */
+	bool hashed;		/* one verification's time was spent */
 	struct auth_verdict verdict;
 };
 

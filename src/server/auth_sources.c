@@ -46,13 +46,14 @@ static enum err adopt(struct auth *a, enum lookup_source_kind kind, str name,
 /* -------- proving -------- */
 
 /* The source told a hash: it is verified here. */
-static enum err verify_hash(const struct exchange *x,
-	enum lookup_source_kind kind, const struct lookup_person *person)
+static enum err verify_hash(struct exchange *x, enum lookup_source_kind kind,
+	const struct lookup_person *person)
 {
 	str password = str_of(x->sasl.password.p, x->sasl.password.n);
 	struct secret hash = secret_of(buf_str(&person->hash));
 	enum err e = lane_hash(x->lane, password, hash.n ? hash.p : NULL);
 
+	x->hashed = e != ERR_UNSUPPORTED;
 	secret_fini(&hash);
 	if (e == ERR_UNSUPPORTED) {
 		log_warn("auth", "a source has a hash of an unknown kind",
@@ -63,7 +64,7 @@ static enum err verify_hash(const struct exchange *x,
 	return e;
 }
 
-static enum err prove(const struct exchange *x, enum lookup_source_kind kind,
+static enum err prove(struct exchange *x, enum lookup_source_kind kind,
 	struct lookup_person *person)
 {
 	bool token = x->sasl.mechanism->bit &

@@ -297,8 +297,8 @@ static enum err verify_builtin(struct exchange *x)
 	if (!x->row.id || *x->row.source)
 		return ERR_NOTFOUND;
 	e = lane_hash(x->lane, password_of(x), x->row.hash);
+	x->hashed = e != ERR_UNSUPPORTED;
 	if (e == ERR_UNSUPPORTED) {
-		(void)!lane_hash(x->lane, password_of(x), NULL);
 		x->verdict = wrong("account has no usable password");
 		return ERR_AUTH;
 	}
@@ -350,32 +350,30 @@ static enum err verify_outside(struct exchange *x, enum lookup_source_kind kind)
 	return x->verdict.err;
 }
 
+static enum err verify_with(struct exchange *x, unsigned source)
+{
+	if (source == ACCOUNT_SOURCE_OAUTH) /* it knows no passwords */
+		return ERR_NOTFOUND;
+	if (source == ACCOUNT_SOURCE_BUILTIN)
+		return verify_builtin(x);
+	return verify_outside(x, source_kind(source));
+}
+
 /* Every way to fail costs the time of one verification at least. */
 static void slow_password(struct exchange *x)
 {
 	const struct words *sources = &x->rules->sources;
-	bool hashed = false;
+	enum err e = ERR_NOTFOUND;
 
-	for (size_t i = 0; i < sources->count; i++) {
-		unsigned word = sources->list[i];
-		enum err e;
-
-		if (word == ACCOUNT_SOURCE_OAUTH)
-			continue;
-		if (word == ACCOUNT_SOURCE_BUILTIN) {
-			e = verify_builtin(x);
-			hashed = e != ERR_NOTFOUND;
-		} else {
-			e = verify_outside(x, source_kind(word));
-		}
-		if (e == ERR_NOTFOUND)
-			continue;
-		if (e == ERR_AUTH && !hashed)
-			(void)!lane_hash(x->lane, password_of(x), NULL);
-		return;
+	x->hashed = false;
+	for (size_t i = 0; i < sources->count && e == ERR_NOTFOUND; i++)
+		e = verify_with(x, sources->list[i]);
+	if (e == ERR_NOTFOUND) {
+		x->verdict = wrong("unknown account");
+		e = ERR_AUTH;
 	}
-	(void)!lane_hash(x->lane, password_of(x), NULL);
-	x->verdict = wrong("unknown account");
+	if (e == ERR_AUTH && !x->hashed)
+		(void)!lane_hash(x->lane, password_of(x), NULL);
 }
 
 static void slow_token(struct exchange *x)

@@ -113,6 +113,7 @@ static void put_start(const struct conn *c, struct buf *out)
 	buf_add_sized(out, str_c(v->login.protocol->name));
 	buf_add_sized(out, str_c(v->login.mechanism));
 	buf_add_sized(out, str_c(v->remote_host));
+	buf_add_sized(out, str_c(v->session));
 	buf_add_sized(out, str_c(c->tls ? tls_version(c->tls) : ""));
 	put_identity(c, out);
 	put_bindings(c, out);
