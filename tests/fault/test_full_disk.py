@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The disk is full: mail is refused for now, nothing that was taken is lost,
+and once there is room it comes in again without a restart. On a small tmpfs in
+a mount namespace of the server's own."""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from delivering import DOMAIN, Lmtp, LmtpServer
+from harness import eventually
+from people import fetch_all, login, message
+
+MIB = 1 << 20
+SIZE = 200 * MIB
+
+
+class SmallServer(LmtpServer):
+    """Its state is on a disk of its own. What else is there is `ballast`."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.disk = self.directory / "disk"
+        self.disk.mkdir()
+        self.settings["state"] = f'"{self.disk}/state"'
+        self.write_config()
+        self.real_program = self.program
+        self.mounted = self.script(
+            "mounted",
+            f'mount -t tmpfs -o size={SIZE},mode=755 none "{self.disk}" && '
+            f'exec "{self.program}" "$@"')
+        self.serving = self.script(
+            "serving", f'exec unshare {options()} "{self.mounted}" "$@"')
+
+    def script(self, name, text):
+        path = self.directory / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        return path
+
+    def start(self):
+        self.program = self.serving
+        super().start()
+        # What the command line does, it does where the server is.
+        self.program = self.script(
+            "within", f"exec nsenter -t {self.process.pid} {within()} "
+            f'--wd="{self.directory}" "{self.real_program}" "$@"')
+        return self
+
+    @property
+    def seen(self):
+        """The disk as the server sees it."""
+        return pathlib.Path(f"/proc/{self.process.pid}/root{self.disk}")
+
+    def leave(self, room):
+        """Fills all but so many bytes."""
+        stat = os.statvfs(self.seen)
+        free = stat.f_bavail * stat.f_frsize
+        with open(self.seen / "ballast", "ab") as f:
+            f.write(b"\0" * (free - room))
+
+    def make_room(self):
+        os.unlink(self.seen / "ballast")
+
+
+def options():
+    return "-m" if os.geteuid() == 0 else "-m --map-root-user"
+
+
+def within():
+    return "-m" if os.geteuid() == 0 else "-m -U --preserve-credentials"
+
+
+@pytest.fixture
+def small_server():
+    probe = subprocess.run(
+        ["unshare", *options().split(), "mount", "-t", "tmpfs", "none",
+         "/mnt"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if probe.returncode:
+        pytest.skip("no mount namespace here")
+    one = SmallServer().start()
+    yield one
+    one.close()
+
+
+def numbers_in(server, account):
+    imap = login(server, account)
+    found = fetch_all(imap, "INBOX").values()
+    imap.logout()
+    return sorted(int(data.split(b"Message-ID: <")[1].split(b"@")[0])
+                  for data in found)
+
+
+def test_full_disk(small_server):
+    server = small_server
+    account = server.account()
+    lmtp = Lmtp(server)
+
+    def bring(number, size=100_000):
+        body = "\r\n".join(f"{n:070}" for n in range(size // 72))
+        ((code, text),) = lmtp.deliver(
+            "x@example.net", [f"{account[0]}@{DOMAIN}"],
+            message(number, body=body))
+        return code, text
+
+    answered = [1, 2, 3, 4, 5]
+    for number in answered:
+        code, text = bring(number)
+        assert code == 250, (code, text)
+    server.leave(8 * MIB)
+    # Whatever size: none is taken, the connection stays, nothing is lost.
+    for number, size in ((10, 100), (11, 20_000), (12, 3_000_000)):
+        code, text = bring(number, size)
+        assert code == 452 and text.startswith("4.3.1"), (code, text)
+    assert numbers_in(server, account) == answered
+    server.make_room()
+
+    def taken():
+        code, text = bring(20)
+        assert code in (250, 452), (code, text)
+        return code == 250
+    eventually(taken, "a delivery after there is room again", timeout=60)
+    assert bring(21, 3_000_000)[0] == 250
+    assert numbers_in(server, account) == [*answered, 20, 21]
+    lmtp.quit()
+    server.culver("verify")
