@@ -6,7 +6,8 @@ import pytest
 
 from harness import ROOT
 
-SCRIPTS = ["sync", "fetch", "select", "notify", "idle", "slow", "pop3"]
+SCRIPTS = ["sync", "deliver", "fetch", "select", "notify", "idle", "slow",
+           "pop3"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
