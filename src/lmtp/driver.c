@@ -282,7 +282,7 @@ const struct session_protocol lmtp_protocol = {
 	/* RFC 5321 section 4.5.3.2.7: "An SMTP server SHOULD have a timeout of
 	 * at least 5 minutes while it is awaiting the next command" */
 	.idle_ms = 5 * 60 * 1000,
-	.own_idle = true,
+	.idle_short = true,
 	.needs = TICKET_MAY_DELIVER,
 	.open = open_session,
 	.run = run,

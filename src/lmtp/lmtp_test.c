@@ -691,6 +691,31 @@ static void stopping(void **state)
 	visit_end(&v);
 }
 
+/* RFC 5321 section 4.5.3.2: five minutes; here less. */
+static void silence(void **state)
+{
+	static const char *const rows[] = {
+		"NOOP\r\n", TO_ANN "DATA\r\n", TO_ANN "BDAT 10\r\nabc"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct session_limits limits;
+		struct buf bytes = BUF_UNBOUNDED;
+		struct visit v;
+
+		world_begin(&v.w, NULL);
+		v.got = BUF_UNBOUNDED;
+		limits = session_service_limits(v.w.service);
+		limits.idle_ms = 50;
+		session_service_set_limits(v.w.service, &limits);
+		v.fd = client_begin(&v.w, TICKET_MAY_DELIVER, "-");
+		assert_true(str_ends(talk(&v, rows[i]),
+			STR("421 4.4.2 Silent for too long\r\n")));
+		assert_int_equal(stored(&v.w, 1, "INBOX", &bytes), 0);
+		visit_end(&v);
+	}
+}
+
 /* Where the detail leads. */
 static void details(void **state)
 {
@@ -753,6 +778,7 @@ int main(void)
 		cmocka_unit_test(settings),
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(stopping),
+		cmocka_unit_test(silence),
 		cmocka_unit_test(details),
 		cmocka_unit_test(pipelined),
 	};

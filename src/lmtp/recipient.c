@@ -5,8 +5,9 @@
 #include "base/log.h"
 #include "lmtp/private.h"
 
-/* Accounts that one message is for. An alias may mean many; each has a copy,
- * and a buffer, of its own. */
+/* Accounts that a recipient may mean, at most. Each has a copy of the message,
+ * and a buffer, of its own; so all recipients together may mean more than there
+ * may be recipients only when one alone does. */
 #define ACCOUNTS_MAX 1000
 
 void lmtp_ask(struct lmtp *s, str address)
@@ -99,6 +100,16 @@ static size_t room_for(uint64_t accounts, size_t names)
 	       (size_t)accounts * each;
 }
 
+static uint64_t accounts_left(const struct lmtp *s)
+{
+	const struct lmtp_transaction *t = &s->t;
+	uint64_t most = session_service_limits(s->session.service).recipients;
+
+	if (!t->recipient_count && most < ACCOUNTS_MAX)
+		most = ACCOUNTS_MAX;
+	return most > t->account_count ? most - t->account_count : 0;
+}
+
 /* ERR_LIMIT: more than one message may be for; the sender comes again with
  * fewer recipients. */
 static enum err accept(struct lmtp *s, struct cursor *c)
@@ -110,7 +121,7 @@ static enum err accept(struct lmtp *s, struct cursor *c)
 
 	if (!cursor_ok(c) || !count)
 		return ERR_UNAVAILABLE;
-	if (count > ACCOUNTS_MAX - t->account_count ||
+	if (count > accounts_left(s) ||
 		t->arena.used + room_for(count, cursor_left(c)) >
 			t->arena.budget)
 		return ERR_LIMIT;

@@ -120,7 +120,9 @@ static uint64_t idle_ms(const struct session *s)
 {
 	uint64_t ms = session_service_limits(s->service).idle_ms;
 
-	return ms && !s->protocol->own_idle ? ms : s->protocol->idle_ms;
+	if (!ms || (s->protocol->idle_short && ms > s->protocol->idle_ms))
+		return s->protocol->idle_ms;
+	return ms;
 }
 
 /* Activity does not move the timer; when it fires, it looks. */

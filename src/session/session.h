@@ -52,7 +52,7 @@ struct session_protocol {
 	const char *name; /* as in tickets and logs */
 	size_t size;	  /* of its struct, which begins with session */
 	uint64_t idle_ms; /* default for autologout */
-	bool own_idle;	  /* limits.idle_ms is not for this one */
+	bool idle_short;  /* and no more than that, whatever is configured */
 	uint32_t needs;	  /* what the ticket must allow: TICKET_MAY_… */
 	/* The session begins; the handover's strs are gone after it. May
 	 * write to s->out. */
