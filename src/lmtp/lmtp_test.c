@@ -659,6 +659,32 @@ static void too_large(void **state)
 	buf_fini(&bytes);
 }
 
+/* RFC 1870 section 6.1: what is as large as was announced is taken; our own
+ * fields before it do not count. */
+static void just_fits(void **state)
+{
+	const struct mail_limits limits = {.literal = 200000,
+		.mailboxes = 100,
+		.view_cache = 1 << 20,
+		.history = 86400};
+	struct buf message = BUF_UNBOUNDED;
+	struct visit v;
+
+	(void)state;
+	memset(buf_reserve(&message, 200000), 'x', 200000);
+	buf_added(&message, 200000);
+	world_begin(&v.w, &limits);
+	v.got = BUF_UNBOUNDED;
+	set_limits(&v.w, 100, false, limits.literal, 0);
+	v.fd = client_begin(&v.w, TICKET_MAY_DELIVER, "-");
+	say(v.fd, STR("LHLO x\r\nMAIL FROM:<a@b> SIZE=200000\r\n"
+		      "RCPT TO:<ann@x>\r\nBDAT 200000 LAST\r\n"));
+	say(v.fd, buf_str(&message));
+	assert_true(has(talk(&v, "QUIT\r\n"), "250 2.0.0 <ann@x> Delivered"));
+	buf_fini(&message);
+	visit_end(&v);
+}
+
 /* The server ends: between messages at once, amid one behind it. */
 static void stopping(void **state)
 {
@@ -777,6 +803,7 @@ int main(void)
 		cmocka_unit_test(too_many_errors),
 		cmocka_unit_test(settings),
 		cmocka_unit_test(too_large),
+		cmocka_unit_test(just_fits),
 		cmocka_unit_test(stopping),
 		cmocka_unit_test(silence),
 		cmocka_unit_test(details),
