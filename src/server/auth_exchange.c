@@ -83,11 +83,8 @@ static void detach(struct exchange *x)
 
 static void forget(struct exchange *x)
 {
-	struct auth *a = x->auth;
-
 	detach(x);
 	free_exchange(x);
-	auth_check_end(a);
 }
 
 /* Nobody waits for it any more. What is being verified is still verified and
@@ -95,12 +92,15 @@ static void forget(struct exchange *x)
  * EXCHANGES_MAX. */
 static void abandon(struct exchange *x)
 {
+	struct auth *a = x->auth;
+
 	x->abandoned = true;
 	if (x->state == WORKING)
 		return;
 	if (x->state == QUEUED)
 		lane_leave(x->lane, x);
 	forget(x);
+	auth_check_end(a);
 }
 
 /* -------- the answer -------- */
@@ -339,10 +339,12 @@ static void verified(struct exchange *x)
 static void slow_done(struct loop *loop, void *arg)
 {
 	struct exchange *x = arg;
+	struct auth *a = x->auth;
 
 	(void)loop;
 	lane_done(x->lane, x);
 	verified(x);
+	auth_check_end(a);
 }
 
 static void run_slow(struct pool_job *job)
@@ -381,15 +383,17 @@ bool exchange_turn(struct exchange *x)
 static void quick_done(struct loop *loop, void *arg)
 {
 	struct exchange *x = arg;
+	struct auth *a = x->auth;
 
 	(void)loop;
-	x->auth->working--;
+	a->working--;
 	if (x->quick_done)
 		verified(x);
 	else if (x->abandoned)
 		forget(x);
 	else
 		enter_lane(x);
+	auth_check_end(a);
 }
 
 static void run_quick(struct pool_job *job)
@@ -421,10 +425,11 @@ static void act(struct exchange *x, enum sasl_step step, struct buf *bytes);
 static void keys_fetched(struct loop *loop, void *arg)
 {
 	struct exchange *x = arg;
+	struct auth *a = x->auth;
 	struct buf bytes = BUF_UNBOUNDED;
 
 	(void)loop;
-	x->auth->working--;
+	a->working--;
 	if (x->abandoned) {
 		forget(x);
 	} else if (x->verdict.err) {
@@ -437,6 +442,7 @@ static void keys_fetched(struct loop *loop, void *arg)
 			&bytes);
 	}
 	buf_fini(&bytes);
+	auth_check_end(a);
 }
 
 static void run_fetch_keys(struct pool_job *job)
