@@ -291,14 +291,18 @@ static int settle(struct export *ex, const json_t *item, int fd,
 	json_int_t date = integer(item, "date");
 	struct timespec times[2] = {
 		{.tv_sec = (time_t)date}, {.tv_sec = (time_t)date}};
+	const char *uidl = json_string_value(json_object_get(item, "uidl"));
 	struct buf name = BUF_UNBOUNDED;
 	bool ok;
 
 	buf_addf(&name, "cur/%s,S=%llu,W=%llu", begun + strlen("tmp/"),
 		(unsigned long long)sizes->file,
 		(unsigned long long)sizes->wire);
-	buf_addf(&ex->uids, "%lld :%.*s\n", (long long)integer(item, "uid"),
-		(int)(name.n - strlen("cur/")), name.p + strlen("cur/"));
+	buf_addf(&ex->uids, "%lld ", (long long)integer(item, "uid"));
+	if (uidl)
+		buf_addf(&ex->uids, "P%s ", uidl);
+	buf_addf(&ex->uids, ":%.*s\n", (int)(name.n - strlen("cur/")),
+		name.p + strlen("cur/"));
 	add_flags(ex, &name, json_object_get(item, "flags"));
 	buf_add_byte(&name, '\0');
 	/* no file system has all dates */

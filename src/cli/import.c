@@ -159,6 +159,8 @@ int import_send(struct import *im, const struct import_message *m)
 		flags_json(&m->flags), "date", (json_int_t)m->date.seconds,
 		"zone", (int)m->date.zone, "uid", (json_int_t)m->uid);
 	free(label);
+	if (m->uidl)
+		json_object_set_new(item, "uidl", json_string(m->uidl));
 	code = client_send_item_begin(
 		&im->client, CLIENT_MAIL, item, im->spool.size);
 	im->messages++;

@@ -49,7 +49,8 @@ struct import_message {
 	const char *name; /* to tell people; as in "x.mbox: message 3" */
 	struct flag_list flags;
 	struct date date;
-	uid_num uid; /* 0: any */
+	uid_num uid;	  /* 0: any */
+	const char *uidl; /* POP3 unique-id it had; NULL */
 };
 /* Sends what is in the spool. */
 int import_send(struct import *, const struct import_message *);

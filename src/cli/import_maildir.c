@@ -20,6 +20,7 @@ struct entry {
 	char *file; /* "cur/1700000000.M1P2.host:2,S" */
 	struct maildir_name name;
 	uid_num uid; /* 0: none yet */
+	char *uidl;  /* NULL: none of its own */
 };
 
 struct folder {
@@ -98,6 +99,8 @@ static void take_uids(struct folder *f, struct dovecot_uidlist *list)
 
 		if (found)
 			found->uid = line.uid;
+		if (found && line.uidl.n && !found->uidl)
+			found->uidl = xstrndup(line.uidl.p, line.uidl.n);
 	}
 }
 
@@ -211,7 +214,8 @@ static bool is_compressed(str head)
 static int send_entry(struct folder *f, const struct entry *e)
 {
 	char *full = import_join(f->path, e->file);
-	struct import_message m = {.name = full, .uid = e->uid};
+	struct import_message m = {
+		.name = full, .uid = e->uid, .uidl = e->uidl};
 	struct arena arena;
 	int code = CLI_OK;
 
@@ -261,8 +265,10 @@ int maildir_import(
 	code = import_select(im, mailbox, uidvalidity);
 	if (!code)
 		code = send_entries(&f, uidnext);
-	for (size_t i = 0; i < f.count; i++)
+	for (size_t i = 0; i < f.count; i++) {
 		free(f.entries[i].file);
+		free(f.entries[i].uidl);
+	}
 	free(f.entries);
 	buf_fini(&f.keywords);
 	return code;

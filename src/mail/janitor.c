@@ -141,6 +141,11 @@ static enum err purge_expunged(struct change *ch, struct step *step)
 			continue;
 		}
 		store_delete(ch->txn, keys[i]);
+		if (!e && m.own_uidl) {
+			key_mailbox_u32(
+				&ch->key, ch->account, 'q', mailbox, m.uid);
+			store_delete(ch->txn, buf_str(&ch->key));
+		}
 		if (!e)
 			e = unlink_message(ch, m.message, mailbox, m.uid);
 	}
@@ -184,6 +189,8 @@ static enum err purge_mailbox(struct change *ch, struct step *step)
 		key_mailbox(&ch->key, ch->account, 'j', mailbox);
 		store_delete_prefix(ch->txn, buf_str(&ch->key));
 		key_mailbox(&ch->key, ch->account, 'o', mailbox);
+		store_delete_prefix(ch->txn, buf_str(&ch->key));
+		key_mailbox(&ch->key, ch->account, 'q', mailbox);
 		store_delete_prefix(ch->txn, buf_str(&ch->key));
 		key_mailbox(&ch->key, ch->account, 'h', mailbox);
 		store_delete(ch->txn, buf_str(&ch->key));

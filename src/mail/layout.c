@@ -358,7 +358,7 @@ static void add_member(struct buf *value, const struct membership *m)
 	buf_add_varint(value, m->modseq);
 	buf_add_varint(value, m->message);
 	buf_add_varint(value, m->size);
-	buf_add_varint(value, m->growth * 2 + m->eightbit);
+	buf_add_varint(value, m->growth * 4 + m->own_uidl * 2u + m->eightbit);
 	buf_add_varint(value, zigzag(m->internal_date));
 	buf_add_varint(value, zigzag(m->zone));
 	buf_add_varint(value, zigzag(m->save_date));
@@ -373,7 +373,8 @@ static void take_member(struct cursor *c, struct membership *m, bool first)
 	m->message = cursor_varint(c);
 	m->size = cursor_varint(c);
 	form = first ? 0 : cursor_varint(c);
-	m->growth = form / 2;
+	m->growth = form / 4;
+	m->own_uidl = form / 2 % 2;
 	m->eightbit = form % 2;
 	m->internal_date = unzigzag(cursor_varint(c));
 	m->zone = (int32_t)unzigzag(varint32(c));

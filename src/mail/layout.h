@@ -26,6 +26,8 @@
  *	p       mailbox:4 uid:4               expunged, bytes kept until no
  *	                                      session knows it: membership,
  *	                                      modseq of the expunge
+ *	q       mailbox:4 uid:4               its POP3 unique-id, given by the
+ *	                                      server that it was imported from
  *	r       uidvalidity:4 name            retired: the name had it once;
  *	                                      empty
  *	s       name                          subscription: empty
@@ -42,9 +44,11 @@
  * A block holds the memberships of UIDs block*128 .. block*128+127, ascending;
  * numbers are varints:
  *
- *	uid - block*128, flags, modseq, message, size, growth*2 + eightbit,
+ *	uid - block*128, flags, modseq, message, size, form,
  *	internal date (zigzag seconds), zone (zigzag minutes), save date
  *	(zigzag seconds)
+ *
+ * where form is growth*4 + own_uidl*2 + eightbit.
  *
  * Values of records begin with a version byte. Version 1 had no growth (it is
  * read as 0). Numbers not said otherwise are
@@ -110,6 +114,7 @@ struct membership {
 	uint64_t size;	       /* bytes of the message */
 	uint64_t growth;       /* bytes more with CRLF at the end of each line,
 				  of the last one too (message/eol.h) */
+	bool own_uidl;	       /* its POP3 unique-id is one of its own: 'q' */
 	bool eightbit;	       /* its header has bytes above ASCII */
 	int64_t internal_date; /* unix seconds */
 	int32_t zone;	       /* its zone, minutes east */

@@ -183,6 +183,7 @@ static enum err copy_members(struct box_change *from, struct box_change *to,
 		}
 		m.flags = from == to ? m.flags : translated;
 		m.uid = 0;
+		m.own_uidl = false;
 		if (!e)
 			e = box_add(to, &m, &uid);
 		if (!e) {

@@ -279,6 +279,14 @@ void upload_measure(const struct upload *u, struct membership *m)
 	m->eightbit = u->lines.eightbit;
 }
 
+static void put_uidl(struct box_change *box, uid_num uid, str uidl)
+{
+	struct change *ch = box->ch;
+
+	key_mailbox_u32(&ch->key, ch->account, 'q', box->id, uid);
+	store_put(ch->txn, buf_str(&ch->key), uidl);
+}
+
 static enum err append_one(struct box_change *box,
 	const struct append_item *item, message_num *message_r,
 	struct append_result *result)
@@ -293,12 +301,15 @@ static enum err append_one(struct box_change *box,
 		box, item->keywords, item->keyword_count, true, &m.flags);
 
 	upload_measure(item->upload, &m);
+	m.own_uidl = item->uidl.n > 0;
 	m.flags |= item->system_flags;
 	if (!e)
 		e = upload_settle(item->upload, box->ch, message_r);
 	m.message = *message_r;
 	if (!e)
 		e = box_add(box, &m, &uid);
+	if (!e && m.own_uidl)
+		put_uidl(box, uid, item->uidl);
 	if (!e)
 		uidset_add(&result->uids, uid);
 	return e;

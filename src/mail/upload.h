@@ -32,6 +32,7 @@ struct append_item {
 	int64_t internal_date; /* unix seconds */
 	int32_t zone;	       /* minutes east */
 	uid_num uid;	       /* 0: the next one; else >= UIDNEXT (imports) */
+	str uidl; /* the POP3 unique-id it had elsewhere, or empty */
 };
 
 struct append_result {

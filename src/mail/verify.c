@@ -96,6 +96,10 @@ static void verify_member(
 	if (!has(vs))
 		problem(vs, "%.*s UID %u: its message is missing",
 			STR_ARG(box->record.name), m->uid);
+	key_mailbox_u32(&vs->key, vs->account, 'q', box->id, m->uid);
+	if (m->own_uidl && !has(vs))
+		problem(vs, "%.*s UID %u: its unique-id is missing",
+			STR_ARG(box->record.name), m->uid);
 	key_link(&vs->key, vs->account, m->message, box->id, m->uid);
 	if (!has(vs))
 		problem(vs, "%.*s UID %u: its link is missing",
@@ -490,6 +494,7 @@ static enum err verify_account(struct verifying *vs, str value)
 		{'h', false, verify_of_mailbox},
 		{'j', false, verify_of_mailbox},
 		{'o', false, verify_of_mailbox},
+		{'q', false, verify_of_mailbox},
 	};
 	enum err e = OK;
 

@@ -657,6 +657,18 @@ enum err message_get_digest(struct store_txn *txn, account_num account,
 	return e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
 }
 
+enum err message_get_uidl(struct store_txn *txn, account_num account,
+	mailbox_num mailbox, uid_num uid, struct buf *uidl_r)
+{
+	struct buf key = BUF_UNBOUNDED;
+	enum err e;
+
+	key_mailbox_u32(&key, account, 'q', mailbox, uid);
+	e = store_get(txn, buf_str(&key), uidl_r);
+	buf_fini(&key);
+	return e;
+}
+
 uint64_t message_run(uint64_t offset)
 {
 	return chunk_start(chunk_of(offset) + 1) - offset;

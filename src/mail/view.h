@@ -85,6 +85,9 @@ struct store_txn;
 /* ERR_EXPUNGED when the message is gone. */
 MUST enum err message_get_digest(
 	struct store_txn *, account_num, message_num, struct buf *digest_r);
+/* The POP3 unique-id of a membership that has own_uidl. */
+MUST enum err message_get_uidl(struct store_txn *, account_num, mailbox_num,
+	uid_num, struct buf *uidl_r);
 /* Appends up to n bytes from `offset` on; fewer only at the message's end. */
 MUST enum err message_get_bytes(struct store_txn *, account_num, message_num,
 	uint64_t offset, uint64_t n, struct buf *bytes);

@@ -49,6 +49,8 @@ static str take_extensions(str line, struct dovecot_uid *entry)
 
 		if (str_starts(word, STR("G")))
 			entry->guid = str_skip(word, 1);
+		else if (str_starts(word, STR("P")) && word.n > 1)
+			entry->uidl = str_skip(word, 1);
 	}
 	return str_skip(line, 1);
 }
@@ -58,7 +60,7 @@ static bool parse_entry(
 {
 	struct maildir_name name;
 
-	*entry = (struct dovecot_uid){.guid = STR("")};
+	*entry = (struct dovecot_uid){.guid = STR(""), .uidl = STR("")};
 	entry->uid = number_of(take_word(&line));
 	if (list->version == 3)
 		line = take_extensions(line, entry);

@@ -16,7 +16,8 @@
  *	3 V1275660208 N25022 G3085f01b7f11094c501100008c4a11c1
  *	25006 W1394 G5c0f… :1276528487.M364837P9451.host,S=1355:2,
  *
- * or, version 1, "1 1275660208 25022" and "25006 1276528487.M36…".
+ * where P is a POP3 unique-id; or, version 1, "1 1275660208 25022" and "25006
+ * 1276528487.M36…".
  */
 struct dovecot_uidlist {
 	uint32_t uid_validity;
@@ -32,6 +33,8 @@ struct dovecot_uid {
 	uid_num uid;
 	str unique; /* as in struct maildir_name */
 	str guid;   /* of the message; empty when not said */
+	str uidl;   /* its POP3 unique-id, if it is not made of the UID; else
+		       empty */
 };
 
 /* ERR_INVALID when the first line is no header, ERR_VERSION when it is one of

@@ -3,6 +3,7 @@
  * UIDL go on between batches: their state is a place in the snapshot. */
 #include "base/alloc.h"
 #include "pop3/private.h"
+#include "store/store.h"
 #include "wire/pop3/uidl.h"
 
 #include <inttypes.h>
@@ -29,14 +30,31 @@ enum err pop3_stat(struct pop3 *s, const struct pop3_command *c)
 	return OK;
 }
 
-static void put_unique_id(
-	struct pop3 *s, const char *format, uint32_t number, uid_num uid)
+/* One that was imported with the message. */
+static enum err add_own_uidl(struct pop3 *s, uid_num uid)
+{
+	struct store_txn *txn = store_begin_read(mail_store(pop3_mail(s)));
+	struct buf uidl = BUF_UNBOUNDED;
+	enum err e = message_get_uidl(
+		txn, s->drop.ref.account, s->drop.ref.id, uid, &uidl);
+
+	store_end_read(txn);
+	if (!e)
+		buf_add(pop3_out(s), buf_str(&uidl));
+	buf_fini(&uidl);
+	return e;
+}
+
+static void put_unique_id(struct pop3 *s, const char *format, uint32_t number,
+	const struct membership *m)
 {
 	struct buf *out = pop3_out(s);
 
 	buf_add_u64(out, number);
 	buf_add_byte(out, ' ');
-	pop3_uidl_add(out, str_c(format), s->drop.ref.uidvalidity, uid);
+	if (!m->own_uidl || add_own_uidl(s, m->uid))
+		pop3_uidl_add(
+			out, str_c(format), s->drop.ref.uidvalidity, m->uid);
 	buf_add_c(out, "\r\n");
 }
 
@@ -70,7 +88,7 @@ static enum err list_one(struct pop3 *s, const struct pop3_command *c)
 	format_of(s, format);
 	buf_add_c(pop3_out(s), "+OK ");
 	if (c->verb == POP3_UIDL)
-		put_unique_id(s, format, c->number, m.uid);
+		put_unique_id(s, format, c->number, &m);
 	else
 		put_size(s, c->number, &m);
 	return OK;
@@ -87,14 +105,12 @@ static enum err list_all(struct pop3 *s, enum pop3_verb verb)
 	l->verb = verb;
 	l->uids = uidset_iter(&s->drop.uids, 1);
 	format_of(s, l->format);
-	if (verb == POP3_LIST)
-		e = view_acquire(pop3_mail(s), &s->drop.ref, &l->view);
+	e = view_acquire(pop3_mail(s), &s->drop.ref, &l->view);
 	if (e) {
 		free(l);
 		return e;
 	}
-	if (l->view)
-		l->members = view_iter(l->view, 1);
+	l->members = view_iter(l->view, 1);
 	s->listing = l;
 	s->doing = POP3_DOING_LIST;
 	pop3_put_ok(pop3_out(s), "List follows");
@@ -122,9 +138,11 @@ static void put_next(struct pop3 *s, uid_num uid)
 	struct pop3_listing *l = s->listing;
 	struct membership m;
 
+	if (next_member(s, uid, &m))
+		return;
 	if (l->verb == POP3_UIDL)
-		put_unique_id(s, l->format, l->number, uid);
-	else if (next_member(s, uid, &m) == OK)
+		put_unique_id(s, l->format, l->number, &m);
+	else
 		put_size(s, l->number, &m);
 }
 

@@ -59,13 +59,30 @@ static enum err send_bytes(struct export *ex, const struct membership *m)
 	return e;
 }
 
+static void add_uidl(struct export *ex, mailbox_num mailbox,
+	const struct membership *m, json_t *item)
+{
+	struct store_txn *txn = store_begin_read(mail_store(ex->mail));
+	struct buf uidl = BUF_UNBOUNDED;
+
+	if (message_get_uidl(txn, ex->user.account, mailbox, m->uid, &uidl) ==
+		OK)
+		json_object_set_new(item, "uidl", json_stringn(uidl.p, uidl.n));
+	store_end_read(txn);
+	buf_fini(&uidl);
+}
+
 static enum err send_message(
 	struct export *ex, const struct view *v, const struct membership *m)
 {
 	json_t *item = json_pack("{sIsosIsi}", "uid", (json_int_t)m->uid,
 		"flags", flags_of(v, m), "date", (json_int_t)m->internal_date,
 		"zone", (int)m->zone);
-	enum err e = control_item_begin(ex->call, item, m->size);
+	enum err e;
+
+	if (m->own_uidl)
+		add_uidl(ex, v->mailbox, m, item);
+	e = control_item_begin(ex->call, item, m->size);
 
 	if (!e)
 		e = send_bytes(ex, m);

@@ -16,6 +16,8 @@
 #define BATCH_MESSAGES 64
 #define BATCH_BYTES (8u << 20)
 #define PIECE (64 * 1024)
+/* RFC 1939 section 7. */
+#define UIDL_MAX 70
 
 /* How many copies of a message the mailbox had, and how many came. */
 struct copies {
@@ -236,6 +238,20 @@ static enum err refuse(struct import *im, const json_t *item, enum err why)
 	return tell(im, name_of(item), err_words(why));
 }
 
+/* What POP3 could not tell is none. */
+static str read_uidl(struct import *im, const json_t *item)
+{
+	const char *given = json_string_value(json_object_get(item, "uidl"));
+	str uidl = str_c(given ? given : "");
+
+	if (uidl.n > UIDL_MAX)
+		return STR("");
+	for (size_t i = 0; i < uidl.n; i++)
+		if (uidl.p[i] < 0x21 || uidl.p[i] > 0x7e)
+			return STR("");
+	return arena_str(&im->arena, uidl);
+}
+
 static enum err take_message(struct import *im, const json_t *item)
 {
 	struct append_item *append = &im->items[im->count];
@@ -255,6 +271,7 @@ static enum err take_message(struct import *im, const json_t *item)
 	append->internal_date = integer(item, "date", clock_wall_s());
 	append->zone = (int32_t)integer(item, "zone", 0);
 	uid = integer(item, "uid", 0);
+	append->uidl = read_uidl(im, item);
 	e = read_flags(im, item, append);
 	u = upload_new(im->mail, im->user.account);
 	if (!e)

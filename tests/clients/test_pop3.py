@@ -350,3 +350,41 @@ def test_same_as_dovecot(server, tmp_path):
     assert int(after[1].pop()) == int(before[1].pop()) + 2
     assert after == before
     pop.quit()
+
+
+def test_own_unique_ids(server, tmp_path):
+    """Those that Dovecot keeps by message (after a move to it from elsewhere)
+    stay, through import, export and import again."""
+    maildir = tmp_path / "mail"
+    for name in ("cur", "new", "tmp"):
+        (maildir / name).mkdir(parents=True)
+    for i in (1, 2, 3):
+        (maildir / "cur" / f"170000000{i}.M{i}P1.host:2,").write_bytes(
+            message(i))
+    (maildir / "dovecot-uidlist").write_text(
+        "3 V1275660208 N9\n"
+        "4 PUIDL-a.1 W100 :1700000001.M1P1.host\n"
+        "5 :1700000002.M2P1.host\n"
+        f"8 P{'x' * 71} :1700000003.M3P1.host\n")
+    first = server.account()
+    server.culver("import", "--account", first[0], maildir)
+    pop = begin(server, first)
+    ids = [line.split()[1] for line in pop.uidl()[1]]
+    assert ids == [b"UIDL-a.1", b"000000054c0907b0", b"000000084c0907b0"]
+    assert pop.uidl(1) == b"+OK 1 UIDL-a.1"
+    pop.quit()
+    server.culver("export", "--account", first[0], tmp_path / "out")
+    second = server.account()
+    server.culver("import", "--account", second[0], tmp_path / "out")
+    pop = begin(server, second)
+    assert [line.split()[1] for line in pop.uidl()[1]] == ids
+    pop.dele(1)
+    pop.quit()
+    imap = login(server, second)
+    ok(imap.select("INBOX"))
+    ok(imap.copy("1:2", "INBOX"))
+    imap.logout()
+    pop = begin(server, second)
+    assert len({line.split()[1] for line in pop.uidl()[1]}) == 4
+    pop.quit()
+    server.culver("verify")
