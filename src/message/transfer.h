@@ -22,7 +22,6 @@
 #ifndef MESSAGE_TRANSFER_H
 #define MESSAGE_TRANSFER_H
 
-#include "base/base64.h" /* older includers look for it here */
 #include "base/buf.h"
 #include "base/str.h"
 
