@@ -72,9 +72,10 @@ static void put_ok(struct imap *s, const struct imap_command *c,
 /* RFC 7162 section 3.2.10.2: message numbers in a search keep their meaning. */
 static bool may_expunge(const struct imap_command *c)
 {
+	const struct imap_search *search = imap_command_search(c);
+
 	return imap_may_expunge(c) &&
-	       !(c->verb == IMAP_SEARCH &&
-		       search_tree_asks(c->search.where, SEARCH_ON_SEQUENCE));
+	       !(search && search_tree_asks(search->where, SEARCH_ON_SEQUENCE));
 }
 
 /* Changes of the mailbox are told before the tagged answer, also of a command

@@ -58,6 +58,19 @@ const struct imap_name imap_search_return_names[] = {
 	END,
 };
 
+const struct imap_name imap_sort_names[] = {
+#define X(name, of) {STR_LIT(#name), 1u << SORT_##name},
+	SORT_KEY_TABLE(X)
+#undef X
+		END,
+};
+
+const struct imap_name imap_thread_names[] = {
+	{STR_LIT("ORDEREDSUBJECT"), IMAP_THREAD_ORDEREDSUBJECT},
+	{STR_LIT("REFERENCES"), IMAP_THREAD_REFERENCES},
+	END,
+};
+
 const struct imap_name imap_fetch_names[] = {
 	{STR_LIT("FLAGS"), IMAP_FETCH_FLAGS},
 	{STR_LIT("INTERNALDATE"), IMAP_FETCH_INTERNALDATE},

@@ -19,6 +19,7 @@
 #include "message/flags.h"
 #include "message/search_tree.h"
 #include "message/seqset.h"
+#include "message/sort_key.h"
 
 enum imap_verb {
 	IMAP_UNKNOWN,
@@ -52,6 +53,8 @@ enum imap_verb {
 	IMAP_UNSELECT,
 	IMAP_EXPUNGE,
 	IMAP_SEARCH,
+	IMAP_SORT,
+	IMAP_THREAD,
 	IMAP_FETCH,
 	IMAP_STORE,
 	IMAP_COPY,
@@ -125,6 +128,8 @@ extern const struct imap_name imap_status_names[];
 extern const struct imap_name imap_list_select_names[];
 extern const struct imap_name imap_list_return_names[];
 extern const struct imap_name imap_search_return_names[];
+extern const struct imap_name imap_sort_names[];   /* 1 << enum sort_key */
+extern const struct imap_name imap_thread_names[]; /* enum imap_thread_by */
 extern const struct imap_name imap_fetch_names[];
 
 /* In any case; 0 when there is none. */
@@ -307,6 +312,22 @@ struct imap_search {
 	struct search_node *where; /* an AND; strings in UTF-8 */
 };
 
+/* RFC 5256; with RETURN, RFC 5267 section 3. */
+struct imap_sort {
+	struct imap_search search; /* the charset is always there */
+	struct sort_order order;
+};
+
+enum imap_thread_by {
+	IMAP_THREAD_ORDEREDSUBJECT = 1 << 0,
+	IMAP_THREAD_REFERENCES = 1 << 1,
+};
+
+struct imap_thread {
+	struct imap_search search; /* the charset is always there */
+	enum imap_thread_by by;
+};
+
 enum imap_fetch_item {
 	IMAP_FETCH_FLAGS = 1 << 0,
 	IMAP_FETCH_INTERNALDATE = 1 << 1,
@@ -412,11 +433,23 @@ struct imap_command {
 		struct imap_append append;
 		struct seqset expunge; /* UID EXPUNGE */
 		struct imap_search search;
+		struct imap_sort sort;
+		struct imap_thread thread;
 		struct imap_fetch fetch;
 		struct imap_store store;
 		struct imap_copy copy; /* COPY MOVE */
 	};
 };
+
+/* What SEARCH, SORT and THREAD look for; NULL for other commands. */
+static inline const struct imap_search *imap_command_search(
+	const struct imap_command *c)
+{
+	return c->verb == IMAP_SEARCH	? &c->search
+	       : c->verb == IMAP_SORT	? &c->sort.search
+	       : c->verb == IMAP_THREAD ? &c->thread.search
+					: NULL;
+}
 
 /* May untagged EXPUNGE be sent while it runs? */
 static inline bool imap_may_expunge(const struct imap_command *c)

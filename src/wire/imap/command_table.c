@@ -58,6 +58,8 @@ const struct imap_command_row imap_command_table[IMAP_VERB_COUNT] = {
 			IMAP_CHANGES,
 		NULL),
 	ROW(SEARCH, imap_parse_search, IMAP_SELECTED, IMAP_HAS_UID, NULL),
+	ROW(SORT, imap_parse_sort, IMAP_SELECTED, IMAP_HAS_UID, NULL),
+	ROW(THREAD, imap_parse_thread, IMAP_SELECTED, IMAP_HAS_UID, NULL),
 	ROW(FETCH, imap_parse_fetch, IMAP_SELECTED, IMAP_HAS_UID, NULL),
 	ROW(STORE, imap_parse_store, IMAP_SELECTED, IMAP_HAS_UID | IMAP_CHANGES,
 		NULL),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SEARCH (RFC 9051 section 6.4.4, RFC 3501, RFC 4731, RFC 5182). */
+/* SEARCH (RFC 9051 section 6.4.4, RFC 3501, RFC 4731, RFC 5182), and what is
+ * made of it: SORT and THREAD (RFC 5256, RFC 5267 section 3). */
 #include "message/charset.h"
 #include "message/utf8.h"
 #include "wire/imap/parser.h"
@@ -253,12 +254,24 @@ static bool accept_word(struct imap_parser *p, str word)
 	return cursor_accept_istr(&p->c, word);
 }
 
+/* search-key *(SP search-key) */
+static void search_keys(struct imap_parser *p, struct imap_search *search)
+{
+	struct search_node **end;
+
+	search->where = search_node_new(p->arena, SEARCH_AND);
+	end = &search->where->first;
+	do {
+		*end = search_key(p);
+		end = &(*end)->next;
+	} while (imap_ok(p) && imap_accept_sp(p));
+}
+
 /* search = "SEARCH" [search-return-opts] SP search-program
  * search-program = ["CHARSET" SP charset SP] search-key *(SP search-key) */
 void imap_parse_search(struct imap_parser *p, struct imap_command *cmd)
 {
 	struct imap_search *search = &cmd->search;
-	struct search_node **end;
 
 	p->utf8_quoted = true;
 	imap_sp(p);
@@ -266,10 +279,55 @@ void imap_parse_search(struct imap_parser *p, struct imap_command *cmd)
 		search_return_opts(p, search);
 	if (accept_word(p, STR("CHARSET")))
 		charset(p, search);
-	search->where = search_node_new(p->arena, SEARCH_AND);
-	end = &search->where->first;
+	search_keys(p, search);
+}
+
+/* search-criteria = charset 1*(SP search-key), with the SP before it */
+static void search_criteria(struct imap_parser *p, struct imap_search *search)
+{
+	charset(p, search);
+	search_keys(p, search);
+}
+
+/* sort-criteria  = "(" sort-criterion *(SP sort-criterion) ")"
+ * sort-criterion = ["REVERSE" SP] sort-key */
+static void sort_criteria(struct imap_parser *p, struct sort_order *order)
+{
+	imap_open(p);
 	do {
-		*end = search_key(p);
-		end = &(*end)->next;
-	} while (imap_ok(p) && imap_accept_sp(p));
+		bool reverse = accept_word(p, STR("REVERSE"));
+		unsigned bit;
+
+		if (reverse)
+			imap_sp(p);
+		bit = imap_one_of(p, imap_sort_names, "a sort key");
+		if (bit)
+			sort_order_add(order, (enum sort_key)__builtin_ctz(bit),
+				reverse);
+	} while (imap_next_item(p));
+}
+
+/* sort          = "SORT" SP sort-criteria SP search-criteria
+ * extended-sort = "SORT" search-return-opts SP sort-criteria SP
+ *                 search-criteria */
+void imap_parse_sort(struct imap_parser *p, struct imap_command *cmd)
+{
+	struct imap_sort *sort = &cmd->sort;
+
+	p->utf8_quoted = true;
+	imap_sp(p);
+	if (accept_word(p, STR("RETURN")))
+		search_return_opts(p, &sort->search);
+	sort_criteria(p, &sort->order);
+	search_criteria(p, &sort->search);
+}
+
+/* thread = "THREAD" SP thread-alg SP search-criteria */
+void imap_parse_thread(struct imap_parser *p, struct imap_command *cmd)
+{
+	p->utf8_quoted = true;
+	imap_sp(p);
+	cmd->thread.by =
+		imap_one_of(p, imap_thread_names, "a threading algorithm");
+	search_criteria(p, &cmd->thread.search);
 }

@@ -100,6 +100,8 @@ void imap_parse_status(struct imap_parser *, struct imap_command *);
 void imap_parse_append(struct imap_parser *, struct imap_command *);
 void imap_parse_expunge(struct imap_parser *, struct imap_command *);
 void imap_parse_search(struct imap_parser *, struct imap_command *);
+void imap_parse_sort(struct imap_parser *, struct imap_command *);
+void imap_parse_thread(struct imap_parser *, struct imap_command *);
 void imap_parse_fetch(struct imap_parser *, struct imap_command *);
 void imap_parse_store(struct imap_parser *, struct imap_command *);
 void imap_parse_copy(struct imap_parser *, struct imap_command *);

@@ -233,18 +233,48 @@ static void print_append(const struct printer *p, const struct imap_command *c)
 	word(p, a->sync ? "}" : "+}");
 }
 
+static void return_options(const struct printer *p, const struct imap_search *s)
+{
+	if (!s->extended)
+		return;
+	word(p, " RETURN ");
+	bit_list(p, imap_search_return_names, s->returns);
+}
+
 static void print_search(const struct printer *p, const struct imap_command *c)
 {
 	const struct imap_search *s = &c->search;
 
-	if (s->extended) {
-		word(p, " RETURN ");
-		bit_list(p, imap_search_return_names, s->returns);
-	}
+	return_options(p, s);
 	if (!str_is_none(s->charset) || !search_tree_is_ascii(s->where))
 		word(p, " CHARSET UTF-8");
 	sp(p);
 	search_tree_print(p->out, s->where);
+}
+
+static void print_sort(const struct printer *p, const struct imap_command *c)
+{
+	const struct sort_order *order = &c->sort.order;
+
+	return_options(p, &c->sort.search);
+	word(p, " (");
+	for (unsigned i = 0; i < order->count; i++) {
+		if (i)
+			sp(p);
+		if (order->by[i].reverse)
+			word(p, "REVERSE ");
+		bits(p, imap_sort_names, 1u << order->by[i].key);
+	}
+	word(p, ") UTF-8 ");
+	search_tree_print(p->out, c->sort.search.where);
+}
+
+static void print_thread(const struct printer *p, const struct imap_command *c)
+{
+	sp(p);
+	bits(p, imap_thread_names, c->thread.by);
+	word(p, " UTF-8 ");
+	search_tree_print(p->out, c->thread.search.where);
 }
 
 static void print_section(const struct printer *p, const struct imap_section *s)
@@ -346,6 +376,8 @@ static void (*const argument_printers[IMAP_VERB_COUNT])(
 	[IMAP_APPEND] = print_append,
 	[IMAP_EXPUNGE] = print_expunge,
 	[IMAP_SEARCH] = print_search,
+	[IMAP_SORT] = print_sort,
+	[IMAP_THREAD] = print_thread,
 	[IMAP_FETCH] = print_fetch,
 	[IMAP_STORE] = print_store,
 	[IMAP_COPY] = print_copy,
