@@ -105,8 +105,10 @@ static void session(struct mail *mail, str input)
 	int fds[2];
 
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
-	session_begin(service, &imap_protocol, fds[1], &h, 1, STR("ann"),
-		TICKET_MAY_ALL);
+	session_begin(service, &imap_protocol, fds[1], &h,
+		&(struct ticket){.account = 1,
+			.name = STR("ann"),
+			.rights = TICKET_MAY_ALL});
 	talk(service, fds[0], input);
 	close(fds[0]);
 	session_service_free(service);
