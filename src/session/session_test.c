@@ -243,13 +243,11 @@ static void begin_posted(struct loop *loop, void *arg)
 	free(b);
 }
 
-/* The client's end. */
-static int client_of(struct world *w, uint64_t account, uint64_t minted_ms)
+static int begin_client(
+	struct world *w, const int *fds, uint64_t account, uint64_t minted_ms)
 {
 	struct beginning *b = xcalloc(1, sizeof *b);
-	int fds[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	b->w = w;
 	b->fd = fds[1];
 	b->ticket = (struct ticket){.account = account,
@@ -257,6 +255,29 @@ static int client_of(struct world *w, uint64_t account, uint64_t minted_ms)
 		.expires_ms = minted_ms + TICKET_LIFETIME_MS};
 	loop_post(w->loop, begin_posted, b);
 	return fds[0];
+}
+
+/* The client's end. */
+static int client_of(struct world *w, uint64_t account, uint64_t minted_ms)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	return begin_client(w, fds, account, minted_ms);
+}
+
+/* With what the front has set; *seen_r is the session's socket, too. */
+static int client_that(
+	struct world *w, const struct linger *linger, int *seen_r)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_LINGER, linger,
+				 sizeof *linger),
+		0);
+	*seen_r = dup(fds[1]);
+	return begin_client(w, fds, 1, 0);
 }
 
 static int client_new(struct world *w)
@@ -483,12 +504,36 @@ static void test_no_account_has_no_limit(void **unused)
 	session_service_set_limits(w.service, &limits);
 	for (unsigned i = 0; i < COUNT_OF(fds); i++) {
 		fds[i] = client_of(&w, i < 2 ? 0 : 7, 0);
-		say(fds[i], "here\n");
+		/* The last is refused, perhaps before it could say a word. */
+		if (i < 3)
+			say(fds[i], "here\n");
 		expect(fds[i], i < 3 ? "here\n" : "refused: over a limit\n");
 	}
 	for (unsigned i = 0; i < COUNT_OF(fds); i++)
 		close(fds[i]);
 	world_end(&w);
+}
+
+/* What the other side had set would make closing wait for the client. */
+static void test_closing_never_waits(void **unused)
+{
+	const struct linger asked = {.l_onoff = 1, .l_linger = 3600};
+	struct linger left = asked;
+	socklen_t size = sizeof left;
+	struct world w;
+	int client, seen;
+
+	(void)unused;
+	world_begin(&w, 60000);
+	client = client_that(&w, &asked, &seen);
+	assert_int_equal(write(client, "hello\n", 6), 6);
+	wait_for_sessions(&w, 1);
+	close(client);
+	world_end(&w);
+	assert_int_equal(
+		getsockopt(seen, SOL_SOCKET, SO_LINGER, &left, &size), 0);
+	assert_int_equal(left.l_onoff, 0);
+	close(seen);
 }
 
 int main(void)
@@ -502,6 +547,7 @@ int main(void)
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_no_account_has_no_limit),
+		cmocka_unit_test(test_closing_never_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
