@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define DEAF_MS 60000
+#define FRONT_MS 5000 /* it takes an answer by then */
 
 struct peer *peer_find(const struct auth *a, const char *name)
 {
@@ -18,17 +19,30 @@ struct peer *peer_find(const struct auth *a, const char *name)
 	return NULL;
 }
 
+static void is_deaf(struct peer *p)
+{
+	p->deaf_until = clock_monotonic_ms() + DEAF_MS;
+	log_error("auth", "another role takes no answers",
+		LOG_C("name", p->name));
+}
+
+static void is_stuck(struct outbox *outbox)
+{
+	is_deaf(LOOP_OWNER(outbox, struct peer, outbox));
+}
+
 void peer_tell(struct peer *p, enum ipc_type type, uint32_t id, str payload)
 {
 	enum err e;
 
 	if (clock_monotonic_ms() < p->deaf_until)
 		return;
-	e = ipc_send(p->watch.fd, type, id, payload, -1);
-	if (e != ERR_UNAVAILABLE)
-		return;
-	p->deaf_until = clock_monotonic_ms() + DEAF_MS;
-	log_error("auth", "a front takes no answers", LOG_C("name", p->name));
+	if (p->kind == PEER_FRONT)
+		e = outbox_send(&p->outbox, type, id, payload, -1);
+	else
+		e = ipc_send(p->watch.fd, type, id, payload, -1);
+	if (e == ERR_UNAVAILABLE)
+		is_deaf(p);
 }
 
 static enum err on_front(struct peer *p, const struct ipc_msg *m)
@@ -81,6 +95,7 @@ void peer_drop(struct peer *p)
 	for (size_t i = 0; i < a->peer_count; i++)
 		if (a->peers[i] == p)
 			a->peers[i] = a->peers[--a->peer_count];
+	outbox_clear(&p->outbox);
 	loop_remove(a->loop, &p->watch);
 	close(p->watch.fd);
 	free(p->name);
@@ -93,10 +108,12 @@ static void readable(
 	struct peer *p = LOOP_OWNER(watch, struct peer, watch);
 	struct buf *room = &p->auth->room;
 	struct ipc_msg m;
-	enum err e = ipc_recv(watch->fd, room, &m);
+	enum err e;
 
 	(void)loop;
-	(void)events;
+	if (events & EPOLLOUT)
+		outbox_flush(&p->outbox);
+	e = ipc_recv(watch->fd, room, &m);
 	if (e == ERR_AGAIN)
 		return;
 	if (m.fd >= 0)
@@ -130,6 +147,7 @@ void peer_add(struct auth *a, const char *name)
 		p->kind = PEER_MAIL;
 	else if (strcmp(name, "lookup") == 0)
 		p->kind = PEER_LOOKUP;
+	outbox_init(&p->outbox, a->loop, &p->watch, FRONT_MS, is_stuck);
 	a->peers[a->peer_count++] = p;
 	if (loop_add(a->loop, &p->watch, fd, EPOLLIN, readable) != OK)
 		abort(); /* out of memory */

@@ -16,6 +16,7 @@
 #include "lookup/lookup.h"
 #include "net/loop.h"
 #include "net/pool.h"
+#include "server/outbox.h"
 #include "server/auth_role.h"
 #include "server/role.h"
 
@@ -28,6 +29,7 @@ struct lookups;
 /* Another role at the end of a channel. */
 struct peer {
 	struct loop_watch watch;
+	struct outbox outbox; /* of a front: it may be hostile, and not read */
 	struct auth *auth;
 	char *name; /* "front0", "mail" */
 	enum { PEER_FRONT, PEER_MAIL, PEER_LOOKUP } kind;
