@@ -408,6 +408,67 @@ static void test_seen_is_forgotten(void **unused)
 	place_end(&p);
 }
 
+/* What verify finds wrong with the notes. */
+
+struct note {
+	mailbox_num mailbox;
+	const char *value; /* NULL: deleted */
+	size_t size;
+};
+
+static enum err write_note(struct store_txn *txn, void *arg)
+{
+	static const unsigned char hash[SEEN_HASH_SIZE] = "one";
+	const struct note *note = arg;
+	struct buf key = BUF_UNBOUNDED;
+
+	key_seen(&key, ann.account, note->mailbox, hash);
+	if (note->value)
+		store_put(txn, buf_str(&key), str_of(note->value, note->size));
+	else
+		store_delete(txn, buf_str(&key));
+	buf_fini(&key);
+	return OK;
+}
+
+static void count_problem(void *arg, str words)
+{
+	(void)arg;
+	(void)words;
+}
+
+static void test_verify_looks_at_notes(void **unused)
+{
+	static const struct {
+		struct note note;
+		unsigned problems;
+		const char *why;
+	} rows[] = {
+		{{1, "12345678", 8}, 0, "as it should be"},
+		{{1, "1234567", 7}, 1, "too short"},
+		{{1, "123456789", 9}, 1, "too long"},
+		{{99, "12345678", 8}, 1, "of no mailbox"},
+	};
+	struct place p;
+
+	(void)unused;
+	place_begin(&p);
+	assert_int_equal(p.w.inbox.id, 1);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct verify v = {.problem = count_problem};
+		struct note note = rows[i].note;
+
+		assert_ok(
+			store_write(p.w.store, STR("test"), write_note, &note));
+		assert_ok(verify_mail(p.w.mail, 0, &v));
+		assert_int_equal(v.problems, rows[i].problems);
+		note.value = NULL;
+		assert_ok(
+			store_write(p.w.store, STR("test"), write_note, &note));
+	}
+	place_end(&p);
+}
+
 static void *deliver_again(void *arg)
 {
 	return (void *)(uintptr_t)deliver_to(
@@ -630,6 +691,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_seen_is_forgotten),
+		cmocka_unit_test(test_verify_looks_at_notes),
 		cmocka_unit_test(test_two_at_once),
 		cmocka_unit_test(test_not_committed),
 		cmocka_unit_test(test_large),
