@@ -106,10 +106,10 @@ static inline void *run_loop(void *arg)
 }
 
 /* limits: of mail; NULL: the usual ones. */
-static inline void world_begin(
-	struct world *w, const struct mail_limits *limits)
+static inline void world_begin_on(
+	struct world *w, struct store *store, const struct mail_limits *limits)
 {
-	w->store = store_open_memory();
+	w->store = store;
 	w->mail = mail_new(w->store, limits);
 	assert_ok(mail_account_set_quota(w->mail, 4, 1));
 	assert_ok(loop_new(&w->loop));
@@ -119,6 +119,12 @@ static inline void world_begin(
 		w->service, &(struct session_sender){ask, w, PATIENCE_MS});
 	assert_int_equal(
 		pthread_create(&w->thread, NULL, run_loop, w->loop), 0);
+}
+
+static inline void world_begin(
+	struct world *w, const struct mail_limits *limits)
+{
+	world_begin_on(w, store_open_memory(), limits);
 }
 
 static inline void world_end(struct world *w)

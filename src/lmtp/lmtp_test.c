@@ -8,6 +8,7 @@
  *	= what is stored at the end: ann INBOX 1
  */
 #include "lmtp/fixture.h"
+#include "store/fault.h"
 
 enum mode { BY_LINE, BY_BYTE, AT_ONCE, MODES };
 
@@ -742,6 +743,89 @@ static void silence(void **state)
 	}
 }
 
+static void check_fault(struct visit *v, struct store_fault *fault, uint64_t n,
+	unsigned on, enum err e)
+{
+	static const char *const who[] = {"", "<ann@x>", "<bob@x>"};
+	uint32_t before[3], after;
+	struct buf bytes = BUF_UNBOUNDED;
+	str got;
+
+	for (unsigned i = 1; i < 3; i++)
+		before[i] = stored(&v->w, i, "INBOX", &bytes);
+	v->fd = client_begin(&v->w, TICKET_MAY_DELIVER, "-");
+	fault_arm(fault, on, n, e);
+	got = talk(v, TO_ANN "RCPT TO:<bob@x>\r\nDATA\r\n"
+			     "Message-ID: <1@x>\r\n\r\n.\r\nQUIT\r\n");
+	fault->nth = 0;
+	for (unsigned i = 1; i < 3; i++) {
+		char good[64], bad[64];
+
+		snprintf(good, sizeof good, "\n250 2.0.0 %s", who[i]);
+		snprintf(bad, sizeof bad, "\n45%s %s",
+			e == ERR_NOSPACE ? "2 4.3.1" : "1 4.3.0", who[i]);
+		after = stored(&v->w, i, "INBOX", &bytes);
+		assert_true(has(got, good) != has(got, bad));
+		assert_int_equal(after, before[i] + has(got, good));
+	}
+	close(v->fd);
+	buf_fini(&bytes);
+}
+
+/* Whatever the store refuses: each recipient is told to come again, or has the
+ * message; never both, never neither. */
+static void faults(void **state)
+{
+	static const enum err errors[] = {ERR_IO, ERR_NOSPACE};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(errors); i++) {
+		struct store_fault fault = {0};
+		struct visit v = {.got = BUF_UNBOUNDED};
+		bool fired = true;
+
+		world_begin_on(&v.w,
+			store_open_fault(store_open_memory(), &fault), NULL);
+		for (uint64_t n = 1; fired; n++) {
+			check_fault(&v, &fault, n, FAULT_ANY, errors[i]);
+			fired = fault_fired(&fault);
+		}
+		world_end(&v.w);
+		buf_fini(&v.got);
+	}
+}
+
+/* An account that is over its quota before the message comes, alone and not. */
+static void over_quota_before(void **state)
+{
+	struct buf bytes = BUF_UNBOUNDED;
+	struct visit v;
+	str got;
+
+	(void)state;
+	visit_begin(&v);
+	talk(&v, TO_ANN "DATA\r\nabc\r\n.\r\nQUIT\r\n");
+	close(v.fd);
+	assert_ok(mail_account_set_quota(v.w.mail, 1, 1));
+	v.fd = client_begin(&v.w, TICKET_MAY_DELIVER, "-");
+	got = talk(&v, TO_ANN "DATA\r\nabc\r\n.\r\nMAIL FROM:<>\r\n"
+			      "RCPT TO:<ann@x>\r\nRCPT TO:<both@x>\r\n"
+			      "RCPT TO:<bob@x>\r\n"
+			      "BDAT 1\r\naBDAT 0 LAST\r\nQUIT\r\n");
+	assert_true(has(got, "354 Send the message; end with <CRLF>.<CRLF>\r\n"
+			     "452 4.2.2 <ann@x> Over quota\r\n"));
+	/* Of an alias the worst is told: bob has it, and has it once. */
+	assert_true(str_ends(
+		got, STR("250 2.0.0 Chunk received\r\n"
+			 "452 4.2.2 <ann@x> Over quota\r\n"
+			 "452 4.2.2 <both@x> Over quota\r\n"
+			 "250 2.0.0 <bob@x> Delivered\r\n221 2.0.0 Bye\r\n")));
+	assert_int_equal(stored(&v.w, 1, "INBOX", &bytes), 1);
+	assert_int_equal(stored(&v.w, 2, "INBOX", &bytes), 1);
+	buf_fini(&bytes);
+	visit_end(&v);
+}
+
 /* Where the detail leads. */
 static void details(void **state)
 {
@@ -806,6 +890,8 @@ int main(void)
 		cmocka_unit_test(just_fits),
 		cmocka_unit_test(stopping),
 		cmocka_unit_test(silence),
+		cmocka_unit_test(faults),
+		cmocka_unit_test(over_quota_before),
 		cmocka_unit_test(details),
 		cmocka_unit_test(pipelined),
 	};
