@@ -141,9 +141,7 @@ static enum err check_dates(const json_t *claims, const struct jwt_expected *x,
 {
 	int64_t from, issued;
 
-	if (!json_object_get(claims, "exp"))
-		return fail(why_r, ERR_INVALID, "never expires");
-	if (!read_date(claims, "exp", 0, expires_r) ||
+	if (!read_date(claims, "exp", INT64_MAX, expires_r) ||
 		!read_date(claims, "nbf", x->now, &from) ||
 		!read_date(claims, "iat", x->now, &issued))
 		return fail(why_r, ERR_INVALID, "malformed date");
@@ -287,7 +285,10 @@ static enum err verify(const struct parts *p, const struct jwt_keys *keys,
 	claims = jwt_json_parse(buf_str(&p->payload));
 	if (!claims)
 		return fail(why_r, ERR_INVALID, "malformed claims");
-	e = check_claims(claims, x, c, why_r);
+	if (json_object_get(claims, "exp"))
+		e = check_claims(claims, x, c, why_r);
+	else
+		e = fail(why_r, ERR_INVALID, "never expires");
 	json_decref(claims);
 	return e;
 }
@@ -308,6 +309,27 @@ enum err jwt_verify(str token, const struct jwt_keys *keys,
 	else
 		e = fail(why_r, ERR_INVALID, "not a token");
 	parts_fini(&p);
+	if (e)
+		jwt_claims_fini(c);
+	return e;
+}
+
+enum err jwt_introspection_read(str json, const struct jwt_expected *x,
+	struct jwt_claims *c, const char **why_r)
+{
+	json_t *answer = jwt_json_parse(json);
+	enum err e;
+
+	*why_r = "";
+	*c = (struct jwt_claims){
+		.name = BUF_UNBOUNDED, .subject = BUF_UNBOUNDED};
+	if (!json_is_boolean(json_object_get(answer, "active")))
+		e = fail(why_r, ERR_INVALID, "not an answer to introspection");
+	else if (!json_is_true(json_object_get(answer, "active")))
+		e = fail(why_r, ERR_AUTH, "not active");
+	else
+		e = check_claims(answer, x, c, why_r);
+	json_decref(answer);
 	if (e)
 		jwt_claims_fini(c);
 	return e;

@@ -65,4 +65,10 @@ MUST enum err jwt_verify(str token, const struct jwt_keys *,
 	const char **why_r);
 void jwt_claims_fini(struct jwt_claims *);
 
+/* The same for what the issuer answers when it is asked about a token (RFC 7662
+ * section 2.2): JSON with "active" and claims, of which "exp" may be missing.
+ * ERR_AUTH also when the token is not active. */
+MUST enum err jwt_introspection_read(str json, const struct jwt_expected *,
+	struct jwt_claims *claims_r, const char **why_r);
+
 #endif

@@ -638,6 +638,55 @@ static void key_says_its_algorithm(void **state)
 	}
 }
 
+/* RFC 7662 section 2.2. */
+static void introspection(void **state)
+{
+	static const struct {
+		const char *json;
+		enum err err;
+		const char *why;
+	} rows[] = {
+		{"{\"active\":true,\"username\":\"joe\",\"exp\":2000}", OK,
+			"good"},
+		{"{\"active\":true,\"username\":\"joe\"}", OK,
+			"exp is optional here"},
+		{"{\"active\":false}", ERR_AUTH, "not active"},
+		{"{\"active\":\"true\",\"username\":\"joe\"}", ERR_INVALID,
+			"a string is no boolean"},
+		{"{\"username\":\"joe\"}", ERR_INVALID, "no verdict"},
+		{"{\"active\":false,\"active\":true,\"username\":\"joe\"}",
+			ERR_INVALID, "two verdicts"},
+		{"{\"active\":true,\"username\":\"joe\",\"exp\":1000}",
+			ERR_EXPIRED, "active, it says"},
+		{"{\"active\":true,\"username\":\"joe\",\"aud\":\"web\"}", OK,
+			"any audience"},
+		{"{\"active\":true}", ERR_INVALID, "whose?"},
+		{"[true]", ERR_INVALID, "no object"},
+		{"<html>", ERR_INVALID, "no JSON"},
+		{"", ERR_INVALID, "nothing"},
+	};
+	const struct jwt_expected x = {.name_claim = STR("username"),
+		.issuer = STR(""),
+		.audience = STR(""),
+		.scope = STR(""),
+		.now = 1500};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct jwt_claims c;
+		const char *why;
+		enum err e = jwt_introspection_read(
+			str_c(rows[i].json), &x, &c, &why);
+
+		if (e != rows[i].err)
+			fail_msg("%s: %s", rows[i].json, rows[i].why);
+		if (!e) {
+			assert_str(buf_str(&c.name), "joe");
+			jwt_claims_fini(&c);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -653,6 +702,7 @@ int main(void)
 		cmocka_unit_test(sets),
 		cmocka_unit_test(many_keys),
 		cmocka_unit_test(key_says_its_algorithm),
+		cmocka_unit_test(introspection),
 	};
 
 	return cmocka_run_group_tests_name("jwt", tests, NULL, NULL);

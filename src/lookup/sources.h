@@ -61,4 +61,20 @@ struct lookup_ldap_settings {
  * counts. */
 struct lookup_source *lookup_ldap_new(const struct lookup_ldap_settings *);
 
+/* Tokens of OAuth 2.0 (RFC 6750); oauth.c. One of jwks_file, jwks_url and
+ * introspection_url is given, the others are "". */
+struct lookup_oauth_settings {
+	struct lookup_limits limits;
+	const char *jwks_file;
+	const char *jwks_url;
+	const char *introspection_url;
+	const char *client_id;
+	const char *client_secret; /* a secret */
+	const char *ca;		   /* file of certificates; "": the system's */
+	/* jwt.h; "": not checked */
+	const char *issuer, *audience, *scope;
+	const char *claim; /* with the account's name */
+};
+struct lookup_source *lookup_oauth_new(const struct lookup_oauth_settings *);
+
 #endif

@@ -208,12 +208,28 @@ static void check_sql(const struct check *c)
 			"WHERE name = $1\"");
 }
 
+/* What stands between "//" and the port or path. */
+static str host_of(str uri)
+{
+	str host = str_skip(uri, str_find(uri, STR("//")) + 2);
+	size_t n = str_find_byte(host, '/');
+
+	host = str_take(host, n);
+	if (str_starts(host, STR("[")))
+		return str_take(host, str_find_byte(host, ']') + 1);
+	return str_take(host, str_find_byte(host, ':'));
+}
+
+/* This machine. "127.example.org" is none of it. */
 static bool is_here(str uri)
 {
-	str host = str_skip(uri, strlen("ldap://"));
+	str host = host_of(uri);
+	size_t n = 0;
 
-	return str_istarts(host, STR("localhost")) ||
-	       str_starts(host, STR("127.")) || str_starts(host, STR("[::1]"));
+	while (n < host.n && (ascii_is_digit(host.p[n]) || host.p[n] == '.'))
+		n++;
+	return str_ieq_c(host, "localhost") || str_eq_c(host, "[::1]") ||
+	       (n == host.n && str_starts(host, STR("127.")));
 }
 
 static void check_ldap_uri(const struct check *c, str uri)
@@ -274,6 +290,59 @@ static void check_ldap(const struct check *c)
 		check_ldap_needs(c);
 }
 
+/* What is asked there decides who comes in. */
+static void check_url(const struct check *c, const char *name, const char *url)
+{
+	if (!*url)
+		return;
+	if (strchr(url, '@') || strchr(url, ' '))
+		fail(c, name,
+			"has a \"@\" or a space; write a URL, and what proves "
+			"who we are as oauth.client_id and "
+			"oauth.client_secret");
+	else if (!str_istarts(str_c(url), STR("https://")) &&
+		 !(str_istarts(str_c(url), STR("http://")) &&
+			 is_here(str_c(url))))
+		fail(c, name,
+			"does not begin with https://; plain HTTP is for this "
+			"machine (http://127.0.0.1/) alone");
+}
+
+static void check_oauth_needs(const struct check *c)
+{
+	const struct config *config = c->config;
+	int given = !!*config->oauth_jwks_file + !!*config->oauth_jwks_url +
+		    !!*config->oauth_introspection_url;
+
+	if (given != 1)
+		fail(c, "oauth.jwks_url",
+			"accounts.sources has \"oauth\", which needs one of "
+			"oauth.jwks_file, oauth.jwks_url and "
+			"oauth.introspection_url, and %s",
+			given ? "more are given; remove all but one"
+			      : "none is given; write one");
+	if (!*config->oauth_introspection_url && !*config->oauth_audience)
+		fail(c, "oauth.audience",
+			"missing, so that tokens made for any other service "
+			"would be taken; write what the issuer puts into "
+			"\"aud\" for this server");
+	if (*config->oauth_introspection_url && *config->oauth_client_id &&
+		!*config->oauth_client_secret)
+		fail(c, "oauth.client_secret",
+			"missing; write the password of oauth.client_id");
+}
+
+static void check_oauth(const struct check *c)
+{
+	const struct config *config = c->config;
+
+	check_url(c, "oauth.jwks_url", config->oauth_jwks_url);
+	check_url(
+		c, "oauth.introspection_url", config->oauth_introspection_url);
+	if (has_source(c, ACCOUNT_SOURCE_OAUTH))
+		check_oauth_needs(c);
+}
+
 static void check_passwd_and_pam(const struct check *c)
 {
 	const struct config *config = c->config;
@@ -301,6 +370,7 @@ static void check_sources(const struct check *c)
 	check_sql(c);
 	check_ldap(c);
 	check_passwd_and_pam(c);
+	check_oauth(c);
 }
 
 static void check_ciphers(const struct check *c)

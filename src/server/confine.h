@@ -41,7 +41,7 @@ enum role_kind {
 /* "front", "auth", "mail", "lookup" */
 const char *role_kind_name(enum role_kind);
 
-#define CONFINE_READABLE 4
+#define CONFINE_READABLE 5
 
 struct confine_plan {
 	enum role_kind kind;

@@ -118,6 +118,25 @@ static struct lookup_source *make_ldap(const struct config *config)
 	return lookup_ldap_new(&wanted);
 }
 
+static struct lookup_source *make_oauth(const struct config *config)
+{
+	const struct lookup_oauth_settings wanted = {
+		.limits = limits_of(config),
+		.jwks_file = config->oauth_jwks_file,
+		.jwks_url = config->oauth_jwks_url,
+		.introspection_url = config->oauth_introspection_url,
+		.client_id = config->oauth_client_id,
+		.client_secret = config->oauth_client_secret,
+		.ca = config->oauth_ca,
+		.issuer = config->oauth_issuer,
+		.audience = config->oauth_audience,
+		.scope = config->oauth_scope,
+		.claim = config->oauth_claim,
+	};
+
+	return lookup_oauth_new(&wanted);
+}
+
 /* NULL: auth's own. */
 static struct lookup_source *make_source(
 	const struct config *config, unsigned source)
@@ -131,6 +150,8 @@ static struct lookup_source *make_source(
 		return make_ldap(config);
 	case ACCOUNT_SOURCE_SQL:
 		return make_sql(config);
+	case ACCOUNT_SOURCE_OAUTH:
+		return make_oauth(config);
 	default:
 		return NULL;
 	}
@@ -186,6 +207,10 @@ void lookup_confine(const struct config *config, struct confine_plan *plan)
 		let_read(plan, config->pam_directory);
 	if (words_have(sources, ACCOUNT_SOURCE_LDAP))
 		let_read_beside(plan, config->ldap_ca);
+	if (words_have(sources, ACCOUNT_SOURCE_OAUTH)) {
+		let_read_beside(plan, config->oauth_jwks_file);
+		let_read_beside(plan, config->oauth_ca);
+	}
 	plan->execute = words_have(sources, ACCOUNT_SOURCE_PAM);
 }
 

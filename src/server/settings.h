@@ -266,7 +266,31 @@ S(ldap_attribute_quota, "ldap.attribute_quota", TEXT, "", "", 1, "",           \
 S(ldap_attribute_disabled, "ldap.attribute_disabled", TEXT, "", "", 1, "",     \
   "attribute that is TRUE when the account is disabled")                       \
 S(ldap_attribute_services, "ldap.attribute_services", TEXT, "", "", 1, "",     \
-  "attribute with the protocols that may be used (\"imap\"); without it all")
+  "attribute with the protocols that may be used (\"imap\"); without it all")  \
+                                                                               \
+S(oauth_jwks_file, "oauth.jwks_file", PATH, "", "", 0, "",                     \
+  "public keys of the issuer of tokens, a JWK Set; read again when it "        \
+  "changes")                                                                   \
+S(oauth_jwks_url, "oauth.jwks_url", TEXT, "", "", 1, "",                       \
+  "where these keys are fetched from, hourly")                                 \
+S(oauth_introspection_url, "oauth.introspection_url", TEXT, "", "", 1, "",     \
+  "where the issuer is asked about each token, in place of keys")              \
+S(oauth_client_id, "oauth.client_id", TEXT, "", "", 1, "",                     \
+  "name that this server asks under")                                          \
+S(oauth_client_secret, "oauth.client_secret", SECRET, "", "", 1, "",           \
+  "password of oauth.client_id")                                               \
+S(oauth_ca, "oauth.ca", PATH, "", "", 0, "",                                   \
+  "certificates in PEM that the issuer's is checked with; empty: the "         \
+  "system's")                                                                  \
+S(oauth_issuer, "oauth.issuer", TEXT, "", "", 1, "",                           \
+  "who must have made a token (its \"iss\"); empty: not checked")              \
+S(oauth_audience, "oauth.audience", TEXT, "", "", 1, "",                       \
+  "whom a token must be for (its \"aud\"); empty: not checked, for "           \
+  "introspection alone")                                                       \
+S(oauth_scope, "oauth.scope", TEXT, "", "", 1, "",                             \
+  "word that a token's scope must have; empty: any")                           \
+S(oauth_claim, "oauth.claim", TEXT, "email", "nonempty", 1, "",                \
+  "claim of a token with the account's name")
 /* clang-format on */
 
 #define ACCOUNT_SOURCES "builtin|passwd|pam|ldap|sql|oauth"
