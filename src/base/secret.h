@@ -14,7 +14,7 @@ struct secret {
 struct secret secret_of(str);
 void secret_fini(struct secret *);
 bool secret_eq(str a, str b);
-/* For bytes that held a secret. */
+/* For bytes that held a secret; NULL when there are none. */
 void secret_wipe(void *p, size_t n);
 /* From the kernel's generator. */
 void secret_random(void *p, size_t n);
