@@ -6,7 +6,9 @@
 #include "base/secret.h"
 
 #include <crypt.h>
+#include <openssl/evp.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* yescrypt with libxcrypt's default cost: 16 MiB. */
@@ -136,4 +138,37 @@ bool password_is_weaker(const char *hash)
 	good = password_form_is_good(&form);
 	password_form_fini(&form);
 	return !good;
+}
+
+static void md5_hex(str a, str b, char hex[33])
+{
+	unsigned char md[16];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	if (!ctx || !EVP_DigestInit_ex(ctx, EVP_md5(), NULL) ||
+		!EVP_DigestUpdate(ctx, a.p, a.n) ||
+		!EVP_DigestUpdate(ctx, b.p, b.n) ||
+		!EVP_DigestFinal_ex(ctx, md, NULL))
+		abort();
+	EVP_MD_CTX_free(ctx);
+	for (size_t i = 0; i < sizeof md; i++)
+		snprintf(hex + 2 * i, 3, "%02x", md[i]);
+}
+
+enum err password_verify_apop(str stamp, str digest, const char *hash)
+{
+	struct password_form form;
+	bool known = password_form_parse(hash, &form) == OK;
+	bool plain = known && password_form_is_plain(&form);
+	char hex[33];
+	bool same;
+
+	md5_hex(stamp, plain ? buf_str(&form.data) : STR("nobody"), hex);
+	if (known)
+		password_form_fini(&form);
+	same = secret_eq(digest, str_of(hex, 32));
+	secret_wipe(hex, sizeof hex);
+	if (!plain)
+		return ERR_UNSUPPORTED;
+	return same ? OK : ERR_AUTH;
 }

@@ -45,6 +45,10 @@ MUST enum err password_verify(str password, const char *hash);
 /* As long as verifying takes with a hash of password_hash: for names that do
  * not exist. */
 void password_verify_nobody(str password);
+/* RFC 1939 section 7, APOP: is the digest that of the timestamp and this
+ * password? Only {PLAIN} knows: ERR_UNSUPPORTED for others. Quick, as long with
+ * any hash, and with "". */
+MUST enum err password_verify_apop(str stamp, str digest, const char *hash);
 /* Could a password be verified with it? */
 bool password_is_known(const char *hash);
 /* Would a new hash be better? That is so for any but yescrypt of at least the

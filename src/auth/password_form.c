@@ -536,3 +536,8 @@ bool password_form_is_good(const struct password_form *f)
 	       f->scheme->verify == crypt_verify &&
 	       f->cost >= PASSWORD_COST_NEW;
 }
+
+bool password_form_is_plain(const struct password_form *f)
+{
+	return f->scheme->parse == plain_parse;
+}

@@ -44,6 +44,9 @@ void password_form_fini(struct password_form *);
  * take the hash. */
 MUST enum err password_form_verify(const struct password_form *, str password);
 
+/* Is data the password itself? */
+bool password_form_is_plain(const struct password_form *);
+
 /* crypt_r's answer to a phrase, in memory of its own; NULL when it knows no
  * such hash. The caller wipes it. */
 char *password_crypt(const char *phrase, const char *setting);

@@ -140,9 +140,32 @@ static void compares_as_it_came(void **state)
 	assert_ok(password_verify(STR("a\xcc\x88"), "{PLAIN}\xc3\xa4"));
 }
 
+/* RFC 1939 section 7's example. */
+static void test_apop(void **unused)
+{
+	static const str stamp = STR_LIT("<1896.697170952@dbc.mtview.ca.us>");
+	static const char digest[] = "c4c9334bac560ecc979e58001b3e22fb";
+
+	(void)unused;
+	assert_ok(
+		password_verify_apop(stamp, str_c(digest), "{PLAIN}tanstaaf"));
+	assert_int_equal(
+		password_verify_apop(stamp, str_c(digest), "{PLAIN}tanstaafl"),
+		ERR_AUTH);
+	assert_int_equal(
+		password_verify_apop(stamp, str_c("c4"), "{PLAIN}tanstaaf"),
+		ERR_AUTH);
+	assert_int_equal(password_verify_apop(stamp, str_c(digest),
+				 "{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M="),
+		ERR_UNSUPPORTED);
+	assert_int_equal(password_verify_apop(stamp, str_c(digest), ""),
+		ERR_UNSUPPORTED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_apop),
 		cmocka_unit_test(verifies_what_others_made),
 		cmocka_unit_test(unknown_hashes_let_nobody_in),
 		cmocka_unit_test(makes_yescrypt),

@@ -21,6 +21,7 @@ static sasl_step_fn *const steps[MECHANISM_COUNT] = {
 	[MECHANISM_NUMBER_PLAIN] = sasl_plain_step,
 	[MECHANISM_NUMBER_LOGIN] = sasl_login_step,
 	[MECHANISM_NUMBER_ANONYMOUS] = sasl_anonymous_step,
+	[MECHANISM_NUMBER_APOP] = sasl_apop_step,
 };
 
 static str copy_of(str s)
@@ -35,6 +36,7 @@ void sasl_init(struct sasl *s, const struct mechanism_row *mechanism,
 		.authzid = BUF_UNBOUNDED,
 		.authcid = BUF_UNBOUNDED,
 		.trace = BUF_UNBOUNDED,
+		.stamp = BUF_UNBOUNDED,
 		.reason = "",
 		.facts = *facts};
 	if (s->facts.binding_count > SASL_BINDINGS_MAX)
@@ -57,6 +59,7 @@ void sasl_fini(struct sasl *s)
 	buf_fini(&s->authzid);
 	buf_fini(&s->authcid);
 	buf_fini(&s->trace);
+	buf_fini(&s->stamp);
 	secret_fini(&s->password);
 	secret_fini(&s->token);
 	sasl_scram_fini(s);

@@ -35,7 +35,8 @@ enum sasl_step {
 	/* Send the challenge, which may be empty, and call sasl_step with the
 	 * response. */
 	SASL_CHALLENGE,
-	/* PLAIN, LOGIN: authcid and password are to be verified. */
+	/* PLAIN, LOGIN: authcid and password are to be verified. APOP: the
+	 * password is the digest (password_verify_apop). */
 	SASL_VERIFY,
 	/* SCRAM: call sasl_set_keys with the keys of authcid for the hash
 	 * scram_hash, and with NULL when there are none, or no such account,
@@ -96,6 +97,7 @@ struct sasl {
 	struct buf authcid; /* who it is */
 	struct buf trace;   /* ANONYMOUS: what it calls itself, unproven; for
 			       the log, 0..1020 bytes of UTF-8 */
+	struct buf stamp;   /* APOP: what the greeting had */
 	struct secret password;
 	struct secret token;
 	/* For the log, a literal: why it is WRONG, REFUSED or MALFORMED; "". */

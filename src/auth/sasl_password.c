@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PLAIN and LOGIN: the mechanisms that show the password. */
+/* PLAIN and LOGIN: the mechanisms that show the password. And APOP, which does
+ * not. */
 #include "auth/password.h"
 #include "auth/sasl_steps.h"
 #include "auth/text.h"
@@ -74,5 +75,28 @@ enum sasl_step sasl_login_step(
 	if (!is_password(response))
 		return sasl_malformed(s, "malformed password");
 	s->password = secret_of(response);
+	return SASL_VERIFY;
+}
+
+/* POP3's command as one response: name NUL timestamp NUL digest. The timestamp
+ * is not the client's: the front made it. */
+enum sasl_step sasl_apop_step(
+	struct sasl *s, str response, struct buf *challenge)
+{
+	struct cursor c = cursor_of(response);
+	str name, stamp, digest;
+
+	(void)challenge;
+	name = cursor_until(&c, '\0');
+	cursor_expect(&c, '\0', "NUL after the name");
+	stamp = cursor_until(&c, '\0');
+	cursor_expect(&c, '\0', "NUL after the timestamp");
+	digest = cursor_rest(&c);
+	if (!cursor_ok(&c) || name.n == 0 || !is_name(name) || stamp.n == 0 ||
+		stamp.n > SASL_NAME_MAX || !is_password(digest))
+		return sasl_malformed(s, "malformed credentials");
+	buf_add(&s->authcid, name);
+	buf_add(&s->stamp, stamp);
+	s->password = secret_of(digest);
 	return SASL_VERIFY;
 }

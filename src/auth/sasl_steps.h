@@ -16,6 +16,7 @@ typedef enum sasl_step sasl_step_fn(
 
 sasl_step_fn sasl_plain_step;
 sasl_step_fn sasl_login_step;
+sasl_step_fn sasl_apop_step;
 sasl_step_fn sasl_external_step;
 sasl_step_fn sasl_anonymous_step;
 sasl_step_fn sasl_oauthbearer_step;

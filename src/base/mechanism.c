@@ -23,7 +23,8 @@ unsigned mechanisms_usable(const struct mechanism_view *view)
 	for (size_t i = 0; i < COUNT_OF(mechanisms); i++) {
 		unsigned flags = mechanisms[i].flags;
 
-		if ((flags & MECHANISM_BINDS && !view->tls) ||
+		if (flags & MECHANISM_COMMAND ||
+			(flags & MECHANISM_BINDS && !view->tls) ||
 			(flags & MECHANISM_CERTIFICATE &&
 				!view->has_certificate) ||
 			(flags & MECHANISM_SHOWS_SECRET && !view->tls &&

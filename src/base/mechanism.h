@@ -23,6 +23,9 @@ enum mechanism_flag {
 	MECHANISM_CERTIFICATE = 4,
 	/* The server speaks first. */
 	MECHANISM_SERVER_FIRST = 8,
+	/* No SASL mechanism but a command of one protocol, offered by its own
+	 * means: in no list. Only when login.mechanisms names it. */
+	MECHANISM_COMMAND = 16,
 };
 
 #define MECHANISM_TABLE(X)                                                     \
@@ -35,7 +38,8 @@ enum mechanism_flag {
 	X(XOAUTH2, "XOAUTH2", MECHANISM_SHOWS_SECRET)                          \
 	X(PLAIN, "PLAIN", MECHANISM_SHOWS_SECRET) /* RFC 4616 */               \
 	X(LOGIN, "LOGIN", MECHANISM_SHOWS_SECRET | MECHANISM_SERVER_FIRST)     \
-	X(ANONYMOUS, "ANONYMOUS", 0) /* RFC 4505 */
+	X(ANONYMOUS, "ANONYMOUS", 0)	   /* RFC 4505 */                      \
+	X(APOP, "APOP", MECHANISM_COMMAND) /* RFC 1939 section 7 */
 
 enum mechanism_number {
 #define X(symbol, name, flags) MECHANISM_NUMBER_##symbol,
@@ -72,7 +76,7 @@ struct mechanism_view {
 	bool has_certificate; /* a client certificate that was verified */
 };
 
-/* The bits of those that it may use now. */
+/* The bits of those that it may use now; commands are not among them. */
 unsigned mechanisms_usable(const struct mechanism_view *);
 
 #endif

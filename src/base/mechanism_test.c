@@ -29,6 +29,7 @@ static void test_usable(void **state)
 			MECHANISM_SCRAM_SHA_1, "nothing to bind to"},
 		{{.offered = MECHANISM_SCRAM_SHA_1_PLUS, .tls = true},
 			MECHANISM_SCRAM_SHA_1_PLUS, "TLS to bind to"},
+		{{.offered = MECHANISM_APOP, .tls = true}, 0, "in no list"},
 		{{.offered = MECHANISM_EXTERNAL, .tls = true}, 0,
 			"no certificate"},
 		{{.offered = MECHANISM_EXTERNAL,

@@ -115,3 +115,20 @@ enum credentials_step credentials_password(
 	set_mechanism(l, "PLAIN");
 	return ask(l, true);
 }
+
+enum credentials_step credentials_apop(
+	struct login *l, str user, str stamp, str digest)
+{
+	if (!(l->settings->offered & MECHANISM_APOP))
+		return CREDENTIALS_UNKNOWN;
+	if (memchr(user.p, 0, user.n) || memchr(digest.p, 0, digest.n) ||
+		!buf_reserve(&l->response, user.n + stamp.n + digest.n + 2))
+		return CREDENTIALS_IMPOSSIBLE;
+	buf_add(&l->response, user);
+	buf_add_byte(&l->response, 0);
+	buf_add(&l->response, stamp);
+	buf_add_byte(&l->response, 0);
+	buf_add(&l->response, digest);
+	set_mechanism(l, "APOP");
+	return ask(l, true);
+}

@@ -45,4 +45,8 @@ enum credentials_step credentials_continue(
 enum credentials_step credentials_password(
 	struct login *, str user, str password);
 
+/* RFC 1939 section 7: one response to the greeting's timestamp. */
+enum credentials_step credentials_apop(
+	struct login *, str user, str stamp, str digest);
+
 #endif

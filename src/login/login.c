@@ -99,9 +99,12 @@ void login_secured(struct login *l)
 {
 	const struct login_protocol *protocol = l->protocol;
 	const struct login_settings *settings = l->settings;
+	char stamp[LOGIN_STAMP_MAX];
 
+	memcpy(stamp, l->stamp, sizeof stamp);
 	login_fini(l);
 	login_init(l, protocol, settings, true);
+	memcpy(l->stamp, stamp, sizeof stamp);
 }
 
 /* --------------------------------------------------------------- dialogue */

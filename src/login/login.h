@@ -35,6 +35,7 @@
 #define LOGIN_MECHANISM_MAX 24
 /* A name, as a command tells it. */
 #define LOGIN_USER_MAX 1024
+#define LOGIN_STAMP_MAX 64
 /* A SASL response, decoded: tokens are long (RFC 7628). */
 #define LOGIN_RESPONSE_MAX (16 * 1024)
 
@@ -115,6 +116,8 @@ struct login {
 	struct pop3_framer lines;
 	struct buf user; /* of USER */
 	bool utf8;	 /* UTF8 was said */
+	/* The greeting's timestamp, for APOP, or ""; it stays with STLS. */
+	char stamp[LOGIN_STAMP_MAX];
 
 	/* IMAP's */
 	struct imap_framer framer;

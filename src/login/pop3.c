@@ -7,7 +7,7 @@
 #include "wire/pop3/command.h"
 #include "wire/pop3/respond.h"
 
-#include <assert.h>
+#include <stdio.h>
 
 enum { BAD_MAX = 10 };
 
@@ -18,10 +18,26 @@ static void begin(struct login *l)
 	l->answering = false;
 }
 
+/* RFC 1939 section 7: a timestamp that "MUST be different each time the POP3
+ * server issues a banner greeting". */
+static void make_stamp(struct login *l)
+{
+	unsigned char random[16];
+	size_t n = 0;
+
+	secret_random(random, sizeof random);
+	l->stamp[n++] = '<';
+	for (size_t i = 0; i < sizeof random; i++, n += 2)
+		snprintf(l->stamp + n, 3, "%02x", random[i]);
+	snprintf(l->stamp + n, sizeof l->stamp - n, "@culver>");
+}
+
 static void greet(struct login *l, struct buf *out)
 {
-	(void)l;
-	pop3_put_ok(out, "Culver ready");
+	if (l->settings->offered & MECHANISM_APOP)
+		make_stamp(l);
+	buf_addf(out, "+OK Culver ready%s%s\r\n", *l->stamp ? " " : "",
+		l->stamp);
 }
 
 static void bye(struct login *l, enum login_bye why, struct buf *out)
@@ -120,6 +136,15 @@ static enum login_want do_pass(
 	/* RFC 1939 section 7: a PASS that failed is followed by USER. */
 	buf_reset(&l->user);
 	return follow(l, step, out);
+}
+
+static enum login_want do_apop(
+	struct login *l, const struct pop3_command *c, struct buf *out)
+{
+	if (!*l->stamp)
+		return follow(l, CREDENTIALS_UNKNOWN, out);
+	return follow(
+		l, credentials_apop(l, c->text, str_c(l->stamp), c->more), out);
 }
 
 /* Microsoft's clients ask for the mechanisms so, as they did before CAPA. */
@@ -238,6 +263,7 @@ static enum login_want (*const executors[POP3_VERB_COUNT])(
 	struct login *, const struct pop3_command *, struct buf *) = {
 	[POP3_USER] = do_user,
 	[POP3_PASS] = do_pass,
+	[POP3_APOP] = do_apop,
 	[POP3_AUTH] = do_auth,
 	[POP3_CAPA] = do_capa,
 	[POP3_STLS] = do_stls,

@@ -13,13 +13,14 @@ static const unsigned scram_1 = MECHANISM_SCRAM_SHA_1 |
 		      scram_256 = MECHANISM_SCRAM_SHA_256 |
 				  MECHANISM_SCRAM_SHA_256_PLUS,
 		      passwords = MECHANISM_PLAIN | MECHANISM_LOGIN,
-		      tokens = MECHANISM_OAUTHBEARER | MECHANISM_XOAUTH2;
+		      tokens = MECHANISM_OAUTHBEARER | MECHANISM_XOAUTH2,
+		      commands = MECHANISM_APOP;
 
 /* What the configuration gives a meaning to. */
 static unsigned possible(const struct auth *a)
 {
 	const struct config *config = a->role.config;
-	unsigned bits = passwords | scram_1 | scram_256;
+	unsigned bits = passwords | scram_1 | scram_256 | commands;
 
 	if (words_have(&config->accounts_sources, ACCOUNT_SOURCE_OAUTH))
 		bits |= tokens;
@@ -47,7 +48,8 @@ static unsigned listed(const struct auth *a)
 
 	for (size_t i = 0; i < words->count; i++) {
 		if (words->list[i] == 0) /* "auto" */
-			bits |= ~(scram_1 | scram_256) | scram_for_all(a);
+			bits |= ~(scram_1 | scram_256 | commands) |
+				scram_for_all(a);
 		else
 			bits |= mechanisms[words->list[i] - 1].bit;
 	}

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from dovecot import Dovecot
-from harness import free_port
+from harness import Server, free_port
 from people import (append, crlf, fetch_all, login, message, ok, readable,
                     real_messages)
 
@@ -388,3 +388,47 @@ def test_own_unique_ids(server, tmp_path):
     assert len({line.split()[1] for line in pop.uidl()[1]}) == 4
     pop.quit()
     server.culver("verify")
+
+
+# ------------------------------------------------------------------- APOP
+
+def test_apop():
+    """Only when login.mechanisms names it, and only for passwords that are
+    kept as they are. The timestamp is another each time, and stays with
+    STLS."""
+    server = Server({"login.mechanisms": '["auto", "APOP"]'}).start()
+    try:
+        name, password = server.account()
+        pop = poplib.POP3("localhost", server.pop3_port, timeout=60)
+        first = pop.getwelcome()
+        assert b"APOP" not in b" ".join(
+            w.encode() for w in pop.capa().get("SASL", []))
+        with pytest.raises(poplib.error_proto, match=r"\[AUTH\]"):
+            pop.apop(name, password)
+        server.culver("account", "set", name,
+                      f"password-hash={{PLAIN}}{password}")
+        with pytest.raises(poplib.error_proto, match=r"\[AUTH\]"):
+            pop.apop(name, "wrong")
+        with pytest.raises(poplib.error_proto, match=r"\[AUTH\]"):
+            pop.apop("nobody-of-this-name", password)
+        pop.apop(name, password)
+        assert pop.stat() == (0, 0)
+        pop.quit()
+        pop = poplib.POP3("localhost", server.pop3_port, timeout=60)
+        assert pop.getwelcome() != first
+        pop.stls(server.context)
+        pop.apop(name, password)
+        pop.quit()
+    finally:
+        server.close()
+
+
+def test_no_apop(server):
+    account = server.account()
+    pop = poplib.POP3("localhost", server.pop3_port, timeout=60)
+    assert b"<" not in pop.getwelcome()
+    with pytest.raises(poplib.error_proto):
+        pop.apop(*account)
+    with pytest.raises(poplib.error_proto, match="-ERR"):
+        pop._shortcmd("APOP x 00112233445566778899aabbccddeeff")
+    pop.close()
