@@ -6,6 +6,7 @@
 #include "wire/pop3/uidl.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -589,6 +590,17 @@ static void check_secret(const struct check *c, const struct setting *s)
 			"file of its own and @include that");
 }
 
+static void check_group(const struct check *c)
+{
+	const char *group = c->config->listen_socket_group;
+	uint64_t number;
+
+	if (*group && str_to_u64(str_c(group), UINT32_MAX - 1, &number) &&
+		!getgrnam(group))
+		fail(c, "listen.socket_group", "there is no group \"%s\"",
+			group);
+}
+
 void config_check_files(const struct config *config,
 	const struct config_place *places, struct config_errors *errors)
 {
@@ -597,6 +609,7 @@ void config_check_files(const struct config *config,
 
 	check_tls_files(&c);
 	check_authorities(&c);
+	check_group(&c);
 	for (size_t i = 0; i < settings_count; i++)
 		if (settings[i].kind == SETTING_SECRET)
 			check_secret(&c, &settings[i]);

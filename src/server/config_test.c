@@ -582,6 +582,45 @@ static void test_certificates(void **unused)
 	}
 }
 
+static void test_authorities(void **unused)
+{
+	static const struct {
+		const char *file, *said;
+	} rows[] = {
+		{"ca.pem", ""},
+		{"ca.key",
+			"DIR/ca.conf:3: tls.client_ca: DIR/ca.key holds no "
+			"certificate in PEM (-----BEGIN CERTIFICATE-----)\n"},
+	};
+	EVP_PKEY *key = write_key("ca.key", NULL);
+
+	(void)unused;
+	write_certificate("ca.pem", key);
+	EVP_PKEY_free(key);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char *text = xasprintf("%stls = { client_ca = \"%s/%s\"; };\n",
+			FILE_SOUND, directory, rows[i].file);
+
+		write_file("ca.conf", text);
+		assert_said("ca.conf", rows[i].said);
+		free(text);
+	}
+}
+
+static void test_socket_group(void **unused)
+{
+	(void)unused;
+	write_file("group.conf",
+		"listen = { imap = [\"127.0.0.1:1143\"];\n"
+		" socket_group = \"no-such-group\"; };\n"
+		"login = { plaintext_without_tls = true; };\n"
+		"users = { front = \"64001\"; auth = \"64002\"; mail = "
+		"\"64003\"; };\n");
+	assert_said("group.conf",
+		"DIR/group.conf:2: listen.socket_group: there is no group "
+		"\"no-such-group\"\n");
+}
+
 static void test_users_when_root(void **unused)
 {
 	(void)unused;
@@ -615,6 +654,8 @@ int main(void)
 		cmocka_unit_test(test_include_of_itself_ends),
 		cmocka_unit_test(test_unreadable_files),
 		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_authorities),
+		cmocka_unit_test(test_socket_group),
 		cmocka_unit_test(test_users_when_root),
 	};
 
