@@ -6,6 +6,7 @@
  *	both			ann and bob
  *	off, away, many		switched off; auth is away; more accounts
  *				than one message may be for
+ *	some			100 accounts, 1000 to 1099
  *	anyone+detail		the detail
  *	others			nobody
  */
@@ -72,6 +73,14 @@ static inline void resolve(str address, struct buf *out)
 		buf_add_varint(out, 2);
 		put_person(out, 1, false);
 		put_person(out, 2, true);
+	} else if (str_eq_c(name, "some")) {
+		put_answer(out, OK, detail);
+		buf_add_varint(out, 100);
+		for (unsigned i = 1000; i < 1100; i++) {
+			buf_add_varint(out, i);
+			buf_add_sized(out, name);
+			buf_add_varint(out, 0);
+		}
 	} else if (str_eq_c(name, "many")) {
 		put_answer(out, OK, detail);
 		buf_add_varint(out, 1000000);

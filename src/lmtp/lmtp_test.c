@@ -611,6 +611,40 @@ static void settings(void **state)
 	visit_end(&v);
 }
 
+/* Aliases that mean many: as many accounts as there may be recipients, more
+ * for the first one alone; who means one account is let in. */
+static void many_accounts(void **state)
+{
+	struct buf bytes = BUF_UNBOUNDED;
+	struct visit v;
+
+	(void)state;
+	visit_begin(&v);
+	assert_true(str_ends(
+		talk(&v,
+			TO_ANN "RCPT TO:<some@x>\r\nRCPT TO:<bob@x>\r\nRSET\r\n"
+			       "MAIL FROM:<>\r\nRCPT TO:<some@x>\r\n"
+			       "RCPT TO:<some@y>\r\nRCPT TO:<both@x>\r\n"
+			       "RCPT TO:<ann@x>\r\nDATA\r\n.\r\nQUIT\r\n"),
+		STR("452 4.5.3 <some@x> Too many recipients at once\r\n"
+		    "250 2.1.5 <bob@x> Recipient ok\r\n"
+		    "250 2.0.0 Forgotten\r\n"
+		    "250 2.1.0 Sender ok\r\n"
+		    "250 2.1.5 <some@x> Recipient ok\r\n"
+		    "250 2.1.5 <some@y> Recipient ok\r\n"
+		    "452 4.5.3 <both@x> Too many recipients at once\r\n"
+		    "250 2.1.5 <ann@x> Recipient ok\r\n"
+		    "354 Send the message; end with <CRLF>.<CRLF>\r\n"
+		    "250 2.0.0 <some@x> Delivered\r\n"
+		    "250 2.0.0 <some@y> Delivered\r\n"
+		    "250 2.0.0 <ann@x> Delivered\r\n"
+		    "221 2.0.0 Bye\r\n")));
+	assert_int_equal(stored(&v.w, 1, "INBOX", &bytes), 1);
+	assert_int_equal(stored(&v.w, 1099, "INBOX", &bytes), 1);
+	buf_fini(&bytes);
+	visit_end(&v);
+}
+
 /* Each recipient hears of what is too large once it is over; then all goes on.
  */
 static void too_large(void **state)
@@ -886,6 +920,7 @@ int main(void)
 		cmocka_unit_test(cut_off),
 		cmocka_unit_test(too_many_errors),
 		cmocka_unit_test(settings),
+		cmocka_unit_test(many_accounts),
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(just_fits),
 		cmocka_unit_test(stopping),

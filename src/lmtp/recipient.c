@@ -5,9 +5,7 @@
 #include "base/log.h"
 #include "lmtp/private.h"
 
-/* Accounts that a recipient may mean, at most. Each has a copy of the message,
- * and a buffer, of its own; so all recipients together may mean more than there
- * may be recipients only when one alone does. */
+/* Accounts that a recipient may mean, at most. */
 #define ACCOUNTS_MAX 1000
 
 void lmtp_ask(struct lmtp *s, str address)
@@ -100,14 +98,35 @@ static size_t room_for(uint64_t accounts, size_t names)
 	       (size_t)accounts * each;
 }
 
-static uint64_t accounts_left(const struct lmtp *s)
+/* Of the accounts that are about to be read, those that have no copy yet. */
+static uint64_t count_new(
+	struct lmtp_transaction *t, struct cursor c, uint64_t count)
 {
-	const struct lmtp_transaction *t = &s->t;
-	uint64_t most = session_service_limits(s->session.service).recipients;
+	uint64_t n = 0;
 
-	if (!t->recipient_count && most < ACCOUNTS_MAX)
-		most = ACCOUNTS_MAX;
-	return most > t->account_count ? most - t->account_count : 0;
+	for (uint64_t i = 0; i < count && cursor_ok(&c); i++) {
+		n += !find_account(t, cursor_varint(&c));
+		(void)cursor_sized(&c);
+		(void)cursor_varint(&c);
+	}
+	return n;
+}
+
+/* Each account has a copy of the message, and a buffer, of its own. There are
+ * no more of them than there may be recipients, but for what one alias alone
+ * means; somebody who means one account is always let in. */
+static bool too_many(struct lmtp *s, const struct cursor *c, uint64_t count)
+{
+	struct lmtp_transaction *t = &s->t;
+	uint64_t most = session_service_limits(s->session.service).recipients;
+	uint64_t more;
+
+	if (count > ACCOUNTS_MAX ||
+		t->arena.used + room_for(count, cursor_left(c)) >
+			t->arena.budget)
+		return true;
+	more = count_new(t, *c, count);
+	return t->recipient_count && more > 1 && t->account_count + more > most;
 }
 
 /* ERR_LIMIT: more than one message may be for; the sender comes again with
@@ -121,9 +140,7 @@ static enum err accept(struct lmtp *s, struct cursor *c)
 
 	if (!cursor_ok(c) || !count)
 		return ERR_UNAVAILABLE;
-	if (count > accounts_left(s) ||
-		t->arena.used + room_for(count, cursor_left(c)) >
-			t->arena.budget)
+	if (too_many(s, c, count))
 		return ERR_LIMIT;
 	r = new_recipient(s);
 	detail = arena_str(&t->arena, detail);
