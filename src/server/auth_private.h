@@ -47,10 +47,12 @@ struct auth_rules {
 	bool outside; /* one of them is not the built-in one */
 	uint64_t cache_ms;
 	bool rehash;
+	bool apop; /* passwords that are kept in clear stay so */
 	uint32_t scram_iterations; /* of new keys; 0: none are kept */
 	bool master_users;
 	char *master_separator;
 	char *anonymous; /* account; "" */
+	char *oauth_scope;
 	struct resolve_rules *resolve;
 };
 
