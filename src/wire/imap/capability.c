@@ -44,6 +44,7 @@ static const struct {
 	{"CONDSTORE", AFTER_LOGIN},	     /* RFC 7162 */
 	{"QRESYNC", AFTER_LOGIN},	     /* RFC 7162 */
 	{"MULTIAPPEND", AFTER_LOGIN},	     /* RFC 3502 */
+	{"COMPRESS=DEFLATE", AFTER_LOGIN},   /* RFC 4978 */
 	{"OBJECTID", AFTER_LOGIN},	     /* RFC 8474 */
 	{"SAVEDATE", AFTER_LOGIN},	     /* RFC 8514 */
 	{"WITHIN", AFTER_LOGIN},	     /* RFC 5032 */
