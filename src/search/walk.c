@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/walk.h"
+#include "store/store.h"
+
+/* Messages under one transaction. */
+#define WALK_BATCH 256
+
+static enum err walk_one(const struct search_scope *scope,
+	struct store_txn *txn, uid_num uid, struct buf *bytes,
+	walk_function *call, void *arg)
+{
+	const struct membership *m = view_find(scope->view, uid);
+	struct digest digest = {.flags = 0};
+	enum err e;
+
+	if (!m)
+		return ERR_CORRUPT; /* the view's blocks say so, its set not */
+	buf_reset(bytes);
+	e = message_get_digest(txn, scope->view->account, m->message, bytes);
+	if (!e)
+		e = digest_decode(buf_str(bytes), &digest);
+	if (e && e != ERR_EXPUNGED)
+		return e;
+	return call(arg, m, &digest);
+}
+
+enum err walk_digests(const struct search_scope *scope,
+	const struct uidset *uids, walk_function *call, void *arg)
+{
+	struct uidset_iter it = uidset_iter(uids, 1);
+	uid_num uid = uidset_iter_next(&it);
+	struct buf bytes = BUF_UNBOUNDED;
+	enum err e = OK;
+
+	while (!e && uid) {
+		struct store_txn *txn =
+			store_begin_read(mail_store(scope->mail));
+
+		for (int i = 0; !e && uid && i < WALK_BATCH; i++) {
+			e = walk_one(scope, txn, uid, &bytes, call, arg);
+			uid = uidset_iter_next(&it);
+		}
+		store_end_read(txn);
+		if (!e && scope->cancelled && scope->cancelled(scope->arg))
+			e = ERR_CLOSED;
+	}
+	buf_fini(&bytes);
+	return e;
+}
