@@ -7,6 +7,7 @@
 #include "mail/message.h"
 #include "mail/upload.h"
 #include "mail/view.h"
+#include "search/search.h"
 #include "wire/imap/command.h"
 #include "wire/imap/framer.h"
 #include "wire/imap/respond.h"
@@ -49,7 +50,6 @@ struct imap {
 	bool condstore; /* it asked for mod-sequences (RFC 7162) */
 	bool qresync;	/* ENABLE QRESYNC */
 	bool logged_out;
-	bool compress_next; /* after this command */
 	_Atomic bool idling;
 	struct imap_selected *selected; /* NULL: authenticated state */
 	struct uidset saved;		/* SEARCHRES: "$" */
@@ -172,6 +172,39 @@ uint32_t imap_number(const struct imap *, uid_num);
 void imap_uids_to_numbers(
 	const struct imap *, const struct uidset *uids, struct uidset *numbers);
 
+/* search.c: what SEARCH, SORT and THREAD have in common. */
+struct imap_finding {
+	struct view *view;
+	struct search_scope scope;
+	struct uidset found; /* UIDs */
+	bool modseq;	     /* a key asked for mod-sequences */
+};
+
+/* What an ESEARCH response says: numbers or UIDs, as the command has them. */
+struct imap_esearch {
+	unsigned returns; /* enum imap_search_return */
+	uint32_t count, first, last;
+	const struct uidset *set; /* or else, in this order: */
+	const uint32_t *sorted;
+	modseq_num modseq; /* 0: not to be told */
+};
+
+/* imap_find_end follows, whatever it returns. */
+MUST enum err imap_find(
+	struct imap *, const struct imap_command *, struct imap_finding *);
+/* Gives back e, having seen to what an error means. */
+MUST enum err imap_find_end(struct imap *, const struct imap_command *,
+	struct imap_finding *, enum err e, struct imap_reply *);
+/* Saves what is returned, if that was asked for; first and last: UIDs, of MIN
+ * and MAX. The greatest mod-sequence of these (RFC 7162 section 3.1.5); 0: none
+ * is to be told. */
+modseq_num imap_find_returned(struct imap *, const struct imap_finding *,
+	unsigned returns, uid_num first, uid_num last);
+/* " (MODSEQ n)", unless it is 0. */
+void imap_put_modseq(struct buf *, modseq_num);
+void imap_put_esearch(
+	struct buf *, const struct imap_command *, const struct imap_esearch *);
+
 /* idle.c, append.c, fetch.c: commands that go on. */
 enum err imap_idle_line(struct imap *, str line);
 /* Begins APPEND: the frame's text was parsed; the message follows. OK, or what
@@ -196,7 +229,7 @@ MUST enum err imap_fetch_changes(
 imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,
 	imap_select, imap_create, imap_delete, imap_rename, imap_subscribe,
 	imap_list, imap_lsub, imap_namespace, imap_status, imap_append,
-	imap_idle, imap_compress, imap_check, imap_close, imap_unselect_command,
-	imap_expunge, imap_search, imap_fetch, imap_store, imap_copy;
+	imap_idle, imap_check, imap_close, imap_unselect_command, imap_expunge,
+	imap_search, imap_sort, imap_thread, imap_fetch, imap_store, imap_copy;
 
 #endif

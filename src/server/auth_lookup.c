@@ -116,7 +116,8 @@ static void send_posted(struct loop *loop, void *arg)
 
 	(void)loop;
 	if (lookup)
-		e = peer_send(lookup, IPC_LOOKUP, q->id, buf_str(&q->bytes));
+		e = ipc_send(lookup->watch.fd, IPC_LOOKUP, q->id,
+			buf_str(&q->bytes), -1);
 	if (e) {
 		log_error("auth", "lookup cannot be asked", LOG_ERR(e));
 		fail(q->auth->lookups, q->id);

@@ -1,7 +1,133 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SEARCH: RFC 9051 section 6.4.4, RFC 4731 (ESEARCH), RFC 5182 (SEARCHRES). */
 #include "imap/private.h"
-#include "search/search.h"
+
+static bool cancelled(void *arg)
+{
+	const struct imap *s = arg;
+
+	return s->session.closed;
+}
+
+enum err imap_find(
+	struct imap *s, const struct imap_command *c, struct imap_finding *f)
+{
+	const struct search_node *where = imap_command_search(c)->where;
+	enum err e;
+
+	*f = (struct imap_finding){
+		.scope = {.mail = imap_mail(s),
+			.ref = &s->selected->ref,
+			.known = &s->selected->known,
+			.recent = &s->selected->recent,
+			.saved = &s->saved,
+			.cancelled = cancelled,
+			.arg = s},
+		.found = UIDSET_EMPTY,
+	};
+	e = imap_view(s, &f->view);
+	if (e)
+		return e;
+	f->scope.view = f->view;
+	e = search_run(&f->scope, where, imap_arena(s), &f->found);
+	if (!e && search_tree_asks(where, SEARCH_ON_MODSEQ)) {
+		imap_enable_condstore(s);
+		f->modseq = true;
+	}
+	return e;
+}
+
+enum err imap_find_end(struct imap *s, const struct imap_command *c,
+	struct imap_finding *f, enum err e, struct imap_reply *reply)
+{
+	if (e == ERR_INVALID) {
+		reply->bad = true;
+		reply->text = "No such message number";
+	}
+	/* NO empties the saved result; BAD leaves it (RFC 9051 section
+	 * 6.4.4.1). */
+	if (e && !reply->bad &&
+		imap_command_search(c)->returns & IMAP_SEARCH_SAVE)
+		uidset_clear(&s->saved);
+	if (f->view)
+		view_release(imap_mail(s), f->view);
+	uidset_fini(&f->found);
+	return e;
+}
+
+/* Of MIN and MAX alone only these messages are returned: RFC 5182 section 2.4
+ * (what is saved), RFC 4731 section 3.2 (whose mod-sequence is told). */
+static void returned(const struct imap_finding *f, unsigned returns,
+	uid_num first, uid_num last, struct uidset *uids_r)
+{
+	unsigned ends = returns & (IMAP_SEARCH_MIN | IMAP_SEARCH_MAX);
+
+	if (!ends || returns & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT)) {
+		uidset_copy(uids_r, &f->found);
+	} else if (first) {
+		uidset_clear(uids_r);
+		if (ends & IMAP_SEARCH_MIN)
+			uidset_add(uids_r, first);
+		if (ends & IMAP_SEARCH_MAX)
+			uidset_add(uids_r, last);
+	}
+}
+
+modseq_num imap_find_returned(struct imap *s, const struct imap_finding *f,
+	unsigned returns, uid_num first, uid_num last)
+{
+	struct uidset uids = UIDSET_EMPTY;
+	struct uidset_iter it;
+	modseq_num most = 0;
+	uid_num uid;
+
+	returned(f, returns, first, last, &uids);
+	it = uidset_iter(&uids, 1);
+	while (f->modseq && (uid = uidset_iter_next(&it))) {
+		const struct membership *m = view_find(f->view, uid);
+
+		if (m && m->modseq > most)
+			most = m->modseq;
+	}
+	if (returns & IMAP_SEARCH_SAVE) {
+		uidset_compact(&uids);
+		uidset_swap(&s->saved, &uids);
+	}
+	uidset_fini(&uids);
+	return most;
+}
+
+void imap_put_modseq(struct buf *out, modseq_num modseq)
+{
+	if (modseq)
+		buf_addf(out, " (MODSEQ %llu)", (unsigned long long)modseq);
+}
+
+void imap_put_esearch(struct buf *out, const struct imap_command *c,
+	const struct imap_esearch *e)
+{
+	unsigned returns = e->returns;
+
+	buf_add_c(out, "* ESEARCH (TAG ");
+	imap_put_string(out, c->tag, false);
+	buf_add_c(out, c->uid ? ") UID" : ")");
+	if (e->count && returns & IMAP_SEARCH_MIN)
+		buf_addf(out, " MIN %u", e->first);
+	if (e->count && returns & IMAP_SEARCH_MAX)
+		buf_addf(out, " MAX %u", e->last);
+	if (returns & IMAP_SEARCH_COUNT)
+		buf_addf(out, " COUNT %u", e->count);
+	if (e->count && returns & IMAP_SEARCH_ALL) {
+		buf_add_c(out, " ALL ");
+		if (e->set)
+			imap_put_set(out, e->set);
+		else
+			imap_put_sequence(out, e->sorted, e->count);
+	}
+	if (e->modseq)
+		buf_addf(out, " MODSEQ %llu", (unsigned long long)e->modseq);
+	buf_add_c(out, "\r\n");
+}
 
 static void to_numbers(const struct imap *s, struct uidset *found)
 {
@@ -23,140 +149,40 @@ static void put_search(
 		buf_add_byte(out, ' ');
 		buf_add_u64(out, n);
 	}
-	if (modseq)
-		buf_addf(out, " (MODSEQ %llu)", (unsigned long long)modseq);
+	imap_put_modseq(out, modseq);
 	buf_add_c(out, "\r\n");
 }
 
-static void put_esearch(struct buf *out, const struct imap_command *c,
-	unsigned returns, const struct uidset *found, modseq_num modseq)
+static void answer(
+	struct imap *s, const struct imap_command *c, struct imap_finding *f)
 {
-	bool any = !uidset_is_empty(found);
+	const struct imap_search *q = &c->search;
+	struct uidset *found = &f->found;
+	struct imap_esearch e = {.returns = q->returns, .set = found};
 
-	buf_add_c(out, "* ESEARCH (TAG ");
-	imap_put_string(out, c->tag, false);
-	buf_add_c(out, c->uid ? ") UID" : ")");
-	if (any && returns & IMAP_SEARCH_MIN)
-		buf_addf(out, " MIN %u", uidset_min(found));
-	if (any && returns & IMAP_SEARCH_MAX)
-		buf_addf(out, " MAX %u", uidset_max(found));
-	if (returns & IMAP_SEARCH_COUNT)
-		buf_addf(out, " COUNT %u", uidset_count(found));
-	if (any && returns & IMAP_SEARCH_ALL) {
-		buf_add_c(out, " ALL ");
-		uidset_print(found, out);
-	}
-	if (modseq)
-		buf_addf(out, " MODSEQ %llu", (unsigned long long)modseq);
-	buf_add_c(out, "\r\n");
-}
-
-/* RFC 5182 section 2.1: with MIN or MAX alone, only these are saved. */
-static void save(struct imap *s, unsigned returns, const struct uidset *found)
-{
-	unsigned ends = returns & (IMAP_SEARCH_MIN | IMAP_SEARCH_MAX);
-
-	if (!(returns & IMAP_SEARCH_SAVE))
-		return;
-	uidset_clear(&s->saved);
-	if (!ends || returns & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT)) {
-		uidset_copy(&s->saved, found);
-	} else if (!uidset_is_empty(found)) {
-		if (ends & IMAP_SEARCH_MIN)
-			uidset_add(&s->saved, uidset_min(found));
-		if (ends & IMAP_SEARCH_MAX)
-			uidset_add(&s->saved, uidset_max(found));
-	}
-	uidset_compact(&s->saved);
-}
-
-/* RFC 7162 section 3.1.5: the greatest of what is returned; with MIN and MAX
- * alone, of these (RFC 4731 section 3.2). 0: nothing was found. */
-static modseq_num highest(
-	const struct view *v, unsigned returns, const struct uidset *found)
-{
-	struct uidset_iter it = uidset_iter(found, 1);
-	modseq_num most = 0;
-	uint32_t uid;
-
-	while ((uid = uidset_iter_next(&it))) {
-		const struct membership *m = view_find(v, uid);
-		bool counts =
-			returns & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT) ||
-			!(returns & (IMAP_SEARCH_MIN | IMAP_SEARCH_MAX)) ||
-			(returns & IMAP_SEARCH_MIN &&
-				uid == uidset_min(found)) ||
-			(returns & IMAP_SEARCH_MAX && uid == uidset_max(found));
-
-		if (m && counts && m->modseq > most)
-			most = m->modseq;
-	}
-	return most;
-}
-
-static bool cancelled(void *arg)
-{
-	const struct imap *s = arg;
-
-	return s->session.closed;
-}
-
-static enum err run(struct imap *s, const struct imap_command *c,
-	struct uidset *found, modseq_num *highest_r)
-{
-	struct search_scope scope = {
-		.mail = imap_mail(s),
-		.ref = &s->selected->ref,
-		.known = &s->selected->known,
-		.recent = &s->selected->recent,
-		.saved = &s->saved,
-		.cancelled = cancelled,
-		.arg = s,
-	};
-	struct view *v;
-	enum err e = imap_view(s, &v);
-
-	if (e)
-		return e;
-	scope.view = v;
-	e = search_run(&scope, c->search.where, imap_arena(s), found);
-	if (!e && search_tree_asks(c->search.where, SEARCH_ON_MODSEQ)) {
-		imap_enable_condstore(s);
-		*highest_r = highest(v, c->search.returns, found);
-	}
-	view_release(imap_mail(s), v);
-	return e;
+	e.modseq = imap_find_returned(
+		s, f, q->returns, uidset_min(found), uidset_max(found));
+	if (!c->uid)
+		to_numbers(s, found);
+	e.count = uidset_count(found);
+	e.first = uidset_min(found);
+	e.last = uidset_max(found);
+	/* An IMAP4rev2 client gets ESEARCH in any case. */
+	if (!q->extended && s->rev2)
+		e.returns = IMAP_SEARCH_ALL;
+	if (!q->extended && !s->rev2)
+		put_search(imap_out(s), found, e.modseq);
+	else if (e.returns & ~(unsigned)IMAP_SEARCH_SAVE)
+		imap_put_esearch(imap_out(s), c, &e);
 }
 
 enum err imap_search(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
-	const struct imap_search *q = &c->search;
-	struct uidset found = UIDSET_EMPTY;
-	modseq_num modseq = 0;
-	enum err e = run(s, c, &found, &modseq);
+	struct imap_finding f;
+	enum err e = imap_find(s, c, &f);
 
-	if (e == ERR_INVALID) {
-		reply->bad = true;
-		reply->text = "No such message number";
-	}
-	/* NO empties the saved result; BAD leaves it (RFC 9051 section
-	 * 6.4.4.1). */
-	if (e && !reply->bad && q->returns & IMAP_SEARCH_SAVE)
-		uidset_clear(&s->saved);
-	if (!e) {
-		save(s, q->returns, &found);
-		if (!c->uid)
-			to_numbers(s, &found);
-		/* An IMAP4rev2 client gets ESEARCH in any case. */
-		if (!q->extended && !s->rev2)
-			put_search(imap_out(s), &found, modseq);
-		else if (!q->extended)
-			put_esearch(imap_out(s), c, IMAP_SEARCH_ALL, &found,
-				modseq);
-		else if (q->returns & ~(unsigned)IMAP_SEARCH_SAVE)
-			put_esearch(imap_out(s), c, q->returns, &found, modseq);
-	}
-	uidset_fini(&found);
-	return e;
+	if (!e)
+		answer(s, c, &f);
+	return imap_find_end(s, c, &f, e, reply);
 }

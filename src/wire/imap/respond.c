@@ -130,6 +130,60 @@ void imap_put_set(struct buf *out, const struct uidset *set)
 	uidset_print(set, out);
 }
 
+void imap_put_sequence(struct buf *out, const uint32_t *numbers, size_t n)
+{
+	for (size_t i = 0, run; i < n; i += run) {
+		for (run = 1; i + run < n; run++)
+			if (numbers[i + run] != numbers[i] + run)
+				break;
+		buf_addf(out, i ? ",%u" : "%u", numbers[i]);
+		if (run > 1)
+			buf_addf(out, ":%u", numbers[i + run - 1]);
+	}
+}
+
+/* thread-list    = "(" (thread-members / thread-nested) ")"
+ * thread-members = nz-number *(SP nz-number) [SP thread-nested]
+ * thread-nested  = 2*thread-list
+ * So parentheses are around what is at the top or has siblings. */
+static bool thread_has_list(const struct thread_node *nodes, uint32_t n)
+{
+	uint32_t parent = nodes[n].parent;
+
+	return !parent || nodes[parent].first != n || nodes[n].next;
+}
+
+/* From parents to children and siblings and back, by the links alone: threads
+ * are as deep as somebody made them. */
+void imap_put_threads(struct buf *out, const struct thread_node *nodes)
+{
+	uint32_t n = nodes[0].first;
+
+	while (n) {
+		uint32_t parent = nodes[n].parent;
+
+		/* SP behind a number, and behind "THREAD". */
+		if (nodes[parent].first == n &&
+			(!parent || nodes[parent].number))
+			buf_add_byte(out, ' ');
+		if (thread_has_list(nodes, n))
+			buf_add_byte(out, '(');
+		if (nodes[n].number)
+			buf_add_u64(out, nodes[n].number);
+		if (nodes[n].first) {
+			n = nodes[n].first;
+			continue;
+		}
+		for (; n; n = nodes[n].parent) {
+			if (thread_has_list(nodes, n))
+				buf_add_byte(out, ')');
+			if (nodes[n].next)
+				break;
+		}
+		n = nodes[n].next;
+	}
+}
+
 void imap_put_date_time(struct buf *out, struct date date)
 {
 	buf_add_byte(out, '"');
@@ -318,7 +372,6 @@ static const struct {
 	{IMAP_MOVE, ERR_NOTFOUND, "NO [TRYCREATE] No such mailbox"},
 	{IMAP_APPEND, ERR_TOOBIG, "NO [TOOBIG] The message is too large"},
 	{IMAP_APPEND, ERR_UNSUPPORTED, "NO [CANNOT] The message is empty"},
-	{IMAP_COMPRESS, ERR_INUSE, "NO [COMPRESSIONACTIVE] Already active"},
 	{IMAP_CREATE, ERR_INVALID, "NO [CANNOT] No mailbox can have that name"},
 	{IMAP_CREATE, ERR_CONFLICT, "NO [USEATTR] That special use cannot be"},
 	{IMAP_CREATE, ERR_TOOBIG, "NO [CANNOT] The name is too long"},

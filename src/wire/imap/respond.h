@@ -7,6 +7,7 @@
 #ifndef WIRE_IMAP_RESPOND_H
 #define WIRE_IMAP_RESPOND_H
 
+#include "message/thread_tree.h"
 #include "wire/imap/command.h"
 
 /* string: quoted when it is short and has no byte that quoted strings must not
@@ -30,6 +31,11 @@ void imap_put_flags(struct buf *, uint64_t flags, bool recent,
 	const str *keywords, size_t count);
 /* sequence-set; nothing when empty (the caller sees to that). */
 void imap_put_set(struct buf *, const struct uidset *);
+/* The same numbers in this very order, as sequence-set; ranges only where they
+ * ascend (RFC 5267 section 3.2). */
+void imap_put_sequence(struct buf *, const uint32_t *numbers, size_t n);
+/* thread-data (RFC 5256) behind "THREAD", with its space. */
+void imap_put_threads(struct buf *, const struct thread_node *root);
 /* date-time with its quotes. */
 void imap_put_date_time(struct buf *, struct date);
 /* "BODY[1.HEADER.FIELDS (A B)]<0>": the name of an answer in FETCH. */

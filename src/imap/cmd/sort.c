@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SORT and THREAD: RFC 5256, RFC 5957; with RETURN, RFC 5267 section 3. */
+#include "imap/private.h"
+#include "search/sort.h"
+#include "search/thread.h"
+
+static void put_sort(
+	struct buf *out, const uint32_t *numbers, uint32_t n, modseq_num modseq)
+{
+	buf_add_c(out, "* SORT");
+	for (uint32_t i = 0; i < n; i++) {
+		buf_add_byte(out, ' ');
+		buf_add_u64(out, numbers[i]);
+	}
+	imap_put_modseq(out, modseq);
+	buf_add_c(out, "\r\n");
+}
+
+/* uids: as many as were found, in order. */
+static void answer_sort(struct imap *s, const struct imap_command *c,
+	const struct imap_finding *f, uid_num *uids)
+{
+	const struct imap_search *q = &c->sort.search;
+	struct imap_esearch e = {.returns = q->returns, .sorted = uids};
+
+	e.count = uidset_count(&f->found);
+	if (e.count) {
+		e.first = uids[0];
+		e.last = uids[e.count - 1];
+	}
+	e.modseq = imap_find_returned(s, f, q->returns, e.first, e.last);
+	for (uint32_t i = 0; !c->uid && i < e.count; i++)
+		uids[i] = imap_number(s, uids[i]);
+	if (e.count) {
+		e.first = uids[0];
+		e.last = uids[e.count - 1];
+	}
+	if (!q->extended)
+		put_sort(imap_out(s), uids, e.count, e.modseq);
+	else if (q->returns & ~(unsigned)IMAP_SEARCH_SAVE)
+		imap_put_esearch(imap_out(s), c, &e);
+}
+
+enum err imap_sort(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	struct imap_finding f;
+	struct arena arena;
+	uid_num *uids;
+	enum err e = imap_find(s, c, &f);
+
+	arena_init(&arena,
+		sort_memory(imap_arena(s)->budget, uidset_count(&f.found)));
+	if (!e)
+		e = sort_run(&f.scope, &f.found, &c->sort.order, &arena, &uids);
+	if (!e)
+		answer_sort(s, c, &f, uids);
+	arena_fini(&arena);
+	return imap_find_end(s, c, &f, e, reply);
+}
+
+/* uids: message numbers in the place of UIDs. */
+static void to_numbers(
+	const struct imap *s, struct thread_node *nodes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (nodes[i].number)
+			nodes[i].number = imap_number(s, nodes[i].number);
+}
+
+static void answer_thread(struct imap *s, const struct imap_command *c,
+	const struct imap_finding *f, struct thread_node *nodes)
+{
+	/* Messages come before dummies. */
+	if (!c->uid)
+		to_numbers(s, nodes, 1 + (size_t)uidset_count(&f->found));
+	buf_add_c(imap_out(s), "* THREAD");
+	imap_put_threads(imap_out(s), nodes);
+	buf_add_c(imap_out(s), "\r\n");
+}
+
+enum err imap_thread(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	struct imap_finding f;
+	struct arena arena;
+	struct thread_node *nodes;
+	enum err e = imap_find(s, c, &f);
+
+	arena_init(&arena,
+		thread_memory(imap_arena(s)->budget, uidset_count(&f.found)));
+	if (!e && c->thread.by == IMAP_THREAD_REFERENCES)
+		e = thread_by_references(&f.scope, &f.found, &arena, &nodes);
+	else if (!e)
+		e = thread_by_subject(&f.scope, &f.found, &arena, &nodes);
+	if (!e)
+		answer_thread(s, c, &f, nodes);
+	arena_fini(&arena);
+	return imap_find_end(s, c, &f, e, reply);
+}
