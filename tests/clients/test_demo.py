@@ -2,7 +2,9 @@
 """make run: from nothing to mail, stopped by Ctrl-C, and on with the same."""
 import imaplib
 import os
+import poplib
 import signal
+import smtplib
 import ssl
 import subprocess
 
@@ -18,7 +20,8 @@ class Demo:
             [ROOT / "tools/run-demo"], stdout=self.out, stderr=self.out,
             stdin=subprocess.DEVNULL, start_new_session=True,
             env={**os.environ, "VAR": str(directory / "var"),
-                 "IMAP_PORT": str(ports[0]), "IMAPS_PORT": str(ports[1])})
+                 "IMAP_PORT": str(ports[0]), "IMAPS_PORT": str(ports[1]),
+                 "POP3S_PORT": str(ports[2]), "LMTP_PORT": str(ports[3])})
         eventually(self.serves, "it says how to connect", timeout=60)
 
     def text(self):
@@ -26,15 +29,19 @@ class Demo:
 
     def serves(self):
         assert self.process.poll() is None, self.text()
-        return "Thunderbird" in self.text()
+        return "New mail comes" in self.text()
+
+    def account(self):
+        return (self.directory / "var/demo-account").read_text().split()
+
+    def context(self):
+        return ssl.create_default_context(
+            cafile=str(self.directory / "var/tls/cert.pem"))
 
     def connect(self):
-        name, password = (self.directory / "var/demo-account") \
-            .read_text().split()
-        imap = imaplib.IMAP4_SSL(
-            "localhost", self.ports[1], ssl_context=ssl.create_default_context(
-                cafile=str(self.directory / "var/tls/cert.pem")), timeout=30)
-        imap.login(name, password)
+        imap = imaplib.IMAP4_SSL("localhost", self.ports[1],
+                                 ssl_context=self.context(), timeout=30)
+        imap.login(*self.account())
         return imap
 
     def interrupt(self):
@@ -46,13 +53,24 @@ class Demo:
 
 def test_make_run(tmp_path):
     assert CULVER.exists()
-    ports = free_port(), free_port()
+    ports = [free_port() for _ in range(4)]
     demo = Demo(tmp_path, ports)
     imap = demo.connect()
     names = mailboxes(imap)
     assert len(names) > 5
     mail = fetch_all(imap, "INBOX")
     assert len(mail) > 10
+    name, password = demo.account()
+    with smtplib.LMTP("localhost", ports[3]) as lmtp:
+        lmtp.sendmail("me@example.org", f"{name}@localhost",
+                      "Subject: Hello\r\n\r\nWorld\r\n")
+    pop3 = poplib.POP3_SSL("localhost", ports[2], context=demo.context())
+    pop3.user(name)
+    pop3.pass_(password)
+    assert pop3.stat()[0] == len(mail) + 1
+    assert b"World" in pop3.retr(len(mail) + 1)[1]
+    pop3.dele(len(mail) + 1)
+    pop3.quit()
     demo.interrupt()
 
     (tmp_path / "out").unlink()
