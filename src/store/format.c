@@ -34,7 +34,7 @@ static enum err write_record(struct store *s)
 	return s->ops->commit(t, true);
 }
 
-static enum err check_record(str record, const char *where)
+static enum err check_record(str record, const char *where, bool *older_r)
 {
 	uint64_t version;
 
@@ -46,6 +46,7 @@ static enum err check_record(str record, const char *where)
 			LOG_C("where", where));
 		return ERR_CORRUPT;
 	}
+	*older_r = version < STORE_FORMAT;
 	if (version <= STORE_FORMAT)
 		return OK;
 	log_error("store",
@@ -59,11 +60,13 @@ static enum err check_record(str record, const char *where)
 enum err format_check(struct store *s, const char *where)
 {
 	struct buf record = BUF_UNBOUNDED;
-	bool empty;
+	bool empty, older = false;
 	enum err err = read_record(s, &record, &empty);
 
 	if (!err) {
-		err = check_record(buf_str(&record), where);
+		err = check_record(buf_str(&record), where, &older);
+		if (!err && older)
+			err = write_record(s);
 	} else if (err == ERR_NOTFOUND && empty) {
 		err = write_record(s);
 	} else if (err == ERR_NOTFOUND) {

@@ -45,6 +45,24 @@ static void put_raw(const char *dir, str key, str value)
 	rocksdb_writeoptions_destroy(w);
 }
 
+static void assert_record(const char *dir, const char *record)
+{
+	rocksdb_options_t *o = rocksdb_options_create();
+	rocksdb_readoptions_t *r = rocksdb_readoptions_create();
+	char *status = NULL, *value;
+	rocksdb_t *db = rocksdb_open_for_read_only(o, dir, 0, &status);
+	size_t n;
+
+	assert_null(status);
+	value = rocksdb_get(db, r, "\0format", 7, &n, &status);
+	assert_null(status);
+	assert_str(str_of(value, n), record);
+	free(value);
+	rocksdb_close(db);
+	rocksdb_options_destroy(o);
+	rocksdb_readoptions_destroy(r);
+}
+
 static void test_format_record(void **state)
 {
 	const char *dir = *state;
@@ -53,16 +71,17 @@ static void test_format_record(void **state)
 		enum err err;
 		const char *why;
 	} rows[] = {
-		{"culver 2", ERR_VERSION, "the next version"},
+		{"culver 3", ERR_VERSION, "the next version"},
 		{"culver 99999999999999999999", ERR_CORRUPT, "not a number"},
 		{"culver", ERR_CORRUPT, "no number"},
 		{"", ERR_CORRUPT, "empty"},
 		{"dove 1", ERR_CORRUPT, "somebody else's"},
-		{"culver 1", OK, "ours"},
+		{"culver 2", OK, "ours"},
+		{"culver 1", OK, "an older one"},
 	};
 	struct store *s;
 
-	assert_int_equal(STORE_FORMAT, 1);
+	assert_int_equal(STORE_FORMAT, 2);
 	assert_ok(store_open_rocksdb(dir, &s));
 	put1(s, "a", "1");
 	store_close(s);
@@ -70,9 +89,12 @@ static void test_format_record(void **state)
 		print_message("# %s\n", rows[i].why);
 		put_raw(dir, STR("\0format"), str_c(rows[i].record));
 		assert_int_equal(store_open_rocksdb(dir, &s), rows[i].err);
+		if (rows[i].err == OK) {
+			assert_value(s, "a", "1");
+			store_close(s);
+			assert_record(dir, "culver 2");
+		}
 	}
-	assert_value(s, "a", "1");
-	store_close(s);
 }
 
 static void test_open_what_cannot_be(void **state)
