@@ -196,7 +196,7 @@ static enum sasl_step run(struct sasl *s, const struct client *c,
 
 static void clients(void **state)
 {
-	static const struct {
+	const struct {
 		const char *mechanism;
 		struct client client;
 		bool tls;

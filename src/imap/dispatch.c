@@ -21,6 +21,7 @@ static imap_executor *const executors[IMAP_VERB_COUNT] = {
 	[IMAP_STATUS] = imap_status,
 	[IMAP_APPEND] = imap_append,
 	[IMAP_IDLE] = imap_idle,
+	[IMAP_COMPRESS] = imap_compress,
 	[IMAP_CHECK] = imap_check,
 	[IMAP_CLOSE] = imap_close,
 	[IMAP_UNSELECT] = imap_unselect_command,

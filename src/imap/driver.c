@@ -251,6 +251,10 @@ static enum step next_frame(struct imap *s)
 		break;
 	}
 	buf_consume(in, frame.n);
+	if (s->compress_next) {
+		session_compress(&s->session);
+		s->compress_next = false;
+	}
 	return step;
 }
 

@@ -50,6 +50,7 @@ struct imap {
 	bool condstore; /* it asked for mod-sequences (RFC 7162) */
 	bool qresync;	/* ENABLE QRESYNC */
 	bool logged_out;
+	bool compress_next; /* after this command */
 	_Atomic bool idling;
 	struct imap_selected *selected; /* NULL: authenticated state */
 	struct uidset saved;		/* SEARCHRES: "$" */
@@ -229,7 +230,8 @@ MUST enum err imap_fetch_changes(
 imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,
 	imap_select, imap_create, imap_delete, imap_rename, imap_subscribe,
 	imap_list, imap_lsub, imap_namespace, imap_status, imap_append,
-	imap_idle, imap_check, imap_close, imap_unselect_command, imap_expunge,
-	imap_search, imap_sort, imap_thread, imap_fetch, imap_store, imap_copy;
+	imap_idle, imap_compress, imap_check, imap_close, imap_unselect_command,
+	imap_expunge, imap_search, imap_sort, imap_thread, imap_fetch,
+	imap_store, imap_copy;
 
 #endif

@@ -184,6 +184,10 @@ static enum login_want take_response(struct login *l, str line, struct buf *out)
 static void fail(struct login *l, enum err err, str reason, struct buf *out)
 {
 	(void)l;
+	/* RFC 3206 section 6: "any authentication error caused by a problem
+	 * with the user's credentials". */
+	if (err == ERR_INVALID)
+		err = ERR_AUTH;
 	if (!reason.n && err == ERR_UNAVAILABLE)
 		reason = STR("Logins are not possible just now");
 	pop3_put_error(out, err, reason);

@@ -24,6 +24,7 @@ struct world {
 
 static inline void begin(struct world *w)
 {
+	w->put_aside = false;
 	w->store = store_open_memory();
 	w->mail = mail_new(w->store, NULL);
 	assert_ok(mailbox_open(

@@ -612,7 +612,8 @@ static void init_sasl(struct exchange *x, const struct start *s,
 		.announced = mechanisms_usable(&view),
 		.decoy_secret = str_of(a->decoy_secret, DECOY_SECRET_SIZE),
 		.decoy_iterations =
-			(uint32_t)a->role.config->login_scram_iterations};
+			(uint32_t)a->role.config->login_scram_iterations,
+		.oauth_scope = x->rules->oauth_scope};
 
 	sasl_init(&x->sasl, mechanism, &facts);
 }

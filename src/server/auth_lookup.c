@@ -116,8 +116,7 @@ static void send_posted(struct loop *loop, void *arg)
 
 	(void)loop;
 	if (lookup)
-		e = ipc_send(lookup->watch.fd, IPC_LOOKUP, q->id,
-			buf_str(&q->bytes), -1);
+		e = peer_send(lookup, IPC_LOOKUP, q->id, buf_str(&q->bytes));
 	if (e) {
 		log_error("auth", "lookup cannot be asked", LOG_ERR(e));
 		fail(q->auth->lookups, q->id);

@@ -34,7 +34,7 @@ static void collect_news(const struct account_news *n, void *arg)
 	page->count++;
 }
 
-static enum err send_page(struct auth *a, const struct peer *mail, str bytes)
+static enum err send_page(struct auth *a, struct peer *mail, str bytes)
 {
 	struct cursor c = cursor_of(bytes);
 	enum err e = OK;
@@ -43,7 +43,7 @@ static enum err send_page(struct auth *a, const struct peer *mail, str bytes)
 		uint32_t type = (uint32_t)cursor_varint(&c);
 		uint64_t serial = cursor_varint(&c);
 
-		e = ipc_send(mail->watch.fd, type, 0, cursor_sized(&c), -1);
+		e = peer_send(mail, type, 0, cursor_sized(&c));
 		if (!e)
 			a->told = serial;
 	}
@@ -108,8 +108,7 @@ static void tell_end(const struct ending *end, str protocol)
 	buf_add_sized(&payload, protocol);
 	buf_add_varint(&payload, end->moment);
 	if (mail)
-		e = ipc_send(mail->watch.fd, IPC_SESSIONS_END, 0,
-			buf_str(&payload), -1);
+		e = peer_send(mail, IPC_SESSIONS_END, 0, buf_str(&payload));
 	/* Without mail there are no sessions, and tickets from before it came
 	 * are not taken. */
 	if (e && e != ERR_CLOSED)

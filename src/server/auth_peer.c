@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #define DEAF_MS 60000
-#define FRONT_MS 5000 /* it takes an answer by then */
+#define PATIENCE_MS 5000
+#define MAIL_PATIENCE_MS (24 * 60 * 60 * 1000)
 
 struct peer *peer_find(const struct auth *a, const char *name)
 {
@@ -21,8 +22,11 @@ struct peer *peer_find(const struct auth *a, const char *name)
 
 static void is_deaf(struct peer *p)
 {
-	p->deaf_until = clock_monotonic_ms() + DEAF_MS;
-	log_error("auth", "another role takes no answers",
+	/* Mail must get what it is told, and may take its time: it removes an
+	 * account's mail between two messages. */
+	if (p->kind != PEER_MAIL)
+		p->deaf_until = clock_monotonic_ms() + DEAF_MS;
+	log_error("auth", "another role takes no messages",
 		LOG_C("name", p->name));
 }
 
@@ -31,18 +35,21 @@ static void is_stuck(struct outbox *outbox)
 	is_deaf(LOOP_OWNER(outbox, struct peer, outbox));
 }
 
-void peer_tell(struct peer *p, enum ipc_type type, uint32_t id, str payload)
+enum err peer_send(struct peer *p, enum ipc_type type, uint32_t id, str payload)
 {
 	enum err e;
 
 	if (clock_monotonic_ms() < p->deaf_until)
-		return;
-	if (p->kind == PEER_FRONT)
-		e = outbox_send(&p->outbox, type, id, payload, -1);
-	else
-		e = ipc_send(p->watch.fd, type, id, payload, -1);
+		return ERR_UNAVAILABLE;
+	e = outbox_send(&p->outbox, type, id, payload, -1);
 	if (e == ERR_UNAVAILABLE)
 		is_deaf(p);
+	return e;
+}
+
+void peer_tell(struct peer *p, enum ipc_type type, uint32_t id, str payload)
+{
+	(void)!peer_send(p, type, id, payload);
 }
 
 static enum err on_front(struct peer *p, const struct ipc_msg *m)
@@ -147,7 +154,9 @@ void peer_add(struct auth *a, const char *name)
 		p->kind = PEER_MAIL;
 	else if (strcmp(name, "lookup") == 0)
 		p->kind = PEER_LOOKUP;
-	outbox_init(&p->outbox, a->loop, &p->watch, FRONT_MS, is_stuck);
+	outbox_init(&p->outbox, a->loop, &p->watch,
+		p->kind == PEER_MAIL ? MAIL_PATIENCE_MS : PATIENCE_MS,
+		is_stuck);
 	a->peers[a->peer_count++] = p;
 	if (loop_add(a->loop, &p->watch, fd, EPOLLIN, readable) != OK)
 		abort(); /* out of memory */

@@ -29,7 +29,7 @@ struct lookups;
 /* Another role at the end of a channel. */
 struct peer {
 	struct loop_watch watch;
-	struct outbox outbox; /* of a front: it may be hostile, and not read */
+	struct outbox outbox; /* it may be hostile, and not read */
 	struct auth *auth;
 	char *name; /* "front0", "mail" */
 	enum { PEER_FRONT, PEER_MAIL, PEER_LOOKUP } kind;
@@ -47,10 +47,12 @@ struct auth_rules {
 	bool outside; /* one of them is not the built-in one */
 	uint64_t cache_ms;
 	bool rehash;
+	bool apop; /* passwords that are kept in clear stay so */
 	uint32_t scram_iterations; /* of new keys; 0: none are kept */
 	bool master_users;
 	char *master_separator;
 	char *anonymous; /* account; "" */
+	char *oauth_scope;
 	struct resolve_rules *resolve;
 };
 
@@ -166,8 +168,11 @@ void peer_add(struct auth *, const char *name);
 void peer_drop(struct peer *);
 /* NULL. */
 struct peer *peer_find(const struct auth *, const char *name);
-/* A front that went needs no answer. One that hangs must not keep auth from
- * the others: after a time its answers are dropped. */
+/* Never waits. One that does not read must not keep auth from the others: after
+ * a time what it is told is dropped, for a while (ERR_UNAVAILABLE). Mail's
+ * waits. Else as ipc_try_send. */
+MUST enum err peer_send(struct peer *, enum ipc_type, uint32_t id, str payload);
+/* A role that went needs no answer. */
 void peer_tell(struct peer *, enum ipc_type, uint32_t id, str payload);
 
 /* auth_exchange.c: what fronts ask. ERR_INVALID: the front talks nonsense. */

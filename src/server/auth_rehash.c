@@ -22,6 +22,13 @@ struct rehash {
 	bool changed;
 };
 
+/* APOP needs what no hash has. */
+static bool is_for_apop(const struct exchange *x)
+{
+	return x->rules->apop && password_verify_apop(STR(""), STR(""),
+					 x->row.hash) != ERR_UNSUPPORTED;
+}
+
 static char *make_keys(const struct rehash *r, enum scram_hash hash)
 {
 	struct scram_keys keys;
@@ -99,7 +106,7 @@ void rehash_later(struct exchange *x)
 	bool scram = x->rules->scram_iterations > 0;
 	struct rehash what = {.auth = a,
 		.account = row->id,
-		.hash = password_is_weaker(row->hash),
+		.hash = password_is_weaker(row->hash) && !is_for_apop(x),
 		.scram1 = scram && !*row->scram1,
 		.scram256 = scram && !*row->scram256,
 		.iterations = x->rules->scram_iterations};

@@ -15,11 +15,14 @@ struct auth_rules *rules_new(const struct config *config)
 			r->outside = true;
 	r->cache_ms = config->login_cache;
 	r->rehash = config->login_rehash;
+	r->apop = words_have(
+		&config->login_mechanisms, MECHANISM_NUMBER_APOP + 1);
 	if (config->login_scram)
 		r->scram_iterations = (uint32_t)config->login_scram_iterations;
 	r->master_users = config->login_master_users;
 	r->master_separator = xstrdup(config->login_master_separator);
 	r->anonymous = xstrdup(config->login_anonymous);
+	r->oauth_scope = xstrdup(config->oauth_scope);
 	r->resolve = resolve_rules_new(config->accounts_domains,
 		config->accounts_postmaster, config->accounts_separators);
 	return r;
@@ -38,5 +41,6 @@ void rules_drop(struct auth_rules *r)
 	resolve_rules_free(r->resolve);
 	free(r->master_separator);
 	free(r->anonymous);
+	free(r->oauth_scope);
 	free(r);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "session/counts.h"
 #include "session/question.h"
+#include "session/zip.h"
 #include "store/store.h"
 
 #include <assert.h>
@@ -21,6 +22,8 @@
 /* The client went while the session did not listen to it. */
 #define HUNG_UP (1u << 30)
 #define IN_MIN 2048
+/* Compressed input is read so much at a time. */
+#define ZIP_PIECE 4096
 
 struct session_service {
 	struct loop *loop;
@@ -194,6 +197,8 @@ static void end_session(struct loop *loop, void *arg)
 	question_free(s->question);
 	buf_fini(&s->in);
 	buf_fini(&s->out);
+	buf_fini(&s->wire);
+	zip_free(s->zip);
 	arena_fini(&s->arena);
 	free(s->account);
 	free(s->remote);
@@ -218,12 +223,12 @@ static void assert_parkable(const struct session *s, enum session_want want)
 {
 	store_assert_idle();
 	if (want == SESSION_WANT_INPUT)
-		assert(s->out.n == s->out_at);
+		assert(s->out.n == s->out_at && s->wire.n == s->wire_at);
 	if (want == SESSION_WANT_ANSWER)
 		assert(s->question);
 }
 
-static void release_buffers(struct session *s)
+static void release_buffers(struct session *s, enum session_want want)
 {
 	if (s->in.n == 0)
 		buf_fini(&s->in);
@@ -231,6 +236,12 @@ static void release_buffers(struct session *s)
 		buf_fini(&s->out);
 		s->out_at = 0;
 	}
+	if (s->wire.n == s->wire_at) {
+		buf_fini(&s->wire);
+		s->wire_at = 0;
+	}
+	if (s->zip && want == SESSION_WANT_INPUT)
+		zip_park(s->zip);
 }
 
 static uint32_t interest_of(enum session_want want)
@@ -251,7 +262,7 @@ static bool park(struct session *s, enum session_want want)
 	uint32_t running = RUNNING;
 
 	assert_parkable(s, want);
-	release_buffers(s);
+	release_buffers(s, want);
 	s->watch.interest = interest_of(want);
 	loop_rearm(s->service->loop, &s->watch);
 	return atomic_compare_exchange_strong(&s->word, &running, 0);
@@ -284,43 +295,64 @@ static void run_job(struct pool_job *job)
 /* Input and output. */
 
 /* For a client that never takes all there is: what it took goes. */
-static void drop_sent(struct session *s)
+static void drop_sent(struct buf *out, size_t *at)
 {
-	if (s->out_at < SESSION_OUT_HIGH)
+	if (*at < SESSION_OUT_HIGH)
 		return;
-	buf_consume(&s->out, s->out_at);
-	s->out_at = 0;
+	buf_consume(out, *at);
+	*at = 0;
 }
 
-enum err session_flush(struct session *s)
+static enum err send_all(struct session *s, struct buf *out, size_t *at)
 {
-	while (s->out_at < s->out.n) {
-		ssize_t n = send(s->watch.fd, s->out.p + s->out_at,
-			s->out.n - s->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (*at < out->n) {
+		ssize_t n = send(s->watch.fd, out->p + *at, out->n - *at,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			drop_sent(s);
+			drop_sent(out, at);
 			return ERR_AGAIN;
 		}
 		if (n < 0) {
 			s->closed = true;
-			s->out_at = s->out.n;
+			*at = out->n;
 			return ERR_CLOSED;
 		}
-		s->out_at += (size_t)n;
+		*at += (size_t)n;
 		s->bytes_out += (size_t)n;
 		SCOREBOARD_ADD(s->service->board, bytes_out, n);
 		note_activity(s);
 	}
-	s->out_at = 0;
-	buf_reset(&s->out);
+	*at = 0;
+	buf_reset(out);
 	return OK;
 }
 
-enum err session_read_into(
-	struct session *s, char *room, size_t size, size_t *n_r)
+/* Compresses no more before what was compressed has gone. */
+static enum err flush_compressed(struct session *s)
+{
+	for (;;) {
+		enum err e = send_all(s, &s->wire, &s->wire_at);
+
+		if (e == ERR_CLOSED)
+			s->out_at = s->out.n;
+		if (e || s->out_at == s->out.n)
+			return e;
+		zip_write(s->zip, str_skip(buf_str(&s->out), s->out_at),
+			&s->wire);
+		s->out_at = 0;
+		buf_reset(&s->out);
+	}
+}
+
+enum err session_flush(struct session *s)
+{
+	return s->zip ? flush_compressed(s) : send_all(s, &s->out, &s->out_at);
+}
+
+static enum err receive(struct session *s, char *room, size_t size, size_t *n_r)
 {
 	ssize_t n;
 
@@ -339,6 +371,46 @@ enum err session_read_into(
 	SCOREBOARD_ADD(s->service->board, bytes_in, n);
 	note_activity(s);
 	return OK;
+}
+
+static enum err receive_compressed(
+	struct session *s, char *room, size_t size, size_t *n_r)
+{
+	char piece[ZIP_PIECE];
+	enum err e;
+
+	while ((e = zip_read(s->zip, room, size, n_r)) == ERR_AGAIN) {
+		size_t n;
+
+		e = receive(s, piece, sizeof piece, &n);
+		if (e)
+			return e;
+		zip_feed(s->zip, str_of(piece, n));
+	}
+	if (e == ERR_INVALID)
+		log_info(s->protocol->name, "not compressed as agreed",
+			LOG_C("session", s->id));
+	if (e)
+		s->closed = true;
+	return e ? ERR_CLOSED : OK;
+}
+
+enum err session_read_into(
+	struct session *s, char *room, size_t size, size_t *n_r)
+{
+	return s->zip ? receive_compressed(s, room, size, n_r)
+		      : receive(s, room, size, n_r);
+}
+
+void session_compress(struct session *s)
+{
+	assert(!s->zip);
+	s->zip = zip_new();
+	buf_add(&s->wire, str_skip(buf_str(&s->out), s->out_at));
+	s->out_at = 0;
+	buf_reset(&s->out);
+	zip_feed(s->zip, buf_str(&s->in));
+	buf_reset(&s->in);
 }
 
 enum err session_read(struct session *s, size_t room)
@@ -487,6 +559,7 @@ static struct session *new_session(struct session_service *service,
 		memcpy(s->id, h->session.p, n);
 	buf_init(&s->in, SIZE_MAX);
 	buf_init(&s->out, SIZE_MAX);
+	buf_init(&s->wire, SIZE_MAX);
 	arena_init(&s->arena, session_service_limits(service).command_memory);
 	buf_add(&s->in, h->leftover);
 	s->active_ms = clock_monotonic_ms();

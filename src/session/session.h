@@ -86,7 +86,10 @@ struct session {
 	uint64_t bytes_in, bytes_out;
 	/* Not yet consumed, not yet sent. */
 	struct buf in, out;
-	size_t out_at;	    /* bytes of out that were sent */
+	size_t out_at;	 /* bytes of out that were sent */
+	struct zip *zip; /* NULL: bytes go as they are */
+	struct buf wire; /* compressed, not yet sent from wire_at on */
+	size_t wire_at;
 	bool closed;	    /* the other side went, or an error */
 	struct arena arena; /* the command's; reset after each */
 };
@@ -181,6 +184,10 @@ void session_ask(struct session *, uint32_t type, str payload);
 /* ERR_AGAIN: not yet. ERR_UNAVAILABLE: auth was away, or took too long; else
  * the payload (base/ipc.h), until the next question. */
 MUST enum err session_answer(struct session *, str *payload_r);
+
+/* From here on all bytes are compressed (zip.h), but for the output that waits
+ * now; unread input is compressed already. */
+void session_compress(struct session *);
 
 /* Output that waits: more than this, and a command with much to say pauses. */
 #define SESSION_OUT_HIGH (64 * 1024)

@@ -9,6 +9,7 @@ import os
 import pathlib
 import pwd
 import shutil
+import smtplib
 import socket
 import subprocess
 import tempfile
@@ -207,6 +208,14 @@ def login(server, name, password):
         except (imaplib.IMAP4.error, OSError):
             pass
     return "ok"
+
+
+def mail_to(server, address):
+    """What LMTP answers to the recipient: 250, 550, 451."""
+    with smtplib.LMTP("127.0.0.1", server.lmtp_port) as lmtp:
+        lmtp.ehlo("test.example.org")
+        lmtp.mail("sender@example.org")
+        return lmtp.rcpt(address)[0]
 
 
 def quota(server, name, password):

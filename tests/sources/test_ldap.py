@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from daemons import (AWAY, NO, READER, SLAPD, SUFFIX, Slapd, comes_back,
-                     complaints, login, quota, quoted, ssha)
+                     complaints, login, mail_to, quota, quoted, ssha)
 from harness import Server, eventually
 
 pytestmark = pytest.mark.skipif(not SLAPD, reason="no slapd")
@@ -110,6 +110,20 @@ def test_both_names_are_one_account(server):
     login(server, "anna@example.org", "right")
     names = server.culver("account", "list").stdout
     assert "anna" in names and "anna@example.org" not in names
+
+
+def test_mail_comes_before_the_first_login(slapd, server):
+    assert mail_to(server, "tw1@example.org") == 250
+    assert "tw1" in server.culver("account", "list").stdout
+    assert mail_to(server, "nobody@example.org") == 550
+    assert mail_to(server, '"*"@example.org') == 550
+    slapd.stop()
+    try:
+        assert mail_to(server, "tw2@example.org") == 451
+        assert mail_to(server, "tw1@example.org") == 250
+    finally:
+        slapd.start()
+    eventually(lambda: mail_to(server, "tw2@example.org") == 250, "tw2")
 
 
 def test_builtin_accounts_come_second(server):

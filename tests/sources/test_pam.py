@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from daemons import AWAY, NO, Directory, login
+from daemons import AWAY, NO, Directory, login, mail_to
 from harness import Server
 
 MODULES = [p for p in pathlib.Path("/usr/lib").glob("*/security/pam_exec.so")]
@@ -61,6 +61,11 @@ def server():
 ])
 def test_logins(server, name, password, answer):
     assert login(server, name, password) == answer
+
+
+def test_the_systems_own_users_get_no_mail(server):
+    for name in ("root", "daemon", "nobody"):
+        assert mail_to(server, f"{name}@example.org") == 550
 
 
 def test_expired_and_locked(server):

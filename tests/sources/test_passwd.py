@@ -2,7 +2,7 @@
 """Accounts in a password file."""
 import pytest
 
-from daemons import AWAY, NO, Directory, login, quota, ssha
+from daemons import AWAY, NO, Directory, login, mail_to, quota, ssha
 from harness import Server, eventually
 
 
@@ -52,6 +52,11 @@ def test_no_login(server):
 
 def test_quota_comes_along(server):
     assert quota(server, "anna", "right") == 1048576
+
+
+def test_mail_comes_before_the_first_login(server):
+    assert mail_to(server, "carl@example.org") == 250
+    assert mail_to(server, "nobody@example.org") == 550
 
 
 def test_wrong_lines_are_told(server):

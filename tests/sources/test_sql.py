@@ -2,7 +2,7 @@
 """Accounts in PostgreSQL."""
 import pytest
 
-from daemons import (AWAY, NO, Postgres, comes_back, complaints, login,
+from daemons import (AWAY, NO, Postgres, comes_back, complaints, login, mail_to,
                      postgres_programs, quota, quoted, ssha)
 from harness import Server, eventually
 
@@ -75,6 +75,12 @@ def test_switches(server):
 
 def test_quota_comes_along(server):
     assert quota(server, "anna@example.org", "right") == 1048576
+
+
+def test_mail_comes_before_the_first_login(server):
+    assert mail_to(server, "dora@example.org") == 250
+    assert mail_to(server, "nobody@example.org") == 550
+    assert mail_to(server, "\"' OR 1=1 --\"@example.org") == 550
 
 
 def test_builtin_accounts_too(server):

@@ -132,6 +132,19 @@ enum err imap_idle(
 	return ERR_AGAIN;
 }
 
+/* RFC 4978: all that follows the tagged answer. */
+enum err imap_compress(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	if (s->session.zip)
+		return ERR_INUSE;
+	if (!str_ieq_c(c->compress, "DEFLATE"))
+		return ERR_UNSUPPORTED;
+	s->compress_next = true;
+	reply->text = "DEFLATE active";
+	return OK;
+}
+
 enum err imap_idle_line(struct imap *s, str line)
 {
 	s->idling = false;

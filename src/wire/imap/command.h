@@ -47,6 +47,7 @@ enum imap_verb {
 	IMAP_STATUS,
 	IMAP_APPEND,
 	IMAP_IDLE,
+	IMAP_COMPRESS,
 	/* selected */
 	IMAP_CHECK,
 	IMAP_CLOSE,
@@ -431,6 +432,7 @@ struct imap_command {
 		struct imap_list list; /* LIST LSUB */
 		struct imap_status status;
 		struct imap_append append;
+		str compress;	       /* the mechanism */
 		struct seqset expunge; /* UID EXPUNGE */
 		struct imap_search search;
 		struct imap_sort sort;

@@ -73,3 +73,10 @@ void imap_parse_id(struct imap_parser *p, struct imap_command *cmd)
 		end = &(*end)->next;
 	} while (imap_next_item(p));
 }
+
+/* compress = "COMPRESS" SP algorithm (RFC 4978) */
+void imap_parse_compress(struct imap_parser *p, struct imap_command *cmd)
+{
+	imap_sp(p);
+	cmd->compress = imap_atom(p, "a compression mechanism");
+}

@@ -89,6 +89,7 @@ unsigned imap_status_atts(struct imap_parser *);
 void imap_parse_id(struct imap_parser *, struct imap_command *);
 void imap_parse_authenticate(struct imap_parser *, struct imap_command *);
 void imap_parse_login(struct imap_parser *, struct imap_command *);
+void imap_parse_compress(struct imap_parser *, struct imap_command *);
 void imap_parse_enable(struct imap_parser *, struct imap_command *);
 void imap_parse_select(struct imap_parser *, struct imap_command *);
 void imap_parse_mailbox(struct imap_parser *, struct imap_command *);

@@ -135,6 +135,12 @@ static void print_enable(const struct printer *p, const struct imap_command *c)
 	}
 }
 
+static void print_compress(
+	const struct printer *p, const struct imap_command *c)
+{
+	buf_addf(p->out, " %.*s", STR_ARG(c->compress));
+}
+
 static void mailbox(const struct printer *p, const struct imap_mailbox *m)
 {
 	sp(p);
@@ -363,6 +369,7 @@ static void (*const argument_printers[IMAP_VERB_COUNT])(
 	[IMAP_AUTHENTICATE] = print_authenticate,
 	[IMAP_LOGIN] = print_login,
 	[IMAP_ENABLE] = print_enable,
+	[IMAP_COMPRESS] = print_compress,
 	[IMAP_SELECT] = print_select,
 	[IMAP_EXAMINE] = print_select,
 	[IMAP_CREATE] = print_create,

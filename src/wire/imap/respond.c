@@ -372,6 +372,7 @@ static const struct {
 	{IMAP_MOVE, ERR_NOTFOUND, "NO [TRYCREATE] No such mailbox"},
 	{IMAP_APPEND, ERR_TOOBIG, "NO [TOOBIG] The message is too large"},
 	{IMAP_APPEND, ERR_UNSUPPORTED, "NO [CANNOT] The message is empty"},
+	{IMAP_COMPRESS, ERR_INUSE, "NO [COMPRESSIONACTIVE] Already active"},
 	{IMAP_CREATE, ERR_INVALID, "NO [CANNOT] No mailbox can have that name"},
 	{IMAP_CREATE, ERR_CONFLICT, "NO [USEATTR] That special use cannot be"},
 	{IMAP_CREATE, ERR_TOOBIG, "NO [CANNOT] The name is too long"},

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/zip.h"
+#include "base/test.h"
+
+#include <string.h>
+#include <zlib.h>
+
+/* All that can be read now, in pieces of `step`. */
+static enum err read_all(struct zip *z, size_t step, struct buf *out)
+{
+	char room[4096];
+	size_t n;
+	enum err e;
+
+	while (!(e = zip_read(z, room, step, &n))) {
+		assert_true(n > 0 && n <= step);
+		buf_add(out, str_of(room, n));
+	}
+	return e;
+}
+
+/* Sentences that repeat what was said long ago, so that windows matter. */
+static void make_text(struct buf *text, unsigned turn)
+{
+	buf_reset(text);
+	for (unsigned i = 0; i < 40 + turn * 97 % 300; i++)
+		buf_addf(text, "a%u UID FETCH %u:* (FLAGS MODSEQ)\r\n", turn,
+			(turn * 31 + i) % 1000);
+}
+
+static void test_both_ways(void **state)
+{
+	static const size_t steps[] = {1, 7, 4096};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+		struct zip *a = zip_new(), *b = zip_new();
+		struct buf text = BUF_UNBOUNDED, wire = BUF_UNBOUNDED,
+			   back = BUF_UNBOUNDED;
+
+		for (unsigned turn = 0; turn < 60; turn++) {
+			make_text(&text, turn);
+			buf_reset(&wire);
+			buf_reset(&back);
+			zip_write(a, buf_str(&text), &wire);
+			zip_feed(b, buf_str(&wire));
+			assert_int_equal(
+				read_all(b, steps[i], &back), ERR_AGAIN);
+			assert_true(str_eq(buf_str(&back), buf_str(&text)));
+			/* Either may park at any time. */
+			if (turn % 2)
+				zip_park(a);
+			if (turn % 3 == 0)
+				zip_park(b);
+		}
+		zip_free(a);
+		zip_free(b);
+		buf_fini(&text);
+		buf_fini(&wire);
+		buf_fini(&back);
+	}
+}
+
+/* A client that keeps its compressor, as they do: what it refers to is in
+ * windows from before the parking. */
+static void test_client_keeps_its_window(void **state)
+{
+	struct zip *client = zip_new(), *server = zip_new();
+	struct buf text = BUF_UNBOUNDED, wire = BUF_UNBOUNDED,
+		   back = BUF_UNBOUNDED;
+	size_t sent = 0, told = 0;
+
+	(void)state;
+	for (unsigned turn = 0; turn < 400; turn++) {
+		make_text(&text, turn % 5);
+		buf_reset(&wire);
+		buf_reset(&back);
+		zip_write(client, buf_str(&text), &wire);
+		sent += wire.n;
+		told += text.n;
+		zip_feed(server, buf_str(&wire));
+		assert_int_equal(read_all(server, 4096, &back), ERR_AGAIN);
+		assert_true(str_eq(buf_str(&back), buf_str(&text)));
+		zip_park(server);
+		/* Its window, and no more than a buffer's growth. */
+		assert_true(zip_memory(server) < 70000);
+	}
+	assert_true(sent < told / 20);
+	zip_free(client);
+	zip_free(server);
+	buf_fini(&text);
+	buf_fini(&wire);
+	buf_fini(&back);
+}
+
+static void test_waiting_is_cheap(void **state)
+{
+	struct zip *client = zip_new(), *server = zip_new();
+	struct buf wire = BUF_UNBOUNDED, back = BUF_UNBOUNDED;
+
+	(void)state;
+	zip_write(client, STR("a1 SELECT INBOX\r\na2 IDLE\r\n"), &wire);
+	zip_feed(server, buf_str(&wire));
+	assert_int_equal(read_all(server, 4096, &back), ERR_AGAIN);
+	buf_reset(&wire);
+	zip_write(server, STR("* 172 EXISTS\r\n"), &wire);
+	assert_true(zip_memory(server) > 100000);
+	zip_park(server);
+	assert_true(zip_memory(server) < 1024);
+	zip_free(client);
+	zip_free(server);
+	buf_fini(&wire);
+	buf_fini(&back);
+}
+
+/* Cut anywhere, and parked there: the state is kept where it must be. */
+static void test_every_split(void **state)
+{
+	struct zip *client = zip_new();
+	struct buf text = BUF_UNBOUNDED, wire = BUF_UNBOUNDED;
+
+	(void)state;
+	make_text(&text, 3);
+	zip_write(client, buf_str(&text), &wire);
+	for (size_t cut = 0; cut <= wire.n; cut++) {
+		struct zip *server = zip_new();
+		struct buf back = BUF_UNBOUNDED;
+
+		zip_feed(server, str_take(buf_str(&wire), cut));
+		assert_int_equal(read_all(server, 100, &back), ERR_AGAIN);
+		zip_park(server);
+		zip_feed(server, str_skip(buf_str(&wire), cut));
+		assert_int_equal(read_all(server, 100, &back), ERR_AGAIN);
+		assert_true(str_eq(buf_str(&back), buf_str(&text)));
+		zip_free(server);
+		buf_fini(&back);
+	}
+	zip_free(client);
+	buf_fini(&text);
+	buf_fini(&wire);
+}
+
+static void test_wrong_input(void **state)
+{
+	struct zip *z = zip_new();
+	struct buf back = BUF_UNBOUNDED;
+	char room[16];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(zip_read(z, room, sizeof room, &n), ERR_AGAIN);
+	zip_feed(z, STR("a1 NOOP\r\n"));
+	assert_int_equal(read_all(z, 16, &back), ERR_INVALID);
+	assert_int_equal(zip_read(z, room, sizeof room, &n), ERR_INVALID);
+	zip_park(z);
+	zip_free(z);
+	buf_fini(&back);
+}
+
+/* A thousandfold: only as much as is asked for comes to be. */
+static void test_bomb(void **state)
+{
+	struct zip *client = zip_new(), *server = zip_new();
+	struct buf zeros = BUF_UNBOUNDED, wire = BUF_UNBOUNDED;
+	char room[4096];
+	size_t n, total = 0;
+
+	(void)state;
+	memset(buf_reserve(&zeros, 1 << 20), 0, 1 << 20);
+	buf_added(&zeros, 1 << 20);
+	for (int i = 0; i < 16; i++)
+		zip_write(client, buf_str(&zeros), &wire);
+	assert_true(wire.n < 40000);
+	zip_feed(server, buf_str(&wire));
+	while (zip_read(server, room, sizeof room, &n) == OK) {
+		total += n;
+		assert_true(zip_memory(server) < 200000);
+	}
+	assert_int_equal(total, 16 << 20);
+	zip_free(client);
+	zip_free(server);
+	buf_fini(&zeros);
+	buf_fini(&wire);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_client_keeps_its_window),
+		cmocka_unit_test(test_waiting_is_cheap),
+		cmocka_unit_test(test_every_split),
+		cmocka_unit_test(test_wrong_input),
+		cmocka_unit_test(test_bomb),
+	};
+
+	return cmocka_run_group_tests_name("zip", tests, NULL, NULL);
+}
