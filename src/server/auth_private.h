@@ -175,8 +175,25 @@ MUST enum err peer_send(struct peer *, enum ipc_type, uint32_t id, str payload);
 /* A role that went needs no answer. */
 void peer_tell(struct peer *, enum ipc_type, uint32_t id, str payload);
 
-/* auth_exchange.c: what fronts ask. ERR_INVALID: the front talks nonsense. */
+/* auth_start.c: a front asks for a login. ERR_INVALID: it talks nonsense. */
 MUST enum err exchange_start(struct peer *, const struct ipc_msg *);
+
+/* auth_answer.c: what the front and the log are told */
+
+/* Once: the attempt is logged and counted. */
+void answer_settle(struct exchange *);
+/* The verdict to the front, with a ticket when it is OK. */
+void answer_verdict(struct exchange *);
+void answer_send(
+	struct peer *, uint32_t id, enum err, const char *told, str ticket);
+
+/* auth_exchange.c */
+
+/* The first step. The exchange is the peer's from now on, under its id, which
+ * no other has. */
+void exchange_begin(struct peer *, struct exchange *, str initial);
+/* NULL. */
+struct exchange *exchange_find(struct peer *, uint32_t id);
 void exchange_continue(struct peer *, const struct ipc_msg *);
 void exchange_cancel(struct peer *, const struct ipc_msg *);
 /* The peer goes: nobody waits for its answers any more. */

@@ -5,8 +5,9 @@
  *	auth_role.c	beginning, end, what the master says
  *	auth_rules.c	the settings as workers see them
  *	auth_peer.c	the channels to fronts, mail and lookup
- *	auth_exchange.c	one login attempt: a front asks, workers verify, the
- *			answer goes back
+ *	auth_start.c	a front asks for a login, or for leave to deliver
+ *	auth_exchange.c	one login attempt, from step to step
+ *	auth_answer.c	what the front and the log are told of it
  *	auth_lane.c	the workers that verify passwords, and their queues
  *	auth_verify.c	is this who it says? (on workers)
  *	auth_sources.c	what outside sources say becomes an account (on workers)
