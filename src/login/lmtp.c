@@ -66,6 +66,7 @@ static void bye(struct login *l, enum login_bye why, struct buf *out)
 
 const struct login_protocol login_lmtp = {
 	.name = "lmtp",
+	.many = true,
 	.begin = begin,
 	.greet = greet,
 	.step = step,

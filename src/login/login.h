@@ -70,6 +70,10 @@ struct login;
 
 struct login_protocol {
 	const char *name; /* of tickets and hand-over; also ALPN's */
+	/* Its clients are machines that come with many connections at a time,
+	 * and from where is configured: limits.connections_per_address is
+	 * not for them, nor do they count for others from there. */
+	bool many;
 	void (*begin)(struct login *); /* at first, and after STARTTLS */
 	void (*greet)(struct login *, struct buf *out);
 	/* Takes one unit of input. True when `want_r` is to be acted on; false:

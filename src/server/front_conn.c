@@ -13,6 +13,9 @@
 /* After our last word: so long, and so many bytes, we listen on, because a
  * socket closed with unread input takes back what it has not delivered. */
 enum { LINGER_MS = 2000, LINGER_BYTES = 64 * 1024 };
+/* All that come by doors for many are counted by this, which is no
+ * endpoint_peer_key: 0 is never one. */
+enum { KEY_OF_MANY = 0 };
 /* For a handshake whose only purpose is to say BYE. */
 enum { REFUSAL_MS = 5000 };
 
@@ -524,7 +527,8 @@ void conn_set_endpoints(struct conn *c, const struct endpoint *remote,
 	keep_text(v->remote, endpoint_print(remote, room));
 	keep_text(v->remote_host, endpoint_print_host(remote, room));
 	keep_text(v->local, endpoint_print(local, room));
-	c->peer_key = endpoint_peer_key(remote);
+	c->peer_key = v->login.protocol->many ? KEY_OF_MANY
+					      : endpoint_peer_key(remote);
 }
 
 static void make_visit(struct conn *c, const struct front_door *door)
@@ -562,6 +566,8 @@ void conn_admit(
 	struct front *f = c->front;
 	enum limits_verdict verdict = LIMITS_OK;
 
+	if (c->visit->login.protocol->many)
+		enter = limits_enter_total;
 	if (f->limits)
 		verdict = enter(f->limits, c->peer_key);
 	c->counted = f->limits && verdict == LIMITS_OK;

@@ -91,9 +91,10 @@ static void close_stage(struct stage *s)
 
 /* ---------------------------------------------------------------- clients */
 
-static struct client connect_to(struct stage *s, bool tls)
+static struct client connect_by(
+	struct stage *s, const struct login_protocol *protocol, bool tls)
 {
-	struct front_door door = {&login_imap, tls};
+	struct front_door door = {protocol, tls};
 	struct client c = {.got = BUF_UNBOUNDED};
 	int fds[2];
 
@@ -104,6 +105,11 @@ static struct client connect_to(struct stage *s, bool tls)
 	front_serve(s->front, fds[0], &door);
 	c.fd = fds[1];
 	return c;
+}
+
+static struct client connect_to(struct stage *s, bool tls)
+{
+	return connect_by(s, &login_imap, tls);
 }
 
 static void shake_hands_as(
@@ -981,6 +987,58 @@ static void test_proxy_limits(void **unused)
 	close(fd);
 }
 
+/* A mail transport comes with many connections, behind a proxy too; a webmail
+ * on the same machine has the limit of its address all the same. */
+static void test_limits_of_deliveries(void **unused)
+{
+	struct client c[6], imap;
+	struct limits *limits;
+	struct handover h;
+	struct stage s;
+	int fd;
+
+	(void)unused;
+	assert_ok(limits_create(1, 100, &limits, &fd));
+	limits_set(limits, 100, 2);
+	open_stage(&s, limits);
+	for (size_t i = 0; i < COUNT_OF(c); i++) {
+		if (i == 4)
+			trust_all(&s, 60000);
+		c[i] = connect_by(&s, &login_lmtp, false);
+		if (i >= 4)
+			say_bytes(&s, &c[i], STR(HEADER("\1")));
+	}
+	turn(&s);
+	assert_int_equal(limits_total(limits), COUNT_OF(c));
+	for (size_t i = 0; i < COUNT_OF(c); i++) {
+		assert_ok(ipc_recv(s.auth, &s.room, &s.m));
+		assert_int_equal(s.m.type, IPC_AUTH_START);
+	}
+	/* The last may deliver; mail counts it by the key that it is told. */
+	answer(&s, OK, "the ticket");
+	close(expect_handover(&s, &h));
+	assert_int_equal(limits_of_peer(limits, h.peer_key), COUNT_OF(c) - 1);
+	imap = connect_to(&s, false);
+	say_bytes(&s, &imap, STR(HEADER("\1")));
+	expect_greeting(&s, &imap);
+	assert_int_equal(limits_of_peer(limits, 0xffffc0000201), 1);
+	hang_up(&imap);
+	turn(&s);
+	/* The total is for all. */
+	limits_set(limits, COUNT_OF(c) - 1, 2);
+	imap = connect_by(&s, &login_lmtp, false);
+	say_bytes(&s, &imap, STR(HEADER("\1")));
+	expect(&s, &imap, "421 4.3.2 Too many connections\r\n");
+	for (size_t i = 0; i < COUNT_OF(c); i++)
+		hang_up(&c[i]);
+	hang_up(&imap);
+	turn(&s);
+	assert_int_equal(limits_total(limits), 0);
+	close_stage(&s);
+	limits_free(limits);
+	close(fd);
+}
+
 /* --------------------------------------------------- what TLS adds to START */
 
 static void offer(struct stage *s, uint64_t bits)
@@ -1125,6 +1183,7 @@ int main(void)
 		cmocka_unit_test(test_proxied_pipelined),
 		cmocka_unit_test(test_proxy_refused),
 		cmocka_unit_test(test_proxy_limits),
+		cmocka_unit_test(test_limits_of_deliveries),
 		cmocka_unit_test(test_bindings),
 		cmocka_unit_test(test_certificate),
 	};

@@ -122,7 +122,7 @@ S(limits_connections, "limits.connections", INT, "20000", "1..1000000", 1, "", \
   "connections at a time, all protocols together")                             \
 S(limits_connections_per_address, "limits.connections_per_address", INT,       \
   "100", "1..1000000", 1, "",                                                  \
-  "connections at a time from one address (IPv6: from one /64)")               \
+  "connections at a time from one address (IPv6: one /64), LMTP aside")        \
 S(limits_connections_per_account, "limits.connections_per_account", INT,       \
   "100", "1..1000000", 1, "",                                                  \
   "sessions at a time of one account")                                         \
