@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -63,13 +64,27 @@ class Imap:
                 self.sock, server_hostname="localhost")
         self.left = b""
         self.tags = 0
+        self.inflate = self.deflate = None
         self.until(b"\r\n")
 
     def receive(self):
         data = self.sock.recv(MIB)
         if not data:
             raise ConnectionError("closed by the server: %r" % self.left[-300:])
-        return data
+        return self.inflate.decompress(data) if self.inflate else data
+
+    def send(self, data):
+        if self.deflate:
+            data = self.deflate.compress(data) + \
+                self.deflate.flush(zlib.Z_SYNC_FLUSH)
+        self.sock.sendall(data)
+
+    def compress(self):
+        """RFC 4978."""
+        self.do(b"COMPRESS DEFLATE")
+        self.inflate = zlib.decompressobj(-15)
+        self.deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+        return self
 
     def until(self, end):
         """What comes up to and with `end`."""
@@ -90,7 +105,7 @@ class Imap:
         # What no message contains.
         self.tags += 1
         tag = b"$%d$" % self.tags
-        self.sock.sendall(tag + b" " + text + b"\r\n")
+        self.send(tag + b" " + text + b"\r\n")
         return tag
 
     def finish(self, tag):
@@ -112,7 +127,7 @@ class Imap:
                 (mailbox, flags, len(data), data))
 
     def idle(self):
-        self.sock.sendall(b"I1 IDLE\r\n")
+        self.send(b"I1 IDLE\r\n")
         self.until(b"+ ")
         self.until(b"\r\n")
 
