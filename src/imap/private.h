@@ -177,13 +177,15 @@ void imap_uids_to_numbers(
 struct imap_finding {
 	struct view *view;
 	struct search_scope scope;
-	struct uidset found; /* UIDs */
-	bool modseq;	     /* a key asked for mod-sequences */
+	struct uidset found;   /* UIDs */
+	struct uidset partial; /* of these, PARTIAL's */
+	bool modseq;	       /* a key asked for mod-sequences */
 };
 
 /* What an ESEARCH response says: numbers or UIDs, as the command has them. */
 struct imap_esearch {
 	unsigned returns; /* enum imap_search_return */
+	struct imap_partial partial;
 	uint32_t count, first, last;
 	const struct uidset *set; /* or else, in this order: */
 	const uint32_t *sorted;
@@ -197,10 +199,13 @@ MUST enum err imap_find(
 MUST enum err imap_find_end(struct imap *, const struct imap_command *,
 	struct imap_finding *, enum err e, struct imap_reply *);
 /* Saves what is returned, if that was asked for; first and last: UIDs, of MIN
- * and MAX. The greatest mod-sequence of these (RFC 7162 section 3.1.5); 0: none
- * is to be told. */
+ * and MAX; f->partial: of PARTIAL. The greatest mod-sequence of these (RFC 7162
+ * section 3.1.5); 0: none is to be told. */
 modseq_num imap_find_returned(struct imap *, const struct imap_finding *,
 	unsigned returns, uid_num first, uid_num last);
+/* Adds those of all that PARTIAL's range says. */
+void imap_take_slice(const struct uidset *all, const struct imap_partial *,
+	struct uidset *slice);
 /* " (MODSEQ n)", unless it is 0. */
 void imap_put_modseq(struct buf *, modseq_num);
 void imap_put_esearch(

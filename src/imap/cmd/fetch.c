@@ -100,6 +100,16 @@ static void begin(struct imap *s, struct imap_command *c,
 	s->doing = IMAP_DOING_FETCH;
 }
 
+/* PARTIAL: RFC 9394 section 3.3; before CHANGEDSINCE, section 3.4. */
+static void keep_slice(struct uidset *uids, const struct imap_partial *range)
+{
+	struct uidset slice = UIDSET_EMPTY;
+
+	imap_take_slice(uids, range, &slice);
+	uidset_swap(uids, &slice);
+	uidset_fini(&slice);
+}
+
 static enum err prepare(
 	struct imap *s, struct imap_command *c, struct uidset *uids)
 {
@@ -110,6 +120,8 @@ static enum err prepare(
 		return e;
 	if (c->uid)
 		q->items |= IMAP_FETCH_UID;
+	if (q->some)
+		keep_slice(uids, &q->partial);
 	if (q->changed)
 		q->items |= IMAP_FETCH_MODSEQ;
 	if (q->items & IMAP_FETCH_MODSEQ)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SEARCH: RFC 9051 section 6.4.4, RFC 4731 (ESEARCH), RFC 5182 (SEARCHRES). */
+/* SEARCH: RFC 9051 section 6.4.4, RFC 4731 (ESEARCH), RFC 5182 (SEARCHRES), RFC
+ * 9394 (PARTIAL). */
 #include "imap/private.h"
 
 static bool cancelled(void *arg)
@@ -24,6 +25,7 @@ enum err imap_find(
 			.cancelled = cancelled,
 			.arg = s},
 		.found = UIDSET_EMPTY,
+		.partial = UIDSET_EMPTY,
 	};
 	e = imap_view(s, &f->view);
 	if (e)
@@ -52,23 +54,27 @@ enum err imap_find_end(struct imap *s, const struct imap_command *c,
 	if (f->view)
 		view_release(imap_mail(s), f->view);
 	uidset_fini(&f->found);
+	uidset_fini(&f->partial);
 	return e;
 }
 
-/* Of MIN and MAX alone only these messages are returned: RFC 5182 section 2.4
- * (what is saved), RFC 4731 section 3.2 (whose mod-sequence is told). */
+/* Of MIN, MAX and PARTIAL alone only these messages are returned: RFC 5182
+ * section 2.4 and RFC 9394 section 3.2 (what is saved), RFC 4731 section 3.2
+ * (whose mod-sequence is told). */
 static void returned(const struct imap_finding *f, unsigned returns,
 	uid_num first, uid_num last, struct uidset *uids_r)
 {
-	unsigned ends = returns & (IMAP_SEARCH_MIN | IMAP_SEARCH_MAX);
+	const unsigned some =
+		IMAP_SEARCH_MIN | IMAP_SEARCH_MAX | IMAP_SEARCH_PARTIAL;
 
-	if (!ends || returns & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT)) {
+	if (!(returns & some) ||
+		returns & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT)) {
 		uidset_copy(uids_r, &f->found);
 	} else if (first) {
-		uidset_clear(uids_r);
-		if (ends & IMAP_SEARCH_MIN)
+		uidset_copy(uids_r, &f->partial);
+		if (returns & IMAP_SEARCH_MIN)
 			uidset_add(uids_r, first);
-		if (ends & IMAP_SEARCH_MAX)
+		if (returns & IMAP_SEARCH_MAX)
 			uidset_add(uids_r, last);
 	}
 }
@@ -103,6 +109,40 @@ void imap_put_modseq(struct buf *out, modseq_num modseq)
 		buf_addf(out, " (MODSEQ %llu)", (unsigned long long)modseq);
 }
 
+void imap_take_slice(const struct uidset *all, const struct imap_partial *range,
+	struct uidset *slice)
+{
+	uint32_t first, last;
+
+	if (!imap_partial_slice(range, uidset_count(all), &first, &last))
+		return;
+	uidset_add_range(
+		slice, uidset_select(all, first), uidset_select(all, last));
+	uidset_and(slice, all);
+}
+
+/* partial-results = sequence-set / "NIL" */
+static void put_partial(struct buf *out, const struct imap_esearch *e)
+{
+	struct uidset slice = UIDSET_EMPTY;
+	uint32_t first, last;
+
+	buf_add_c(out, " PARTIAL (");
+	imap_put_partial(out, &e->partial);
+	buf_add_byte(out, ' ');
+	if (!imap_partial_slice(&e->partial, e->count, &first, &last)) {
+		buf_add_c(out, "NIL");
+	} else if (e->set) {
+		imap_take_slice(e->set, &e->partial, &slice);
+		imap_put_set(out, &slice);
+	} else {
+		imap_put_sequence(
+			out, e->sorted + (first - 1), last - first + 1);
+	}
+	buf_add_byte(out, ')');
+	uidset_fini(&slice);
+}
+
 void imap_put_esearch(struct buf *out, const struct imap_command *c,
 	const struct imap_esearch *e)
 {
@@ -124,6 +164,8 @@ void imap_put_esearch(struct buf *out, const struct imap_command *c,
 		else
 			imap_put_sequence(out, e->sorted, e->count);
 	}
+	if (returns & IMAP_SEARCH_PARTIAL)
+		put_partial(out, e);
 	if (e->modseq)
 		buf_addf(out, " MODSEQ %llu", (unsigned long long)e->modseq);
 	buf_add_c(out, "\r\n");
@@ -158,8 +200,14 @@ static void answer(
 {
 	const struct imap_search *q = &c->search;
 	struct uidset *found = &f->found;
-	struct imap_esearch e = {.returns = q->returns, .set = found};
+	struct imap_esearch e = {
+		.returns = q->returns,
+		.partial = q->partial,
+		.set = found,
+	};
 
+	if (q->returns & IMAP_SEARCH_PARTIAL)
+		imap_take_slice(found, &q->partial, &f->partial);
 	e.modseq = imap_find_returned(
 		s, f, q->returns, uidset_min(found), uidset_max(found));
 	if (!c->uid)

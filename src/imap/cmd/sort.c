@@ -16,14 +16,32 @@ static void put_sort(
 	buf_add_c(out, "\r\n");
 }
 
+/* PARTIAL's part of what was sorted, not of the mailbox. */
+static void take_slice(struct imap_finding *f, const struct imap_search *q,
+	const uid_num *uids, uint32_t count)
+{
+	uint32_t first, last;
+
+	if (!(q->returns & IMAP_SEARCH_PARTIAL) ||
+		!imap_partial_slice(&q->partial, count, &first, &last))
+		return;
+	for (uint32_t i = first; i <= last; i++)
+		uidset_add(&f->partial, uids[i - 1]);
+}
+
 /* uids: as many as were found, in order. */
 static void answer_sort(struct imap *s, const struct imap_command *c,
-	const struct imap_finding *f, uid_num *uids)
+	struct imap_finding *f, uid_num *uids)
 {
 	const struct imap_search *q = &c->sort.search;
-	struct imap_esearch e = {.returns = q->returns, .sorted = uids};
+	struct imap_esearch e = {
+		.returns = q->returns,
+		.partial = q->partial,
+		.sorted = uids,
+	};
 
 	e.count = uidset_count(&f->found);
+	take_slice(f, q, uids, e.count);
 	if (e.count) {
 		e.first = uids[0];
 		e.last = uids[e.count - 1];

@@ -55,6 +55,7 @@ const struct imap_name imap_search_return_names[] = {
 	{STR_LIT("ALL"), IMAP_SEARCH_ALL},
 	{STR_LIT("COUNT"), IMAP_SEARCH_COUNT},
 	{STR_LIT("SAVE"), IMAP_SEARCH_SAVE},
+	{STR_LIT("PARTIAL"), IMAP_SEARCH_PARTIAL},
 	END,
 };
 
@@ -99,6 +100,21 @@ str imap_bit_name(const struct imap_name *row, unsigned bit)
 	while (row->name.p && row->bit != bit)
 		row++;
 	return row->name;
+}
+
+bool imap_partial_slice(const struct imap_partial *p, uint32_t count,
+	uint32_t *first_r, uint32_t *last_r)
+{
+	uint32_t near = p->from < p->to ? p->from : p->to;
+	uint32_t far = p->from < p->to ? p->to : p->from;
+
+	if (near > count)
+		return false;
+	if (far > count)
+		far = count;
+	*first_r = p->last ? count - far + 1 : near;
+	*last_r = p->last ? count - near + 1 : far;
+	return true;
 }
 
 const struct imap_command_row *imap_command_find(str name)

@@ -303,14 +303,28 @@ enum imap_search_return {
 	IMAP_SEARCH_ALL = 1 << 2,
 	IMAP_SEARCH_COUNT = 1 << 3,
 	IMAP_SEARCH_SAVE = 1 << 4,
+	IMAP_SEARCH_PARTIAL = 1 << 5,
 };
+
+/* partial-range (RFC 9394): the results from this to that, the first is 1; or
+ * counted from the end, where the last is 1. As sent: in either order. */
+struct imap_partial {
+	bool last;
+	uint32_t from;
+	uint32_t to;
+};
+
+/* Which of so many results these are, from 1 on; false: none. */
+bool imap_partial_slice(const struct imap_partial *, uint32_t count,
+	uint32_t *first_r, uint32_t *last_r);
 
 struct imap_search {
 	/* RETURN was there: answer ESEARCH. "RETURN ()" is ALL already. */
 	bool extended;
-	unsigned returns;	   /* enum imap_search_return */
-	str charset;		   /* absent: none */
-	struct search_node *where; /* an AND; strings in UTF-8 */
+	unsigned returns;	     /* enum imap_search_return */
+	struct imap_partial partial; /* of PARTIAL */
+	str charset;		     /* absent: none */
+	struct search_node *where;   /* an AND; strings in UTF-8 */
 };
 
 /* RFC 5256; with RETURN, RFC 5267 section 3. */
@@ -389,6 +403,8 @@ struct imap_fetch {
 	bool changed; /* CHANGEDSINCE */
 	uint64_t since;
 	bool vanished;
+	bool some; /* PARTIAL */
+	struct imap_partial partial;
 };
 
 enum imap_store_op {

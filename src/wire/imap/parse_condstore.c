@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parameters of CONDSTORE and QRESYNC say: RFC 7162 section 7. */
+/* What the parameters of CONDSTORE and QRESYNC say: RFC 7162 section 7; of
+ * PARTIAL: RFC 9394. */
 #include "base/alloc.h"
 #include "wire/imap/parser.h"
 
@@ -185,9 +186,25 @@ static void vanished(
 	fetch->vanished = true;
 }
 
+static void partial(
+	struct imap_parser *p, const struct imap_value *value, void *into)
+{
+	struct imap_fetch *fetch = into;
+	struct imap_parser range;
+
+	fetch->some = true;
+	if (!value->is_list) {
+		range = imap_parser_of(p->arena, value->text, false);
+		fetch->partial = imap_partial_range(&range);
+	}
+	if (value->is_list || !imap_ok(&range) || !cursor_done(&range.c))
+		imap_expected(p, "a range of results");
+}
+
 static const struct known_param fetch_modifiers[] = {
 	{STR_LIT("CHANGEDSINCE"), true, changedsince},
 	{STR_LIT("VANISHED"), false, vanished},
+	{STR_LIT("PARTIAL"), true, partial},
 };
 
 void imap_read_fetch_modifiers(
@@ -197,6 +214,8 @@ void imap_read_fetch_modifiers(
 		COUNT_OF(fetch_modifiers), fetch);
 	if (imap_ok(p) && fetch->vanished && !(uid && fetch->changed))
 		imap_expected(p, "VANISHED in UID FETCH with CHANGEDSINCE");
+	if (imap_ok(p) && fetch->some && !uid)
+		imap_expected(p, "PARTIAL in UID FETCH");
 }
 
 static void unchangedsince(

@@ -68,10 +68,24 @@ static struct imap_value *tagged_ext_comp(struct imap_parser *p)
 static bool is_set_char(char c)
 {
 	return ascii_is_digit(c) || c == ':' || c == ',' || c == '*' ||
-	       c == '$';
+	       c == '$' || c == '-';
 }
 
-/* tagged-ext-simple = sequence-set / number / number64
+/* partial-range-first = nz-number ":" nz-number
+ * partial-range-last  = MINUS nz-number ":" MINUS nz-number */
+struct imap_partial imap_partial_range(struct imap_parser *p)
+{
+	struct imap_partial range = {.last = cursor_accept(&p->c, '-')};
+
+	range.from = imap_nz_number(p);
+	cursor_expect(&p->c, ':', "\":\"");
+	if (range.last)
+		cursor_expect(&p->c, '-', "\"-\"");
+	range.to = imap_nz_number(p);
+	return range;
+}
+
+/* tagged-ext-simple = sequence-set / number / number64 / partial-range-last
  * What it means is for the parameter's owner to check. */
 static struct imap_value *tagged_ext_simple(struct imap_parser *p)
 {
@@ -87,13 +101,16 @@ static struct imap_value *tagged_ext_val(struct imap_parser *p)
 	return cursor_peek(&p->c) == '(' ? value_list(p) : tagged_ext_simple(p);
 }
 
-/* No name of a parameter begins like a value. */
+/* No name of a parameter begins like a value; a "-" may begin either. */
 static bool value_follows(struct imap_parser *p)
 {
-	if (!cursor_ok(&p->c) || cursor_left(&p->c) < 2 || *p->c.at != ' ')
+	const char *at = p->c.at;
+
+	if (!cursor_ok(&p->c) || cursor_left(&p->c) < 2 || *at != ' ')
 		return false;
-	return p->c.at[1] == '(' ||
-	       (is_set_char(p->c.at[1]) && p->c.at[1] != ':');
+	if (at[1] == '-')
+		return cursor_left(&p->c) > 2 && ascii_is_digit(at[2]);
+	return at[1] == '(' || (is_set_char(at[1]) && at[1] != ':');
 }
 
 /* select-param = select-param-name [SP select-param-value], and its like. */

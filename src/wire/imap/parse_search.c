@@ -212,6 +212,26 @@ static struct search_node *search_key(struct imap_parser *p)
 	return node;
 }
 
+/* search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" /
+ *                     "PARTIAL" SP partial-range
+ * One PARTIAL or ALL at most (RFC 9394 section 3.1). */
+static void search_return_opt(struct imap_parser *p, struct imap_search *s)
+{
+	const unsigned lists = IMAP_SEARCH_ALL | IMAP_SEARCH_PARTIAL;
+	unsigned before = s->returns & lists;
+	unsigned bit = imap_one_of(
+		p, imap_search_return_names, "a SEARCH return option");
+
+	if (bit == IMAP_SEARCH_PARTIAL) {
+		imap_sp(p);
+		s->partial = imap_partial_range(p);
+	}
+	if (imap_ok(p) && bit & lists && (before | bit) & IMAP_SEARCH_PARTIAL &&
+		before)
+		imap_expected(p, "one PARTIAL or ALL");
+	s->returns |= bit;
+}
+
 /* search-return-opts = SP "RETURN" SP "(" [search-return-opt
  *                      *(SP search-return-opt)] ")" */
 static void search_return_opts(struct imap_parser *p, struct imap_search *s)
@@ -220,8 +240,7 @@ static void search_return_opts(struct imap_parser *p, struct imap_search *s)
 	imap_sp(p);
 	if (imap_open_some(p))
 		do
-			s->returns |= imap_one_of(p, imap_search_return_names,
-				"a SEARCH return option");
+			search_return_opt(p, s);
 		while (imap_next_item(p));
 	if (s->returns == 0)
 		s->returns = IMAP_SEARCH_ALL;

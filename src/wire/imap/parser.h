@@ -82,6 +82,8 @@ void imap_read_select_params(struct imap_parser *, struct imap_select *);
 void imap_read_fetch_modifiers(
 	struct imap_parser *, struct imap_fetch *, bool uid);
 void imap_read_store_modifiers(struct imap_parser *, struct imap_store *);
+/* partial-range (RFC 9394) */
+struct imap_partial imap_partial_range(struct imap_parser *);
 /* "(" status-att *(SP status-att) ")" */
 unsigned imap_status_atts(struct imap_parser *);
 

@@ -54,7 +54,7 @@ static void value(const struct printer *p, const struct imap_value *v)
 		size_t n = 0;
 
 		/* A set may have "*", which only a bare one can show. */
-		while (n < v->text.n && strchr("0123456789:,*$", v->text.p[n]))
+		while (n < v->text.n && strchr("0123456789:,*$-", v->text.p[n]))
 			n++;
 		if (n && n == v->text.n)
 			buf_add(p->out, v->text);
@@ -241,10 +241,17 @@ static void print_append(const struct printer *p, const struct imap_command *c)
 
 static void return_options(const struct printer *p, const struct imap_search *s)
 {
+	unsigned plain = s->returns & ~(unsigned)IMAP_SEARCH_PARTIAL;
+
 	if (!s->extended)
 		return;
-	word(p, " RETURN ");
-	bit_list(p, imap_search_return_names, s->returns);
+	word(p, " RETURN (");
+	bits(p, imap_search_return_names, plain);
+	if (s->returns & IMAP_SEARCH_PARTIAL) {
+		word(p, plain ? " PARTIAL " : "PARTIAL ");
+		imap_put_partial(p->out, &s->partial);
+	}
+	word(p, ")");
 }
 
 static void print_search(const struct printer *p, const struct imap_command *c)

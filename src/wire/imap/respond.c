@@ -125,6 +125,13 @@ void imap_put_flags(struct buf *out, uint64_t flags, bool recent,
 	buf_add_byte(out, ')');
 }
 
+void imap_put_partial(struct buf *out, const struct imap_partial *p)
+{
+	const char *minus = p->last ? "-" : "";
+
+	buf_addf(out, "%s%u:%s%u", minus, p->from, minus, p->to);
+}
+
 void imap_put_set(struct buf *out, const struct uidset *set)
 {
 	uidset_print(set, out);

@@ -34,6 +34,8 @@ void imap_put_set(struct buf *, const struct uidset *);
 /* The same numbers in this very order, as sequence-set; ranges only where they
  * ascend (RFC 5267 section 3.2). */
 void imap_put_sequence(struct buf *, const uint32_t *numbers, size_t n);
+/* partial-range (RFC 9394), as it was sent. */
+void imap_put_partial(struct buf *, const struct imap_partial *);
 /* thread-data (RFC 5256) behind "THREAD", with its space. */
 void imap_put_threads(struct buf *, const struct thread_node *root);
 /* date-time with its quotes. */
