@@ -15,6 +15,7 @@
 #include <pwd.h>
 #include <security/pam_appl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PASSWD_ROOM (64 * 1024)
 #define MESSAGES_MAX PAM_MAX_NUM_MSG
@@ -236,6 +237,16 @@ static enum err ask(struct lookup_source *source,
 	return e;
 }
 
+/* pam_unix would say no more than "wrong password". */
+static void prepare(struct lookup_source *source)
+{
+	(void)source;
+	if (access("/etc/shadow", R_OK) != 0)
+		log_info("auth",
+			"/etc/shadow cannot be read, which pam_unix needs: put "
+			"the user of users.lookup into its group");
+}
+
 static void free_source(struct lookup_source *source)
 {
 	struct pam *p = (struct pam *)source;
@@ -249,8 +260,10 @@ struct lookup_source *lookup_pam_new(const struct lookup_pam_settings *settings)
 {
 	struct pam *p = xcalloc(1, sizeof *p);
 
-	p->source = (struct lookup_source){
-		.kind = LOOKUP_PAM, .ask = ask, .free = free_source};
+	p->source = (struct lookup_source){.kind = LOOKUP_PAM,
+		.prepare = prepare,
+		.ask = ask,
+		.free = free_source};
 	p->service = xstrdup(settings->service);
 	p->directory = xstrdup(settings->directory);
 	p->first_uid = settings->first_uid;

@@ -2,6 +2,7 @@
 #include "base/test.h"
 #include "lookup/sources.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -118,6 +119,39 @@ static void questions_are_answered_by_kind(void **state)
 	lookup_source_free(s);
 }
 
+static void *ask_often(void *arg)
+{
+	struct lookup_person person;
+
+	lookup_person_init(&person);
+	for (int i = 0; i < 200; i++)
+		if (find(arg, "bob", &person) != OK ||
+			!str_starts(buf_str(&person.hash), STR("{PLAIN}")))
+			abort();
+	lookup_person_fini(&person);
+	return NULL;
+}
+
+static void threads_ask_while_it_changes(void **state)
+{
+	struct lookup_source *s = lookup_passwd_new(path);
+	pthread_t threads[4];
+	char line[64];
+
+	(void)state;
+	write_file("bob:{PLAIN}\n");
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, ask_often, s), 0);
+	for (int i = 0; i < 50; i++) {
+		snprintf(line, sizeof line, "a%d:x\nbob:{PLAIN}%d\n", i, i);
+		write_file(line);
+	}
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	lookup_source_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +161,8 @@ int main(void)
 			many_are_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			questions_are_answered_by_kind, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			threads_ask_while_it_changes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("passwd", tests, NULL, NULL);
