@@ -23,9 +23,12 @@
 #include "lookup/sources.h"
 #include "lookup/template.h"
 
+#include <errno.h>
 #include <lber.h>
 #include <ldap.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
 #define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
@@ -44,6 +47,7 @@ struct ldap_source {
 	char *wanted[ATTRIBUTES_MAX + 1]; /* of them; for the search */
 	int scope;
 	enum lookup_ldap_method method;
+	struct ldap_conncb on_connect;
 };
 
 static void log_failure(const char *what, int result)
@@ -87,6 +91,112 @@ static int set_tls(const struct ldap_source *s, LDAP *ld)
 	return r;
 }
 
+/* -------- time --------
+ *
+ * libldap's timeouts are for connecting and for whole answers. With GnuTLS,
+ * which Debian's is built with, it reads the TLS handshake in a loop that ends
+ * with the handshake or an error, and "would block" is none: a server that says
+ * nothing would keep the thread, and a processor, for ever. So there is a layer
+ * between the socket and TLS that waits until the step's deadline, and then
+ * makes it an error.
+ */
+
+/* Of what this thread does now; clock_monotonic_ms. */
+static _Thread_local uint64_t deadline;
+
+static void begin_step(const struct ldap_source *s)
+{
+	deadline = clock_monotonic_ms() + s->timeout_ms;
+}
+
+/* Whether it is worth trying again. */
+static bool wait_for(const Sockbuf_IO_Desc *io, short events)
+{
+	struct pollfd p = {.fd = -1, .events = events};
+	uint64_t now = clock_monotonic_ms();
+
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		return false;
+	ber_sockbuf_ctrl(io->sbiod_sb, LBER_SB_OPT_GET_FD, &p.fd);
+	if (now < deadline && poll(&p, 1, (int)(deadline - now)) > 0)
+		return true;
+	errno = ETIMEDOUT;
+	return false;
+}
+
+static ber_slen_t read_in_time(Sockbuf_IO_Desc *io, void *room, ber_len_t size)
+{
+	ber_slen_t n;
+
+	do
+		n = LBER_SBIOD_READ_NEXT(io, room, size);
+	while (n < 0 && wait_for(io, POLLIN));
+	return n;
+}
+
+static ber_slen_t write_in_time(
+	Sockbuf_IO_Desc *io, void *bytes, ber_len_t size)
+{
+	ber_slen_t n;
+
+	do
+		n = LBER_SBIOD_WRITE_NEXT(io, bytes, size);
+	while (n < 0 && wait_for(io, POLLOUT));
+	return n;
+}
+
+static int setup_layer(Sockbuf_IO_Desc *io, void *arg)
+{
+	(void)io;
+	(void)arg;
+	return 0;
+}
+
+static int control_layer(Sockbuf_IO_Desc *io, int option, void *arg)
+{
+	return LBER_SBIOD_CTRL_NEXT(io, option, arg);
+}
+
+static int end_layer(Sockbuf_IO_Desc *io)
+{
+	(void)io;
+	return 0;
+}
+
+static Sockbuf_IO layer_in_time = {.sbi_setup = setup_layer,
+	.sbi_remove = end_layer,
+	.sbi_ctrl = control_layer,
+	.sbi_read = read_in_time,
+	.sbi_write = write_in_time,
+	.sbi_close = end_layer};
+/* Above the socket, below TLS. */
+#define LAYER_LEVEL                                                            \
+	((LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2)
+
+/* A socket that blocks gives up too. */
+static int add_layer(LDAP *ld, Sockbuf *sockbuf, LDAPURLDesc *url,
+	struct sockaddr *address, struct ldap_conncb *callback)
+{
+	struct timeval timeout = timeout_of(callback->lc_arg);
+	ber_socket_t fd = -1;
+
+	(void)ld;
+	(void)url;
+	(void)address;
+	ber_sockbuf_ctrl(sockbuf, LBER_SB_OPT_GET_FD, &fd);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+	return ber_sockbuf_add_io(sockbuf, &layer_in_time, LAYER_LEVEL, NULL);
+}
+
+static void forget_socket(
+	LDAP *ld, Sockbuf *sockbuf, struct ldap_conncb *callback)
+{
+	(void)ld;
+	(void)sockbuf;
+	(void)callback;
+}
+
 static int set_options(const struct ldap_source *s, LDAP *ld)
 {
 	struct timeval timeout = timeout_of(s);
@@ -104,6 +214,8 @@ static int set_options(const struct ldap_source *s, LDAP *ld)
 		r = ldap_set_option(ld, LDAP_OPT_TIMEOUT, &timeout);
 	if (!r)
 		r = ldap_set_option(ld, LDAP_OPT_RESTART, LDAP_OPT_ON);
+	if (!r)
+		r = ldap_set_option(ld, LDAP_OPT_CONNECT_CB, &s->on_connect);
 	if (!r)
 		r = ldap_get_option(ld, LDAP_OPT_SOCKBUF, &sockbuf);
 	if (!r && sockbuf)
@@ -128,6 +240,7 @@ static int dial(const struct ldap_source *s, LDAP **ld_r)
 {
 	int r = ldap_initialize(ld_r, s->uri);
 
+	begin_step(s);
 	if (!r)
 		r = set_options(s, *ld_r);
 	if (!r && s->starttls)
@@ -169,6 +282,22 @@ static LDAP *open_binder(struct ldap_source *s)
 		return NULL;
 	r = dial(s, &ld);
 	return r ? give_up(ld, &s->binders, r) : ld;
+}
+
+/* The server is not there, or says nothing. libldap connects with the first
+ * request, so this comes at any time. */
+static bool is_away(int result)
+{
+	return result == LDAP_SERVER_DOWN || result == LDAP_TIMEOUT ||
+	       result == LDAP_CONNECT_ERROR;
+}
+
+static void log_refusal(struct connections *c, const char *what, int result)
+{
+	if (is_away(result))
+		connections_rest(c);
+	log_failure(
+		is_away(result) ? "directory cannot be reached" : what, result);
 }
 
 /* The connection is of no more use. */
@@ -272,6 +401,7 @@ static int search_once(const struct ldap_source *s, LDAP *ld,
 	struct timeval timeout = timeout_of(s);
 
 	*messages_r = NULL;
+	begin_step(s);
 	return ldap_search_ext_s(ld, s->base, s->scope, filter,
 		(char **)(uintptr_t)s->wanted, 0, NULL, NULL, &timeout, 2,
 		messages_r);
@@ -320,7 +450,8 @@ static enum err find(struct ldap_source *s, str name,
 	else if (result == LDAP_SUCCESS)
 		e = read_entries(s, ld, messages, name, person_r, dn_r);
 	else if (ld)
-		log_failure("directory refuses the search", result);
+		log_refusal(
+			&s->searchers, "directory refuses the search", result);
 	ldap_msgfree(messages);
 	if (ld && is_broken(result))
 		close_connection(ld);
@@ -355,6 +486,7 @@ static int prove(
 	struct berval value = {
 		.bv_len = password.n, .bv_val = (char *)(uintptr_t)password.p};
 
+	begin_step(s);
 	if (s->method == LDAP_BIND)
 		return bind_simply(ld, dn, password);
 	return ldap_compare_ext_s(ld, dn, s->hash, &value, NULL, NULL);
@@ -382,7 +514,7 @@ static enum err verify(struct ldap_source *s, const char *dn, str password)
 		result = prove(s, ld, dn, password);
 	}
 	if (verdict_of(result) == ERR_UNAVAILABLE)
-		log_failure("directory refuses to verify", result);
+		log_refusal(set, "directory refuses to verify", result);
 	if (is_broken(result))
 		close_connection(ld);
 	else
@@ -473,6 +605,8 @@ struct lookup_source *lookup_ldap_new(
 		.prepare = prepare,
 		.ask = ask,
 		.free = free_source};
+	s->on_connect = (struct ldap_conncb){
+		.lc_add = add_layer, .lc_del = forget_socket, .lc_arg = s};
 	connections_init(&s->searchers, most, close_connection);
 	connections_init(&s->binders, most, close_connection);
 	s->timeout_ms = settings->limits.timeout_ms;
