@@ -76,7 +76,8 @@ S(login_plaintext_without_tls, "login.plaintext_without_tls", BOOL, "false",   \
   "accept passwords over connections that are not encrypted")                  \
 S(login_mechanisms, "login.mechanisms", WORDS, "auto", LOGIN_MECHANISMS, 1,    \
   "",                                                                          \
-  "SASL mechanisms that are offered; auto: those that work for everybody here")\
+  "SASL mechanisms that are offered; auto: those that work for everybody "      \
+  "here, which POP3's APOP is not")\
 S(login_anonymous, "login.anonymous", TEXT, "", "", 1, "",                     \
   "account that guests may read, by ANONYMOUS; empty: none")                   \
 S(login_cache, "login.cache", TIME, "5min", "0ms..1d", 1, "",                  \
