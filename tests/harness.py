@@ -22,10 +22,18 @@ TROUBLE = re.compile(
     r"|Assertion .* failed|SUMMARY: ", re.M)
 
 
+_given_ports = set()
+
+
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """None that was given before: one server asks for several."""
+    while True:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port = sock.getsockname()[1]
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
 
 
 def corpus_root():
