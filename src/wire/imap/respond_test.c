@@ -4,6 +4,8 @@
 #include "wire/imap/parse.h"
 #include "wire/imap/respond.h"
 
+#include <stdlib.h>
+
 /* What the call appended. */
 #define assert_put(expected, call)                                             \
 	do {                                                                   \
@@ -291,6 +293,89 @@ static void test_may_expunge(void **unused)
 	}
 }
 
+static void test_sequences(void **unused)
+{
+	static const struct {
+		const char *expected;
+		size_t n;
+		uint32_t numbers[6];
+	} rows[] = {
+		{"5", 1, {5}},
+		{"1:6", 6, {1, 2, 3, 4, 5, 6}},
+		{"23765,23764,23763,23761", 4, {23765, 23764, 23763, 23761}},
+		{"4,1:3,9,8", 6, {4, 1, 2, 3, 9, 8}},
+		{"4294967294:4294967295,1:2", 4,
+			{4294967294, 4294967295, 1, 2}},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf out = BUF_UNBOUNDED;
+
+		imap_put_sequence(&out, rows[i].numbers, rows[i].n);
+		assert_str(buf_str(&out), rows[i].expected);
+		buf_fini(&out);
+	}
+}
+
+static void test_threads(void **unused)
+{
+	/* RFC 5256, BASE.7.2.THREAD; number, parent, first, next */
+	static const struct thread_node none[] = {{0}},
+					one[] = {{.first = 1},
+						{.number = 166, .next = 2},
+						{.number = 167}},
+					example[] = {{.first = 1}, {2, 0, 0, 2},
+						{3, 0, 3, 0}, {6, 2, 4, 0},
+						{4, 3, 5, 6}, {23, 4, 0, 0},
+						{44, 3, 7, 0}, {7, 6, 8, 0},
+						{96, 7, 0, 0}},
+					dummy[] = {{.first = 3}, {3, 3, 0, 2},
+						{5, 3, 4, 0}, {0, 0, 1, 5},
+						{6, 2, 0, 0}, {7, 0, 0, 0}};
+	static const struct {
+		const struct thread_node *nodes;
+		const char *expected;
+	} rows[] = {
+		{none, ""},
+		{one, " (166)(167)"},
+		{example, " (2)(3 6 (4 23)(44 7 96))"},
+		{dummy, " ((3)(5 6))(7)"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf out = BUF_UNBOUNDED;
+
+		imap_put_threads(&out, rows[i].nodes);
+		assert_str(buf_str(&out), rows[i].expected);
+		buf_fini(&out);
+	}
+}
+
+/* 1 (2)(3 (4)(5 (6)(7 … */
+static void test_deep_threads(void **unused)
+{
+	enum { N = 300001 };
+	struct thread_node *nodes = xcalloc(N + 1, sizeof *nodes);
+	struct buf out = BUF_UNBOUNDED;
+
+	(void)unused;
+	nodes[0].first = 1;
+	for (uint32_t i = 1; i <= N; i++) {
+		nodes[i].number = 1;
+		nodes[i].parent = i == 1 ? 0 : i % 2 ? i - 2 : i - 1;
+		nodes[i].first = i % 2 && i < N ? i + 1 : 0;
+		nodes[i].next = i % 2 ? 0 : i + 1;
+	}
+	imap_put_threads(&out, nodes);
+	assert_int_equal(out.n, 1 + 3 + (N - 1) / 2 * 7);
+	assert_true(str_starts(buf_str(&out), STR(" (1 (1)(1 (1)(1 (1)")));
+	assert_true(str_ends(buf_str(&out), STR("))))))")));
+	buf_fini(&out);
+	free(nodes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +388,9 @@ int main(void)
 		cmocka_unit_test(test_all_errors),
 		cmocka_unit_test(test_parse_errors),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_sequences),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_deep_threads),
 		cmocka_unit_test(test_may_expunge),
 	};
 
