@@ -109,12 +109,32 @@ void imap_complete(struct imap *s, struct imap_command *c, enum err e,
 	s->doing = IMAP_DOING_NOTHING;
 }
 
+/* RFC 9586 sections 3.2, 3.5, 3.7 and 3.8. */
+static bool takes_numbers(const struct imap_command *c)
+{
+	const unsigned both = IMAP_HAS_UID | IMAP_UID_ARGUMENTS_ONLY;
+	const struct imap_search *search = imap_command_search(c);
+
+	if ((imap_command_row(c->verb)->flags & both) == IMAP_HAS_UID &&
+		!c->uid)
+		return true;
+	if (c->verb == IMAP_SELECT || c->verb == IMAP_EXAMINE)
+		return c->select.qresync && c->select.qresync->numbers.count;
+	return search && search_tree_asks(search->where, SEARCH_ON_SEQUENCE);
+}
+
 void imap_execute(struct imap *s, struct imap_command *c)
 {
 	const struct imap_command_row *row = imap_command_row(c->verb);
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
 	enum err e;
 
+	if (s->uidonly && takes_numbers(c)) {
+		imap_put_bad(imap_out(s), c->tag,
+			"[UIDREQUIRED] Message numbers are not allowed once "
+			"UIDONLY is enabled");
+		return;
+	}
 	if (!(row->states & state_of(s)) || !executors[c->verb]) {
 		imap_put_bad(imap_out(s), c->tag, why_not_now(row->states));
 		return;

@@ -49,6 +49,7 @@ struct imap {
 	bool rev2;	/* ENABLE IMAP4rev2 */
 	bool condstore; /* it asked for mod-sequences (RFC 7162) */
 	bool qresync;	/* ENABLE QRESYNC */
+	bool uidonly;	/* ENABLE UIDONLY (RFC 9586) */
 	bool logged_out;
 	bool compress_next; /* after this command */
 	_Atomic bool idling;
@@ -114,6 +115,8 @@ void imap_complete(
 /* sync.c */
 /* Tells what changed: EXPUNGE (if allowed), EXISTS, RECENT, FLAGS, FETCH. */
 MUST enum err imap_sync(struct imap *, bool may_expunge, bool with_uid);
+/* "* n FETCH (", or "* uid UIDFETCH (" (RFC 9586). */
+void imap_begin_fetch(struct imap *, uint32_t number, uid_num);
 void imap_put_fetch_flags(struct imap *, const struct view *,
 	const struct membership *, bool with_uid);
 /* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]". */

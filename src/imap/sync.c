@@ -76,15 +76,22 @@ void imap_put_flag_lists(struct imap *s, const struct view *v)
 	buf_fini(&flags);
 }
 
+void imap_begin_fetch(struct imap *s, uint32_t number, uid_num uid)
+{
+	buf_add_c(imap_out(s), "* ");
+	buf_add_u64(imap_out(s), s->uidonly ? uid : number);
+	buf_add_c(imap_out(s), s->uidonly ? " UIDFETCH (" : " FETCH (");
+}
+
 void imap_put_fetch_flags(struct imap *s, const struct view *v,
 	const struct membership *m, bool with_uid)
 {
 	struct buf *out = imap_out(s);
 	bool recent = !s->rev2 && uidset_has(&s->selected->recent, m->uid);
 
-	buf_addf(out, "* %u FETCH (", imap_number(s, m->uid));
+	imap_begin_fetch(s, imap_number(s, m->uid), m->uid);
 	/* RFC 7162 section 3.2.4: both, once CONDSTORE is enabled. */
-	if (with_uid || s->condstore)
+	if ((with_uid || s->condstore) && !s->uidonly)
 		buf_addf(out, "UID %u ", m->uid);
 	if (s->condstore)
 		buf_addf(out, "MODSEQ (%llu) ", (unsigned long long)m->modseq);
@@ -96,8 +103,11 @@ void imap_put_fetch_flags(struct imap *s, const struct view *v,
 /* The client knows the flags, but not since when. */
 static void put_fetch_modseq(struct imap *s, const struct membership *m)
 {
-	buf_addf(imap_out(s), "* %u FETCH (UID %u MODSEQ (%llu))\r\n",
-		imap_number(s, m->uid), m->uid, (unsigned long long)m->modseq);
+	imap_begin_fetch(s, imap_number(s, m->uid), m->uid);
+	if (!s->uidonly)
+		buf_addf(imap_out(s), "UID %u ", m->uid);
+	buf_addf(imap_out(s), "MODSEQ (%llu))\r\n",
+		(unsigned long long)m->modseq);
 }
 
 /* "* n EXPUNGE" for each, in ascending order: every one shifts those behind
@@ -109,15 +119,16 @@ static void tell_expunged(struct imap *s, const struct view *v)
 	struct uidset expunged = UIDSET_EMPTY;
 	struct uidset_iter it;
 	uint32_t uid, told = 0;
+	bool vanished = s->qresync || s->uidonly;
 
 	uidset_copy(&expunged, &box->known);
 	uidset_andnot(&expunged, &v->uids);
 	it = uidset_iter(&expunged, 1);
-	if (s->qresync) {
+	if (vanished) {
 		imap_put_vanished(s, &expunged, false);
 		told = uidset_count(&expunged);
 	}
-	while (!s->qresync && (uid = uidset_iter_next(&it)))
+	while (!vanished && (uid = uidset_iter_next(&it)))
 		buf_addf(imap_out(s), "* %u EXPUNGE\r\n",
 			uidset_rank(&box->known, uid) - told++);
 	uidset_andnot(&box->known, &expunged);

@@ -502,7 +502,7 @@ def match_data(name, w, g, variables):
     if name == "STATUS" and len(w) == len(g) == 2:
         return match_name(w[0], g[0], variables) and \
             match_pairs(w[1], g[1], variables)
-    if name == "FETCH" and len(w) == len(g) == 1:
+    if name in ("FETCH", "UIDFETCH") and len(w) == len(g) == 1:
         return match_pairs(w[0], g[0], variables)
     if name == "ESEARCH":
         return match_esearch(w, g, variables)

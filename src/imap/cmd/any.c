@@ -79,14 +79,16 @@ static bool enable(struct imap *s, str name)
 {
 	bool rev2 = str_ieq_c(name, "IMAP4rev2") && !s->rev2;
 	bool qresync = str_ieq_c(name, "QRESYNC") && !s->qresync;
+	bool uidonly = str_ieq_c(name, "UIDONLY") && !s->uidonly;
 	/* May be on because of some other command. */
 	bool condstore = str_ieq_c(name, "CONDSTORE");
 
 	s->rev2 = s->rev2 || rev2;
 	s->qresync = s->qresync || qresync;
+	s->uidonly = s->uidonly || uidonly;
 	if (condstore || qresync)
 		imap_enable_condstore(s);
-	return rev2 || qresync || condstore;
+	return rev2 || qresync || condstore || uidonly;
 }
 
 /* RFC 5161 and RFC 9051 section 6.3.1: unknown ones are ignored. */

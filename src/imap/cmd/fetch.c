@@ -118,7 +118,8 @@ static enum err prepare(
 
 	if (e)
 		return e;
-	if (c->uid)
+	/* UIDFETCH says it already (RFC 9586 section 3.3). */
+	if (c->uid && !s->uidonly)
 		q->items |= IMAP_FETCH_UID;
 	if (q->some)
 		keep_slice(uids, &q->partial);
@@ -161,7 +162,9 @@ enum err imap_fetch_changes(
 	if (uidset_is_empty(uids))
 		return OK;
 	q = ARENA_NEW(imap_arena(s), struct imap_fetch);
-	q->items = IMAP_FETCH_UID | IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ;
+	q->items = IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ;
+	if (!s->uidonly)
+		q->items |= IMAP_FETCH_UID;
 	begin(s, c, q, uids);
 	return ERR_AGAIN;
 }
@@ -283,7 +286,7 @@ static void put_items(struct imap *s, struct imap_fetch_run *run)
 
 	/* RFC 7162 section 3.2.4: what changed has both. */
 	if (s->condstore && uidset_has(&run->seen_now, m->uid))
-		items |= IMAP_FETCH_UID | IMAP_FETCH_MODSEQ;
+		items |= IMAP_FETCH_MODSEQ | (s->uidonly ? 0 : IMAP_FETCH_UID);
 	if (items & IMAP_FETCH_UID) {
 		buf_add_c(item(s, run), "UID ");
 		buf_add_u64(imap_out(s), m->uid);
@@ -391,10 +394,9 @@ static enum err begin_message(
 	run->in_message = true;
 	run->first_item = true;
 	run->section = run->q->sections;
-	number_message(s, run);
-	buf_add_c(imap_out(s), "* ");
-	buf_add_u64(imap_out(s), run->number);
-	buf_add_c(imap_out(s), " FETCH (");
+	if (!s->uidonly)
+		number_message(s, run);
+	imap_begin_fetch(s, run->number, run->member.uid);
 	put_items(s, run);
 	return OK;
 }

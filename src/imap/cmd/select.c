@@ -95,7 +95,8 @@ static void put_state(struct imap *s, const struct view *v)
 	if (!s->rev2)
 		buf_addf(out, "* %u RECENT\r\n", uidset_count(&recent));
 	uidset_fini(&recent);
-	if (!s->rev2 && unseen)
+	/* It is a message number. */
+	if (!s->rev2 && !s->uidonly && unseen)
 		buf_addf(out, "* OK [UNSEEN %u] First unseen\r\n",
 			imap_number(s, unseen));
 	buf_addf(out, "* OK [UIDVALIDITY %u] UIDs valid\r\n", v->uidvalidity);

@@ -50,6 +50,7 @@ static const struct {
 	{"WITHIN", AFTER_LOGIN},	   /* RFC 5032 */
 	{"PREVIEW", AFTER_LOGIN},	   /* RFC 8970 */
 	{"PARTIAL", AFTER_LOGIN},	   /* RFC 9394 */
+	{"UIDONLY", AFTER_LOGIN},	   /* RFC 9586 */
 	{"SORT", AFTER_LOGIN},		   /* RFC 5256 */
 	{"SORT=DISPLAY", AFTER_LOGIN},	   /* RFC 5957 */
 	{"ESORT", AFTER_LOGIN},		   /* RFC 5267 */

@@ -279,6 +279,11 @@ static const struct {
 		"CHANGEDSINCE 98305)",
 		"101 UID FETCH 25900:26600 (FLAGS UID) (PARTIAL -1:-30 "
 		"CHANGEDSINCE 98305)"},
+	{9586, "01 ENABLE UIDONLY", NULL},
+	{9586, "07 FETCH 10000:14589 (UID FLAGS)",
+		"07 FETCH 10000:14589 (FLAGS UID)"},
+	{9586, "15 UID move 597 \"Archives/2023/2023-05\"",
+		"15 UID MOVE 597 Archives/2023/2023-05"},
 };
 
 static void print(const char *text, struct buf *out)
