@@ -95,9 +95,10 @@ struct ending {
 	struct auth *auth;
 	uint64_t account;
 	unsigned protocols;
-	uint64_t moment;
 };
 
+/* The moment is the loop's, which mints all tickets: one that was minted just
+ * before, by what the account was, is not later than it. */
 static void tell_end(const struct ending *end, str protocol)
 {
 	struct peer *mail = peer_find(end->auth, "mail");
@@ -106,7 +107,7 @@ static void tell_end(const struct ending *end, str protocol)
 
 	buf_add_varint(&payload, end->account);
 	buf_add_sized(&payload, protocol);
-	buf_add_varint(&payload, end->moment);
+	buf_add_varint(&payload, clock_monotonic_ms());
 	if (mail)
 		e = peer_send(mail, IPC_SESSIONS_END, 0, buf_str(&payload));
 	/* Without mail there are no sessions, and tickets from before it came
@@ -143,6 +144,6 @@ void news_sessions_end(
 	struct auth *a = LOOP_OWNER(context, struct auth, context);
 	struct ending *end = xcalloc(1, sizeof *end);
 
-	*end = (struct ending){a, account, protocols, clock_monotonic_ms()};
+	*end = (struct ending){a, account, protocols};
 	loop_post(a->loop, end_posted, end);
 }
