@@ -4,7 +4,10 @@ import base64
 import http.server
 import imaplib
 import json
+import os
 import re
+import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -13,6 +16,7 @@ import urllib.parse
 
 import pytest
 
+import daemons
 from daemons import AWAY, NO, Directory, complaints, quoted
 from harness import Server, eventually, make_certificate
 
@@ -312,3 +316,33 @@ def test_introspection(issuer):
 def test_wrong_settings_are_refused(more, setting, words):
     said = complaints(settings_for(**more))
     assert words in said and f"oauth.{setting}" in said
+
+
+def test_a_lookup_that_hangs(home, keys):
+    """Others' questions wait for it, and nobody else."""
+    path = home.write("jwks.json", json.dumps({"keys": [keys[0].jwk()]}))
+    server = Server(settings_for(jwks_file=path) |
+                    {"workers.lookup_threads": "256"}).start()
+    lookup = server.children()["lookup"]
+    clients = []
+    try:
+        name, password = server.account()
+        os.kill(lookup, signal.SIGSTOP)
+        # More than the channel holds.
+        first = base64.b64encode(
+            b"n,,\x01auth=Bearer " + b"x" * 8000 + b"\x01\x01")
+        for _ in range(100):
+            client = socket.create_connection(server.address())
+            client.recv(1000)
+            client.sendall(
+                b"a AUTHENTICATE OAUTHBEARER " + first + b"\r\n")
+            clients.append(client)
+        for _ in range(10):
+            assert daemons.login(server, name, password) == "ok"
+        assert not re.search("lookup cannot be asked|from lookup in time",
+                             server.log_text())
+    finally:
+        os.kill(lookup, signal.SIGCONT)
+        for client in clients:
+            client.close()
+        server.close()
