@@ -75,22 +75,6 @@ static void forget(struct exchange *x)
 	free_exchange(x);
 }
 
-/* Nobody waits for it any more. What is being verified is still verified and
- * counted: hanging up is no way around the throttle, and none around
- * EXCHANGES_MAX. */
-static void abandon(struct exchange *x)
-{
-	struct auth *a = x->auth;
-
-	x->abandoned = true;
-	if (x->state == WORKING)
-		return;
-	if (x->state == QUEUED)
-		lane_leave(x->lane, x);
-	forget(x);
-	auth_check_end(a);
-}
-
 /* -------- the answer -------- */
 
 static void reply(struct exchange *x)
@@ -240,17 +224,61 @@ static void run_slow(struct pool_job *job)
 	loop_post(x->auth->loop, slow_done, x);
 }
 
-static void enter_lane(struct exchange *x)
+/* It was looked at quickly, and no more: the client has learnt that the
+ * password is none that is remembered, nor of a program's. That was a guess as
+ * well. This machine's own do not guess in a flood; they give up waiting. */
+static void count_quick_guess(struct exchange *x)
+{
+	struct throttle_who w = who(x);
+
+	if (x->address != THROTTLE_NO_ADDRESS)
+		throttle_failed(x->auth->throttle, &w, clock_monotonic_ms());
+}
+
+/* Nobody waits for it any more. What is being verified is still verified and
+ * counted: hanging up is no way around the throttle, and none around
+ * EXCHANGES_MAX. */
+static void abandon(struct exchange *x)
+{
+	struct auth *a = x->auth;
+
+	x->abandoned = true;
+	if (x->state == WORKING)
+		return;
+	if (x->state == QUEUED)
+		lane_leave(x->lane, x);
+	/* A front that died hung up for people who did not. */
+	if (x->looked_at && !x->settled && x->peer) {
+		set_verdict(x, ERR_AUTH, "hung up before it was verified", "");
+		count_quick_guess(x);
+		answer_settle(x);
+	}
+	forget(x);
+	auth_check_end(a);
+}
+
+static void too_many(struct exchange *x)
+{
+	refuse(x, ERR_UNAVAILABLE, "too many logins at once",
+		"Too busy, try again later");
+}
+
+static struct lane *lane_of(const struct exchange *x)
 {
 	struct throttle_who w = who(x);
 	bool trusted = throttle_is_trusted(
 		x->auth->throttle, &w, clock_monotonic_ms());
 
+	return &x->auth->lanes[trusted ? LANE_TRUSTED : LANE_OTHERS];
+}
+
+static void enter_lane(struct exchange *x)
+{
 	x->job.run = run_slow;
-	if (!lane_enter(
-		    &x->auth->lanes[trusted ? LANE_TRUSTED : LANE_OTHERS], x))
-		refuse(x, ERR_UNAVAILABLE, "too many logins at once",
-			"Too busy, try again later");
+	if (lane_enter(lane_of(x), x))
+		return;
+	count_quick_guess(x);
+	too_many(x);
 }
 
 /* Many guesses may have come at once, before the first of them failed. */
@@ -272,6 +300,7 @@ static void quick_done(struct loop *loop, void *arg)
 
 	(void)loop;
 	a->working--;
+	x->looked_at = !x->quick_done;
 	if (x->quick_done)
 		verified(x);
 	else if (x->abandoned)
@@ -301,6 +330,17 @@ static void start_verifying(struct exchange *x)
 {
 	x->ends = x->auth->ends;
 	start_job(x, run_quick);
+}
+
+/* Not while its lane is full: a quick look alone would be a guess that costs
+ * nothing. */
+static void start_guess(struct exchange *x)
+{
+	if (x->address != THROTTLE_NO_ADDRESS &&
+		lane_is_full(lane_of(x), x->auth))
+		too_many(x);
+	else
+		start_verifying(x);
 }
 
 /* -------- the mechanism's steps -------- */
@@ -363,7 +403,7 @@ static void act(struct exchange *x, enum sasl_step step, struct buf *bytes)
 	case SASL_VERIFY:
 	case SASL_TOKEN:
 		verify_names(x);
-		await_turn(x, start_verifying);
+		await_turn(x, start_guess);
 		break;
 	case SASL_DONE:
 		if (x->who.n) { /* SCRAM's turn came with the proof */

@@ -87,9 +87,14 @@ static void pump(struct lane *lane)
 	}
 }
 
+bool lane_is_full(const struct lane *lane, const struct auth *a)
+{
+	return lane->queued >= queue_max[lane - a->lanes];
+}
+
 bool lane_enter(struct lane *lane, struct exchange *x)
 {
-	if (lane->queued >= queue_max[lane - x->auth->lanes])
+	if (lane_is_full(lane, x->auth))
 		return false;
 	x->lane = lane;
 	x->state = QUEUED;

@@ -125,6 +125,7 @@ struct exchange {
 	bool settled;	 /* logged and counted; the client is told the rest */
 	bool unhindered; /* the throttle had nothing against it or its likes */
 	bool quick_done; /* the verdict stands */
+	bool looked_at;	 /* quickly; the rest must wait */
 	unsigned again;	 /* verified so often again */
 	uint64_t ends;	 /* auth's, when the account was read */
 	uint64_t began;
@@ -210,6 +211,7 @@ void lanes_set(struct auth *);
 void lanes_end(struct auth *);
 /* Runs its job in the lane, when its turn comes. False: the queue is full. */
 bool lane_enter(struct lane *, struct exchange *);
+bool lane_is_full(const struct lane *, const struct auth *);
 /* It gives up, QUEUED. */
 void lane_leave(struct lane *, struct exchange *);
 /* Its job is done. */

@@ -177,6 +177,9 @@ enum err exchange_start(struct peer *p, const struct ipc_msg *m)
 
 	if (parse_start(m->payload, &s) || exchange_find(p, m->id))
 		return ERR_INVALID;
+	/* One without a switch could not be switched off. */
+	if (!account_protocol_bit(s.protocol))
+		return ERR_INVALID;
 	if (!s.mechanism.n && str_eq_c(s.protocol, "lmtp")) {
 		let_deliver(p, m->id, &s);
 		return OK;

@@ -477,6 +477,13 @@ def flood(server, count):
         return list(pool.map(begin, range(count)))
 
 
+def reset(sock):
+    """Hangs up, so that the other side notices at once."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                    struct.pack("ii", 1, 0))
+    sock.close()
+
+
 def answered(socks):
     poll = select.poll()
     for sock in socks:
@@ -514,9 +521,40 @@ def test_flood_does_not_reach_who_is_known(guarded):
         assert len(busy) >= 100
     finally:
         for sock in socks:
-            sock.close()
+            reset(sock)
     # Those that hung up are not hashed.
     eventually(lambda: queued(guarded) == 0, "the queue is empty", 120)
+    # But each was a quick look, and counts.
+    assert any(a["reason"] == "hung up before it was verified"
+               for a in attempts(guarded))
+
+
+def test_guesses_in_a_flood_count():
+    """Hanging up before one's turn is no way to guess at passwords that are
+    remembered: a flood keeps the queue long, each guess takes a moment."""
+    server = Server({"proxy.networks": '["127.0.0.0/8"]',
+                     "workers.auth_threads": "1",
+                     "limits.login_time": '"10min"'}).start()
+    socks = []
+    try:
+        name, password = server.account()
+        client = connect(server, first=proxied("192.0.2.1"))
+        assert client.plain(name, password).startswith("a OK")
+        client.close()
+        socks = flood(server, 250)
+        for i in range(4):
+            client = connect(server, first=proxied(f"203.0.113.{i}"))
+            client.send(f"a LOGIN {name} wrong{i}")
+            eventually(lambda: queued(server) > 0, "it waits")
+            reset(client.sock)
+        eventually(lambda: len([a for a in attempts(server)
+                                if a["account"] == name
+                                and a["result"] != "ok"]) == 4,
+                   "all are in the log, as what they are")
+    finally:
+        for sock in socks:
+            sock.close()
+        server.close()
 
 
 # -------------------------------------------------------------- secrets
