@@ -33,6 +33,8 @@ static void apply_config(struct auth *a)
 {
 	if (a->rules)
 		rules_drop(a->rules);
+	/* What a source once said counts for that source, as it was set. */
+	login_cache_forget(a->cache, 0);
 	a->rules = rules_new(a->role.config);
 	a->context.scram_iterations = a->rules->scram_iterations;
 	/* Lookup gives up on a source sooner. */

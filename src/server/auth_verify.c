@@ -43,10 +43,13 @@ static str password_of(const struct exchange *x)
  * is throttled as such. */
 static void prepare(str name, struct buf *out)
 {
-	if (account_name_prepare(name, out)) {
-		buf_reset(out);
-		buf_add(out, name);
-	}
+	struct buf room = BUF_UNBOUNDED; /* much larger than most names */
+
+	if (account_name_prepare(name, &room) == OK)
+		name = buf_str(&room);
+	buf_reset(out);
+	buf_add(out, name);
+	buf_fini(&room);
 }
 
 /* "user*master" */
