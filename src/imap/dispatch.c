@@ -33,6 +33,7 @@ static imap_executor *const executors[IMAP_VERB_COUNT] = {
 	[IMAP_STORE] = imap_store,
 	[IMAP_COPY] = imap_copy,
 	[IMAP_MOVE] = imap_copy,
+	[IMAP_REPLACE] = imap_append,
 };
 
 static unsigned state_of(const struct imap *s)
@@ -40,7 +41,7 @@ static unsigned state_of(const struct imap *s)
 	return s->selected ? IMAP_SELECTED : IMAP_AUTHENTICATED;
 }
 
-static const char *why_not_now(unsigned states)
+static const char *wrong_state(unsigned states)
 {
 	if (states == IMAP_SELECTED)
 		return "Select a mailbox first";
@@ -123,20 +124,27 @@ static bool takes_numbers(const struct imap_command *c)
 	return search && search_tree_asks(search->where, SEARCH_ON_SEQUENCE);
 }
 
+const char *imap_why_not_now(const struct imap *s, const struct imap_command *c)
+{
+	unsigned states = imap_command_row(c->verb)->states;
+
+	if (s->uidonly && takes_numbers(c))
+		return "[UIDREQUIRED] Message numbers are not allowed once "
+		       "UIDONLY is enabled";
+	if (!(states & state_of(s)) || !executors[c->verb])
+		return wrong_state(states);
+	return NULL;
+}
+
 void imap_execute(struct imap *s, struct imap_command *c)
 {
 	const struct imap_command_row *row = imap_command_row(c->verb);
+	const char *bad = imap_why_not_now(s, c);
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
 	enum err e;
 
-	if (s->uidonly && takes_numbers(c)) {
-		imap_put_bad(imap_out(s), c->tag,
-			"[UIDREQUIRED] Message numbers are not allowed once "
-			"UIDONLY is enabled");
-		return;
-	}
-	if (!(row->states & state_of(s)) || !executors[c->verb]) {
-		imap_put_bad(imap_out(s), c->tag, why_not_now(row->states));
+	if (bad) {
+		imap_put_bad(imap_out(s), c->tag, bad);
 		return;
 	}
 	log_debug("imap", "command", LOG_C("session", s->session.id),

@@ -116,20 +116,23 @@ static enum step execute(struct imap *s, str text)
 	return s->logged_out ? STEP_CLOSE : STEP_ON;
 }
 
-/* APPEND up to its message. */
+/* APPEND or REPLACE up to its message. */
 static enum err first_body(struct imap *s, str text)
 {
 	struct arena *arena = imap_arena(s);
 	struct imap_command *c = ARENA_NEW(arena, struct imap_command);
 	enum err e = imap_parse(arena, text, s->rev2, c);
+	const char *bad;
 
 	s->command = c;
 	if (e) {
 		imap_put_parse_error(imap_out(s), c, e);
 		return e;
 	}
-	e = imap_append_begin(s, c);
-	if (e)
+	e = imap_append_begin(s, c, &bad);
+	if (bad)
+		imap_put_bad(imap_out(s), c->tag, bad);
+	else if (e)
 		imap_put_error(imap_out(s), c->tag, c->verb, e);
 	return e;
 }
@@ -141,6 +144,9 @@ static enum err next_body(struct imap *s, str text)
 	struct imap_append q = {.size = 0};
 	enum err e = imap_parse_append_next(imap_arena(s), text, &q);
 
+	/* One message replaces one (RFC 8508 section 4.7). */
+	if (!e && c->verb == IMAP_REPLACE)
+		e = ERR_INVALID;
 	if (e == ERR_INVALID) {
 		imap_put_bad(imap_out(s), c->tag,
 			"Expected flags, a date, or another message");

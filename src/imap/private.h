@@ -106,6 +106,8 @@ typedef enum err imap_executor(
 	struct imap *, struct imap_command *, struct imap_reply *);
 
 /* dispatch.c */
+/* Why this command may not be given at all now: what BAD says; or NULL. */
+const char *imap_why_not_now(const struct imap *, const struct imap_command *);
 /* Executes one command; answers, unless it goes on. */
 void imap_execute(struct imap *, struct imap_command *);
 /* The tagged answer of a command that went on; ends it. */
@@ -216,9 +218,10 @@ void imap_put_esearch(
 
 /* idle.c, append.c, fetch.c: commands that go on. */
 enum err imap_idle_line(struct imap *, str line);
-/* Begins APPEND: the frame's text was parsed; the message follows. OK, or what
- * to answer. */
-MUST enum err imap_append_begin(struct imap *, struct imap_command *);
+/* Begins APPEND or REPLACE: the frame's text was parsed; the message follows.
+ * OK, or what to answer: bad_r, when it is BAD. */
+MUST enum err imap_append_begin(
+	struct imap *, struct imap_command *, const char **bad_r);
 /* Another message of the same command (RFC 3502). */
 MUST enum err imap_append_next(struct imap *, const struct imap_append *);
 MUST enum err imap_append_bytes(struct imap *, str);

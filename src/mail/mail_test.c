@@ -185,6 +185,68 @@ static void test_copy_move_expunge(void **unused)
 	end(&w);
 }
 
+static enum err replace(struct world *w, const struct mailbox_ref *from,
+	uid_num uid, const char *to, const char *text, uid_num *uid_r)
+{
+	struct append_item item = {.upload = upload_new(w->mail, ann.account)};
+	struct append_result result;
+	enum err e;
+
+	assert_ok(upload_feed(item.upload, str_c(text)));
+	e = append_replace(w->mail, &ann, from, uid, str_c(to), &item, &result);
+	*uid_r = uidset_min(&result.uids);
+	uidset_fini(&result.uids);
+	upload_free(item.upload);
+	return e;
+}
+
+static void test_replace(void **unused)
+{
+	struct world w;
+	struct mailbox_ref other, less;
+	struct account_record account;
+	uid_num uid;
+
+	(void)unused;
+	begin(&w);
+	add(&w, "a: 1\r\n\r\n", 0);
+	add(&w, "a: 2\r\n\r\n", 0);
+	assert_ok(mailbox_create(w.mail, &ann, STR("b"), 0, 0, &other));
+	assert_ok(replace(&w, &w.inbox, 1, "INBOX", "a: 3\r\n\r\n", &uid));
+	assert_int_equal(uid, 3);
+	assert_uids(&w, &w.inbox, "2:3");
+	/* By the very same message. */
+	assert_ok(replace(&w, &w.inbox, 3, "INBOX", "a: 3\r\n\r\n", &uid));
+	assert_uids(&w, &w.inbox, "2,4");
+	assert_ok(replace(&w, &w.inbox, 2, "b", "a: 4\r\n\r\n", &uid));
+	assert_uids(&w, &w.inbox, "4");
+	assert_uids(&w, &other, "1");
+	/* All or nothing. */
+	assert_int_equal(replace(&w, &w.inbox, 2, "b", "a: 5\r\n\r\n", &uid),
+		ERR_EXPUNGED);
+	assert_int_equal(replace(&w, &w.inbox, 4, "none", "a: 5\r\n\r\n", &uid),
+		ERR_NOTFOUND);
+	less = w.inbox;
+	less.rights &= ~(uint32_t)RIGHT_EXPUNGE;
+	assert_int_equal(
+		replace(&w, &less, 4, "b", "a: 5\r\n\r\n", &uid), ERR_DENIED);
+	assert_uids(&w, &other, "1");
+	/* The quota: what is replaced makes room. */
+	assert_ok(mail_account_set_quota(w.mail, ann.account, 16));
+	assert_ok(replace(&w, &w.inbox, 4, "b", "a: 6\r\n\r\n", &uid));
+	assert_int_equal(
+		replace(&w, &other, 2, "INBOX", "a: long\r\n\r\n", &uid),
+		ERR_QUOTA);
+	assert_uids(&w, &other, "1:2");
+	assert_ok(mail_account_set_quota(w.mail, ann.account, 1));
+	assert_ok(replace(&w, &other, 2, "INBOX", "a: 7\r\n\r\n", &uid));
+	assert_ok(mail_purge(w.mail, false));
+	assert_ok(mail_account_info(w.mail, ann.account, &account));
+	assert_int_equal(account.messages, 2);
+	assert_int_equal(account.bytes, 16);
+	end(&w);
+}
+
 static void test_rename_tree_and_inbox(void **unused)
 {
 	struct world w;
@@ -672,6 +734,7 @@ int main(void)
 		cmocka_unit_test(test_chunks_join_without_a_seam),
 		cmocka_unit_test(test_flags_and_what_others_see),
 		cmocka_unit_test(test_copy_move_expunge),
+		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_rename_tree_and_inbox),
 		cmocka_unit_test(test_a_name_never_has_a_uidvalidity_twice),
 		cmocka_unit_test(test_quota_is_counted_with_the_mail),

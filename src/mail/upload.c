@@ -270,6 +270,9 @@ struct append_request {
 	size_t count;
 	struct append_result *result;
 	message_num *messages; /* that the items became */
+	/* Of a replacement. */
+	const struct mailbox_ref *from;
+	uid_num replaced;
 };
 
 void upload_measure(const struct upload *u, struct membership *m)
@@ -331,32 +334,110 @@ static enum err append(struct store_txn *txn, void *arg)
 	return change_end(&ch, box_end(&box, e));
 }
 
+/* What grows no larger takes no room, whatever the quota is. */
+static enum err replace_in(struct box_change *from, struct box_change *to,
+	struct append_request *q)
+{
+	struct account_record *account = &from->ch->record;
+	uint64_t quota = account->quota;
+	struct membership *m;
+	enum err e = box_find(from, q->replaced, &m);
+
+	if (!e && !m)
+		e = ERR_EXPUNGED;
+	if (!e && upload_size(q->items->upload) <= m->size)
+		account->quota = 0;
+	if (!e)
+		e = box_remove(from, q->replaced);
+	if (!e)
+		e = append_one(to, q->items, q->messages, q->result);
+	account->quota = quota;
+	return e;
+}
+
+static enum err replace(struct store_txn *txn, void *arg)
+{
+	struct append_request *q = arg;
+	struct change ch;
+	struct box_change from, to;
+	struct box_change *target = q->from->id == q->ref->id ? &from : &to;
+	enum err e;
+
+	uidset_clear(&q->result->uids);
+	change_begin(&ch, txn, q->from->account);
+	e = box_begin(&from, &ch, q->from->id);
+	if (e == ERR_NOTFOUND)
+		e = ERR_EXPUNGED;
+	if (e)
+		return change_end(&ch, box_end(&from, e));
+	if (target == &to)
+		e = box_begin(&to, &ch, q->ref->id);
+	if (!e)
+		e = replace_in(&from, target, q);
+	q->result->uidvalidity = target->record.uidvalidity;
+	if (target == &to)
+		e = box_end(&to, e);
+	return change_end(&ch, box_end(&from, e));
+}
+
+/* Runs the write, once no more bytes come. */
+static enum err commit(struct mail *mail, const struct mail_user *user,
+	str mailbox, store_write_fn *fn, struct append_request *q)
+{
+	struct mailbox_ref ref;
+	enum err e = mailbox_open(mail, user, mailbox, RIGHT_INSERT, &ref);
+
+	q->ref = &ref;
+	for (size_t i = 0; i < q->count; i++) {
+		upload_seal(q->items[i].upload);
+		if (!e)
+			e = q->items[i].upload->err;
+	}
+	if (e)
+		return e;
+	q->messages = xcalloc(q->count, sizeof *q->messages);
+	e = account_write(mail, user->account, fn, q);
+	for (size_t i = 0; !e && i < q->count; i++)
+		upload_settled(q->items[i].upload, q->messages[i]);
+	free(q->messages);
+	if (!e)
+		mail_notify(mail, ref.account, ref.id);
+	return e;
+}
+
 enum err append_commit(struct mail *mail, const struct mail_user *user,
 	str mailbox, const struct append_item *items, size_t count,
 	struct append_result *result_r)
 {
-	struct mailbox_ref ref;
-	struct append_request q = {.ref = &ref,
-		.items = items,
-		.count = count,
-		.result = result_r};
-	enum err e = mailbox_open(mail, user, mailbox, RIGHT_INSERT, &ref);
+	struct append_request q = {
+		.items = items, .count = count, .result = result_r};
 
 	*result_r = (struct append_result){0};
-	for (size_t i = 0; i < count; i++) {
-		upload_seal(items[i].upload);
-		if (!e)
-			e = items[i].upload->err;
+	return commit(mail, user, mailbox, append, &q);
+}
+
+enum err append_replace(struct mail *mail, const struct mail_user *user,
+	const struct mailbox_ref *from, uid_num replaced, str mailbox,
+	const struct append_item *item, struct append_result *result_r)
+{
+	struct append_request q = {
+		.items = item,
+		.count = 1,
+		.result = result_r,
+		.from = from,
+		.replaced = replaced,
+	};
+	uint32_t needed = RIGHT_DELETED | RIGHT_EXPUNGE;
+	enum err e;
+
+	*result_r = (struct append_result){0};
+	if ((from->rights & needed) != needed)
+		return ERR_DENIED;
+	e = commit(mail, user, mailbox, replace, &q);
+	if (!e) {
+		mail_notify(mail, from->account, from->id);
+		mail_wake_janitor(mail);
 	}
-	if (e)
-		return e;
-	q.messages = xcalloc(count, sizeof *q.messages);
-	e = account_write(mail, user->account, append, &q);
-	for (size_t i = 0; !e && i < count; i++)
-		upload_settled(items[i].upload, q.messages[i]);
-	free(q.messages);
-	if (!e)
-		mail_notify(mail, ref.account, ref.id);
 	return e;
 }
 

@@ -46,6 +46,14 @@ MUST enum err append_commit(struct mail *, const struct mail_user *,
 	str mailbox, const struct append_item *, size_t count,
 	struct append_result *result_r);
 
+/* One message in the place of another, which is expunged in the same step,
+ * whatever its flags, and whose size is room for it (RFC 8508). ERR_EXPUNGED:
+ * the other is not there any more; ERR_DENIED: rights t and e in its mailbox.
+ */
+MUST enum err append_replace(struct mail *, const struct mail_user *,
+	const struct mailbox_ref *from, uid_num replaced, str mailbox,
+	const struct append_item *, struct append_result *result_r);
+
 /* The message's SHA-256, HASH_SIZE bytes: no more bytes may be fed. */
 const unsigned char *upload_hash(struct upload *);
 /* How often the mailbox holds exactly these bytes (for imports that are run

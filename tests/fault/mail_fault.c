@@ -243,6 +243,35 @@ static enum err deliver_large(struct place *p)
 	return deliver_text(p, 41, LARGE);
 }
 
+static enum err replace_in(
+	struct place *p, const char *mailbox, unsigned number, size_t size)
+{
+	struct append_item item = {.system_flags = FLAG_DRAFT};
+	struct append_result result = {0};
+	struct buf text = BUF_UNBOUNDED;
+	enum err e;
+
+	item.upload = upload_new(p->w.mail, ann.account);
+	e = upload_feed(item.upload, text_of(&text, number, size));
+	if (!e)
+		e = append_replace(p->w.mail, &ann, &p->w.inbox, 4,
+			str_c(mailbox), &item, &result);
+	upload_free(item.upload);
+	uidset_fini(&result.uids);
+	buf_fini(&text);
+	return e;
+}
+
+static enum err replace_here(struct place *p)
+{
+	return replace_in(p, "INBOX", 50, 50);
+}
+
+static enum err replace_there(struct place *p)
+{
+	return replace_in(p, "box", 51, LARGE);
+}
+
 static enum err store_flags(struct place *p)
 {
 	str keywords[] = {STR_LIT("work"), STR_LIT("odd")};
@@ -376,6 +405,8 @@ static const struct operation {
 	{"append batch", append_batch, false, false},
 	{"deliver", deliver, false, false},
 	{"deliver large", deliver_large, false, false},
+	{"replace here", replace_here, false, false},
+	{"replace there", replace_there, false, false},
 	{"store flags", store_flags, false, false},
 	{"copy", copy, false, false},
 	{"copy here", copy_here, false, false},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * APPEND: RFC 9051 section 6.3.12, MULTIAPPEND: RFC 3502. Each message streams
- * into an upload, which the driver feeds; at the end all of them become mail in
- * one write, or none.
+ * APPEND: RFC 9051 section 6.3.12, MULTIAPPEND: RFC 3502, REPLACE: RFC 8508.
+ * Each message streams into an upload, which the driver feeds; at the end all
+ * of them become mail in one write, or none.
  */
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -18,8 +18,9 @@
 struct imap_append_run {
 	struct append_item *items; /* the last one is coming */
 	size_t count, room;
-	uint64_t bytes; /* announced */
-	uint64_t held;	/* of earlier ones, in memory */
+	uint64_t bytes;	  /* announced */
+	uint64_t held;	  /* of earlier ones, in memory */
+	uid_num replaced; /* REPLACE: this one goes */
 };
 
 /* Known before the message is sent. */
@@ -56,11 +57,50 @@ static void add_item(struct imap *s, const struct imap_append *q)
 	run->bytes += q->size;
 }
 
-enum err imap_append_begin(struct imap *s, struct imap_command *c)
+/* Which message is to be replaced, and its size. ERR_INVALID: no message has
+ * that number. */
+static enum err find_replaced(
+	struct imap *s, const struct imap_command *c, struct membership *m_r)
+{
+	struct uidset uids = UIDSET_EMPTY;
+	const struct membership *m = NULL;
+	struct view *v;
+	enum err e;
+
+	if (s->selected->read_only)
+		return ERR_READONLY;
+	e = imap_resolve_set(s, &c->append.replaced, c->uid, &uids);
+	if (!e)
+		e = imap_view(s, &v);
+	if (!e) {
+		m = view_find(v, uidset_min(&uids));
+		if (m)
+			*m_r = *m;
+		else
+			e = ERR_EXPUNGED;
+		view_release(imap_mail(s), v);
+	}
+	uidset_fini(&uids);
+	return e;
+}
+
+enum err imap_append_begin(
+	struct imap *s, struct imap_command *c, const char **bad_r)
 {
 	const struct imap_mailbox *name = &c->append.mailbox;
+	struct membership replaced = {0};
 	struct mailbox_ref ref;
-	enum err e;
+	enum err e = OK;
+
+	*bad_r = imap_why_not_now(s, c);
+	if (*bad_r)
+		return ERR_INVALID;
+	if (c->verb == IMAP_REPLACE)
+		e = find_replaced(s, c, &replaced);
+	if (e == ERR_INVALID)
+		*bad_r = "No such message number";
+	if (e)
+		return e;
 
 	/* RFC 3502 section 6.3.11: an error, which clients use to cancel. */
 	if (c->append.size == 0)
@@ -70,11 +110,12 @@ enum err imap_append_begin(struct imap *s, struct imap_command *c)
 		return ERR_INVALID;
 	e = mailbox_open(
 		imap_mail(s), &s->session.user, name->name, RIGHT_INSERT, &ref);
-	if (!e)
-		e = check_quota(s, c->append.size);
+	if (!e && c->append.size > replaced.size)
+		e = check_quota(s, c->append.size - replaced.size);
 	if (e)
 		return e;
 	s->append = xcalloc(1, sizeof *s->append);
+	s->append->replaced = replaced.uid;
 	add_item(s, &c->append);
 	return OK;
 }
@@ -117,18 +158,38 @@ enum err imap_append_bytes(struct imap *s, str bytes)
 		s->append->items[s->append->count - 1].upload, bytes);
 }
 
+/* RFC 8508 section 4.3: APPENDUID comes before the EXPUNGE. */
+static void tell_replaced(struct imap *s, const struct append_result *result,
+	struct imap_reply *reply)
+{
+	buf_add_c(imap_out(s), "* OK ");
+	imap_put_appenduid(imap_out(s), result->uidvalidity, &result->uids);
+	buf_add_c(imap_out(s), "Replacement is there\r\n");
+	reply->highest = s->condstore;
+}
+
 enum err imap_append_end(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
 	const struct imap_append *q = &c->append;
+	struct imap_append_run *run = s->append;
 	struct append_result result = {0};
-	enum err e = append_commit(imap_mail(s), &s->session.user,
-		q->mailbox.name, s->append->items, s->append->count, &result);
+	enum err e;
 
+	if (run->replaced)
+		e = append_replace(imap_mail(s), &s->session.user,
+			&s->selected->ref, run->replaced, q->mailbox.name,
+			run->items, &result);
+	else
+		e = append_commit(imap_mail(s), &s->session.user,
+			q->mailbox.name, run->items, run->count, &result);
 	if (!e) {
 		imap_tell_normalized(s, &q->mailbox, &q->mailbox);
-		imap_put_appenduid(
-			&reply->code, result.uidvalidity, &result.uids);
+		if (run->replaced)
+			tell_replaced(s, &result, reply);
+		else
+			imap_put_appenduid(
+				&reply->code, result.uidvalidity, &result.uids);
 	}
 	uidset_fini(&result.uids);
 	return e;
@@ -146,7 +207,8 @@ void imap_append_abort(struct imap *s)
 	s->append = NULL;
 }
 
-/* An APPEND that the framer took for a whole command has no message. */
+/* An APPEND or REPLACE that the framer took for a whole command has no message.
+ */
 enum err imap_append(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {

@@ -49,6 +49,7 @@ static const struct {
 	{"SAVEDATE", AFTER_LOGIN},	   /* RFC 8514 */
 	{"WITHIN", AFTER_LOGIN},	   /* RFC 5032 */
 	{"PREVIEW", AFTER_LOGIN},	   /* RFC 8970 */
+	{"REPLACE", AFTER_LOGIN},	   /* RFC 8508 */
 	{"PARTIAL", AFTER_LOGIN},	   /* RFC 9394 */
 	{"UIDONLY", AFTER_LOGIN},	   /* RFC 9586 */
 	{"SORT", AFTER_LOGIN},		   /* RFC 5256 */

@@ -60,6 +60,7 @@ enum imap_verb {
 	IMAP_STORE,
 	IMAP_COPY,
 	IMAP_MOVE,
+	IMAP_REPLACE,
 	IMAP_VERB_COUNT
 };
 
@@ -287,7 +288,9 @@ struct imap_list {
 	struct imap_pattern *patterns;
 };
 
+/* APPEND, REPLACE. */
 struct imap_append {
+	struct seqset replaced; /* REPLACE: one message (RFC 8508) */
 	struct imap_mailbox mailbox;
 	struct flag_list flags;
 	bool has_date;
@@ -447,9 +450,9 @@ struct imap_command {
 		struct imap_rename rename;
 		struct imap_list list; /* LIST LSUB */
 		struct imap_status status;
-		struct imap_append append;
-		str compress;	       /* the mechanism */
-		struct seqset expunge; /* UID EXPUNGE */
+		struct imap_append append; /* APPEND REPLACE */
+		str compress;		   /* the mechanism */
+		struct seqset expunge;	   /* UID EXPUNGE */
 		struct imap_search search;
 		struct imap_sort sort;
 		struct imap_thread thread;

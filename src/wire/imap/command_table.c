@@ -75,4 +75,8 @@ const struct imap_command_row imap_command_table[IMAP_VERB_COUNT] = {
 		IMAP_HAS_UID | IMAP_TAKES_MAILBOX | IMAP_CHANGES |
 			IMAP_MAY_EXPUNGE,
 		"MOVE"),
+	ROW(REPLACE, imap_parse_replace, IMAP_SELECTED,
+		IMAP_HAS_UID | IMAP_TAKES_MAILBOX | IMAP_CHANGES |
+			IMAP_MAY_EXPUNGE,
+		"REPLACE"),
 };

@@ -236,15 +236,17 @@ static struct imap_frame append_literal(struct imap_framer *f, str input,
 		break;
 	}
 	return refuse_literal(f, input, end, a, ERR_INVALID,
-		"BAD The arguments of APPEND are wrong");
+		"BAD The arguments of APPEND or REPLACE are wrong");
 }
 
-/* tag SP "APPEND" SP */
+/* tag SP ("APPEND" / ["UID" SP] "REPLACE") SP */
 static bool is_append(str line)
 {
 	str rest = str_skip(line, str_find_byte(line, ' '));
 
-	return str_istarts(rest, STR(" APPEND "));
+	return str_istarts(rest, STR(" APPEND ")) ||
+	       str_istarts(rest, STR(" REPLACE ")) ||
+	       str_istarts(rest, STR(" UID REPLACE "));
 }
 
 static struct imap_frame literal(struct imap_framer *f, str input, size_t eol,

@@ -3,8 +3,8 @@
  * framer: cuts a client's byte stream into commands. It alone sees partial
  * input; everything behind it gets whole commands. It looks at line ends and
  * literals only (RFC 9051 section 4.3, RFC 7888), with one exception: it asks
- * the grammar which literal of an APPEND is the message, because that one is
- * streamed and not kept.
+ * the grammar which literal of an APPEND or REPLACE is the message, because
+ *that one is streamed and not kept.
  *
  * How it is driven. The caller keeps the unconsumed bytes in one contiguous
  * buffer and calls imap_framer_step() with all of them whenever some were

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* APPEND, whose message the parser never sees. */
+/* APPEND and REPLACE, whose message the parser never sees. */
 #include "wire/imap/parse.h"
 #include "wire/imap/parser.h"
 
@@ -36,6 +36,29 @@ void imap_parse_append(struct imap_parser *p, struct imap_command *cmd)
 	imap_announcement(p, &cmd->append);
 }
 
+/* seq-number = nz-number / "*" */
+static struct seqset seq_number(struct imap_parser *p)
+{
+	struct cursor before = p->c;
+	struct seqset set = imap_sequence_set(p);
+
+	if (cursor_ok(&p->c) &&
+		(set.saved || set.count != 1 ||
+			set.ranges[0].from != set.ranges[0].to)) {
+		p->c = before;
+		imap_expected(p, "one message");
+	}
+	return set;
+}
+
+/* replace = "REPLACE" SP seq-number SP mailbox append-message (RFC 8508) */
+void imap_parse_replace(struct imap_parser *p, struct imap_command *cmd)
+{
+	imap_sp(p);
+	cmd->append.replaced = seq_number(p);
+	imap_parse_append(p, cmd);
+}
+
 enum err imap_parse_append_next(
 	struct arena *arena, str text, struct imap_append *append_r)
 {
@@ -54,6 +77,18 @@ static void scratch_init(struct arena *scratch, str text)
 	arena_init(scratch, 65536 + text.n * 8);
 }
 
+/* "APPEND" / ["UID" SP] "REPLACE" SP seq-number */
+static void verb(struct imap_parser *p)
+{
+	if (cursor_accept_istr(&p->c, STR("APPEND")))
+		return;
+	(void)cursor_accept_istr(&p->c, STR("UID "));
+	if (!cursor_accept_istr(&p->c, STR("REPLACE")))
+		imap_expected(p, "APPEND or REPLACE");
+	imap_sp(p);
+	seq_number(p);
+}
+
 enum imap_append_expects imap_append_expects(str text)
 {
 	struct arena scratch;
@@ -65,8 +100,7 @@ enum imap_append_expects imap_append_expects(str text)
 	p = imap_parser_of(&scratch, text, true);
 	imap_tag(&p);
 	imap_sp(&p);
-	if (!cursor_accept_istr(&p.c, STR("APPEND")))
-		imap_expected(&p, "APPEND");
+	verb(&p);
 	imap_sp(&p);
 	if (cursor_ok(&p.c) && cursor_done(&p.c)) {
 		expects = IMAP_APPEND_MAILBOX;

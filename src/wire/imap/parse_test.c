@@ -301,6 +301,8 @@ static const struct {
 		"no number"},
 	{REV1, "a SEARCH MODSEQ \"/flags/x\" 5", ERR_UNSUPPORTED, 27,
 		"no type"},
+	{REV1, "a REPLACE 4:5 x {5}", ERR_INVALID, 10, "more than one"},
+	{REV1, "a UID REPLACE $ x {5}", ERR_INVALID, 14, "not the saved one"},
 	{REV1, "a CREATE x (FOO)", ERR_UNSUPPORTED, 12, "unknown"},
 	{REV1, "a CREATE x (USE \\Sent)", ERR_INVALID, 16, "no list"},
 	{REV1, "a CREATE x (USE (Sent))", ERR_INVALID, 17, "no backslash"},

@@ -101,6 +101,7 @@ void imap_parse_list(struct imap_parser *, struct imap_command *);
 void imap_parse_lsub(struct imap_parser *, struct imap_command *);
 void imap_parse_status(struct imap_parser *, struct imap_command *);
 void imap_parse_append(struct imap_parser *, struct imap_command *);
+void imap_parse_replace(struct imap_parser *, struct imap_command *);
 void imap_parse_expunge(struct imap_parser *, struct imap_command *);
 void imap_parse_search(struct imap_parser *, struct imap_command *);
 void imap_parse_sort(struct imap_parser *, struct imap_command *);

@@ -239,6 +239,18 @@ static void print_append(const struct printer *p, const struct imap_command *c)
 	word(p, a->sync ? "}" : "+}");
 }
 
+static void set(const struct printer *p, const struct seqset *s)
+{
+	sp(p);
+	seqset_print(p->out, s);
+}
+
+static void print_replace(const struct printer *p, const struct imap_command *c)
+{
+	set(p, &c->append.replaced);
+	print_append(p, c);
+}
+
 static void return_options(const struct printer *p, const struct imap_search *s)
 {
 	unsigned plain = s->returns & ~(unsigned)IMAP_SEARCH_PARTIAL;
@@ -318,12 +330,6 @@ static void print_section(const struct printer *p, const struct imap_section *s)
 	buf_fini(&name);
 }
 
-static void set(const struct printer *p, const struct seqset *s)
-{
-	sp(p);
-	seqset_print(p->out, s);
-}
-
 static void print_fetch(const struct printer *p, const struct imap_command *c)
 {
 	const struct imap_fetch *f = &c->fetch;
@@ -396,6 +402,7 @@ static void (*const argument_printers[IMAP_VERB_COUNT])(
 	[IMAP_STORE] = print_store,
 	[IMAP_COPY] = print_copy,
 	[IMAP_MOVE] = print_copy,
+	[IMAP_REPLACE] = print_replace,
 };
 
 void imap_print_command(

@@ -375,6 +375,9 @@ static const struct {
 	const char *words;
 } own_words[] = {
 	{IMAP_APPEND, ERR_NOTFOUND, "NO [TRYCREATE] No such mailbox"},
+	{IMAP_REPLACE, ERR_NOTFOUND, "NO [TRYCREATE] No such mailbox"},
+	{IMAP_REPLACE, ERR_TOOBIG, "NO [TOOBIG] The message is too large"},
+	{IMAP_REPLACE, ERR_UNSUPPORTED, "NO [CANNOT] The message is empty"},
 	{IMAP_COPY, ERR_NOTFOUND, "NO [TRYCREATE] No such mailbox"},
 	{IMAP_MOVE, ERR_NOTFOUND, "NO [TRYCREATE] No such mailbox"},
 	{IMAP_APPEND, ERR_TOOBIG, "NO [TOOBIG] The message is too large"},
