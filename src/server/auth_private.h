@@ -153,7 +153,9 @@ struct exchange {
 	bool has_keys;
 	struct scram_keys keys; /* for SCRAM */
 	bool may_rehash;	/* the password was the one of row.hash */
+	bool by_app;		/* it is one of the row's app passwords */
 	bool hashed;		/* one verification's time was spent */
+	char app[APP_PASSWORD_LABEL_MAX + 1]; /* its label */
 	struct auth_verdict verdict;
 };
 
@@ -242,11 +244,20 @@ void verify_names(struct exchange *);
  * account of another source. */
 MUST enum err source_verify(struct exchange *, enum lookup_source_kind,
 	struct account *row_r, unsigned *denied_r);
+/* What a source says that an account may not do, whatever its row says. */
+struct sources_switches {
+	bool disabled;
+	unsigned denied; /* enum account_protocol bits */
+};
 /* Whose name is it? Asks the sources in their order, the built-in one too.
- * OK: *row_r is the account, made if there was none. ERR_NOTFOUND,
- * ERR_UNAVAILABLE. name: prepared. */
+ * OK: *row_r is the account, made if there was none; those whom the source has
+ * disabled are found too. ERR_NOTFOUND, ERR_UNAVAILABLE. name: prepared. */
 MUST enum err sources_find(struct auth *, const struct auth_rules *, str name,
-	str protocol, struct account *row_r);
+	str protocol, struct account *row_r, struct sources_switches *);
+/* What the row's own source says of it now. ERR_NOTFOUND: it knows the name no
+ * more; else as sources_find. */
+MUST enum err source_ask(struct auth *, const struct account *row, str protocol,
+	struct sources_switches *);
 /* Of a word of accounts.sources other than "builtin". */
 enum lookup_source_kind source_kind(unsigned word);
 /* May the row be believed: is its source configured? "": the built-in one. */

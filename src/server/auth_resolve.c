@@ -69,10 +69,11 @@ static bool find_name(str name, void *arg)
 {
 	struct search *search = arg;
 	const struct resolve *r = search->resolve;
+	struct sources_switches switches; /* mail is still delivered */
 	struct account row;
 
-	search->err =
-		sources_find(r->auth, r->rules, name, str_c(r->protocol), &row);
+	search->err = sources_find(
+		r->auth, r->rules, name, str_c(r->protocol), &row, &switches);
 	account_fini(&row);
 	return search->err != ERR_NOTFOUND;
 }

@@ -105,7 +105,8 @@ enum err source_verify(struct exchange *x, enum lookup_source_kind kind,
 /* -------- finding -------- */
 
 static enum err find_outside(struct auth *a, enum lookup_source_kind kind,
-	str name, str protocol, struct account *row_r)
+	str name, str protocol, struct account *row_r,
+	struct sources_switches *switches)
 {
 	struct lookup_request request = {.op = LOOKUP_FIND,
 		.source = kind,
@@ -120,12 +121,30 @@ static enum err find_outside(struct auth *a, enum lookup_source_kind kind,
 	e = lookup_call(a, &request, &person);
 	if (!e)
 		e = adopt(a, kind, name, &person, row_r);
+	*switches = (struct sources_switches){person.disabled, person.denied};
 	lookup_person_fini(&person);
 	return e;
 }
 
+enum err source_ask(struct auth *a, const struct account *row, str protocol,
+	struct sources_switches *switches)
+{
+	enum err e = ERR_NOTFOUND;
+	struct account found = {0};
+
+	*switches = (struct sources_switches){0};
+	for (unsigned kind = 0; kind < LOOKUP_SOURCES; kind++)
+		if (strcmp(lookup_source_names[kind], row->source) == 0)
+			e = find_outside(a, (enum lookup_source_kind)kind,
+				str_c(row->name), protocol, &found, switches);
+	if (!e && found.id != row->id)
+		e = ERR_NOTFOUND;
+	account_fini(&found);
+	return e == ERR_EXISTS ? ERR_NOTFOUND : e;
+}
+
 static enum err find_in(struct auth *a, unsigned word, str name, str protocol,
-	struct account *row_r)
+	struct account *row_r, struct sources_switches *switches)
 {
 	enum err e;
 
@@ -133,7 +152,7 @@ static enum err find_in(struct auth *a, unsigned word, str name, str protocol,
 		return ERR_NOTFOUND;
 	if (word != ACCOUNT_SOURCE_BUILTIN)
 		return find_outside(
-			a, source_kind(word), name, protocol, row_r);
+			a, source_kind(word), name, protocol, row_r, switches);
 	e = accounts_get(a->context.accounts, name, row_r);
 	if (!e && *row_r->source) {
 		account_fini(row_r);
@@ -143,12 +162,13 @@ static enum err find_in(struct auth *a, unsigned word, str name, str protocol,
 }
 
 enum err sources_find(struct auth *a, const struct auth_rules *rules, str name,
-	str protocol, struct account *row_r)
+	str protocol, struct account *row_r, struct sources_switches *switches)
 {
 	*row_r = (struct account){0};
+	*switches = (struct sources_switches){0};
 	for (size_t i = 0; i < rules->sources.count; i++) {
-		enum err e = find_in(
-			a, rules->sources.list[i], name, protocol, row_r);
+		enum err e = find_in(a, rules->sources.list[i], name, protocol,
+			row_r, switches);
 
 		if (e == ERR_EXISTS) /* another source's, which may follow */
 			continue;

@@ -110,11 +110,18 @@ static struct auth_verdict check_rights(
 	return verdict;
 }
 
+static struct auth_verdict locked(void)
+{
+	return refuse(ERR_DENIED, "account is locked at its source",
+		"This account is disabled");
+}
+
 /* A master's login is another's: looks like a wrong password where it is not
  * allowed. */
 static struct auth_verdict act_as(
 	const struct exchange *x, const struct account *master)
 {
+	struct sources_switches switches;
 	struct auth_verdict verdict;
 	struct account user;
 	enum err e;
@@ -122,13 +129,14 @@ static struct auth_verdict act_as(
 	if (!x->rules->master_users || !master->master ||
 		!is_by(x, BY_PASSWORD))
 		return wrong("may not act as another account");
-	e = sources_find(
-		x->auth, x->rules, buf_str(&x->as), str_c(x->protocol), &user);
+	e = sources_find(x->auth, x->rules, buf_str(&x->as), str_c(x->protocol),
+		&user, &switches);
 	if (e == ERR_NOTFOUND)
 		return wrong("no such account to act as");
 	if (e)
 		return unavailable("accounts cannot be read");
-	verdict = check_rights(x, &user, 0);
+	verdict = switches.disabled ? locked()
+				    : check_rights(x, &user, switches.denied);
 	if (!verdict.err)
 		verdict.master = xstrdup(master->name);
 	account_fini(&user);
@@ -153,7 +161,8 @@ static struct login_cache_key cache_key(
 	const struct exchange *x, const struct account *row, struct buf *room)
 {
 	if (*row->source)
-		buf_addf(room, "%s %s", row->source, x->protocol);
+		buf_addf(room, "%s %s%s", row->source, x->protocol,
+			x->by_app ? " app" : "");
 	else
 		buf_add_c(room, row->hash);
 	return (struct login_cache_key){row->id, buf_str(room), password_of(x)};
@@ -180,8 +189,30 @@ static void add_to_cache(const struct exchange *x, const struct account *row)
 	buf_fini(&room);
 }
 
-/* True: it is one of the account's app passwords. A master's own password is
- * asked for, no program's. */
+/* Tokens are all that OAuth can be asked about. */
+static bool has_askable_source(const struct account *row)
+{
+	return *row->source &&
+	       strcmp(row->source, lookup_source_names[LOOKUP_OAUTH]) != 0;
+}
+
+static void proven_by_app(struct exchange *x, unsigned denied)
+{
+	proven(x, &x->row, denied);
+	memcpy(x->verdict.app, x->app, sizeof x->app);
+}
+
+/* Who has left an outside source has left with all programs. */
+static bool quick_app_password(struct exchange *x)
+{
+	if (has_askable_source(&x->row) && !is_cached(x))
+		return false;
+	proven_by_app(x, 0);
+	return true;
+}
+
+/* True: the verdict stands. x->by_app: it is one of the account's app
+ * passwords. A master's own password is asked for, no program's. */
 static bool try_app_password(struct exchange *x)
 {
 	struct app_password app;
@@ -191,9 +222,9 @@ static bool try_app_password(struct exchange *x)
 
 	switch (e) {
 	case OK:
-		proven(x, &x->row, 0);
-		memcpy(x->verdict.app, app.label, sizeof app.label);
-		return true;
+		x->by_app = true;
+		memcpy(x->app, app.label, sizeof app.label);
+		return quick_app_password(x);
 	case ERR_NOTFOUND:
 	case ERR_INVALID:
 		return false;
@@ -217,7 +248,7 @@ static bool quick_password(struct exchange *x)
 		return false;
 	if (try_app_password(x))
 		return true;
-	if (!is_cached(x))
+	if (x->by_app || !is_cached(x))
 		return false;
 	proven(x, &x->row, 0);
 	if (!x->verdict.err)
@@ -260,11 +291,13 @@ static void quick_scram(struct exchange *x, const struct account *before)
 /* A certificate names somebody, or the configuration does. */
 static bool quick_named(struct exchange *x)
 {
-	if (x->row.id && source_is_on(x->rules, x->row.source)) {
+	bool on = x->row.id && source_is_on(x->rules, x->row.source);
+
+	if (on && !has_askable_source(&x->row)) {
 		proven(x, &x->row, 0);
 		return true;
 	}
-	if (!x->row.id && x->rules->outside)
+	if (on || (!x->row.id && x->rules->outside))
 		return false;
 	x->verdict = wrong("unknown account");
 	return true;
@@ -292,8 +325,10 @@ bool verify_quickly(struct exchange *x)
 {
 	struct account before = x->row;
 	bool settled = true;
-	enum err e = accounts_get(
-		x->auth->context.accounts, buf_str(&x->who), &x->row);
+	enum err e;
+
+	x->by_app = false;
+	e = accounts_get(x->auth->context.accounts, buf_str(&x->who), &x->row);
 
 	if (e && e != ERR_NOTFOUND && e != ERR_INVALID)
 		x->verdict = unavailable("accounts cannot be read");
@@ -414,27 +449,57 @@ static void slow_token(struct exchange *x)
 	}
 }
 
+/* Somebody known, whom a certificate names or an app password proves. */
+static void slow_known(struct exchange *x)
+{
+	struct sources_switches switches;
+	enum err e =
+		source_ask(x->auth, &x->row, str_c(x->protocol), &switches);
+
+	if (e)
+		x->verdict = e == ERR_NOTFOUND
+				     ? refuse(ERR_DENIED,
+					       "account has left its source",
+					       "This account is disabled")
+				     : unavailable("source cannot be asked");
+	else if (switches.disabled)
+		x->verdict = locked();
+	else if (!x->by_app)
+		proven(x, &x->row, switches.denied);
+	else
+		proven_by_app(x, switches.denied);
+	if (x->by_app && !x->verdict.err)
+		add_to_cache(x, &x->row);
+}
+
 static void slow_named(struct exchange *x)
 {
+	struct sources_switches switches;
 	struct account row;
-	enum err e = sources_find(
-		x->auth, x->rules, buf_str(&x->who), str_c(x->protocol), &row);
+	enum err e = sources_find(x->auth, x->rules, buf_str(&x->who),
+		str_c(x->protocol), &row, &switches);
 
 	if (e)
 		x->verdict = e == ERR_NOTFOUND
 				     ? wrong("unknown account")
 				     : unavailable("source cannot be asked");
+	else if (switches.disabled)
+		x->verdict = locked();
 	else
-		proven(x, &row, 0);
+		proven(x, &row, switches.denied);
 	account_fini(&row);
 }
 
 void verify_slowly(struct exchange *x)
 {
-	if (is_by(x, BY_PASSWORD))
+	if (x->by_app)
+		slow_known(x);
+	else if (is_by(x, BY_PASSWORD))
 		slow_password(x);
 	else if (is_by(x, BY_TOKEN))
 		slow_token(x);
+	else if (x->row.id)
+		slow_known(x);
 	else
 		slow_named(x);
 }

@@ -81,7 +81,8 @@ S(login_mechanisms, "login.mechanisms", WORDS, "auto", LOGIN_MECHANISMS, 1,    \
 S(login_anonymous, "login.anonymous", TEXT, "", "", 1, "",                     \
   "account that guests may read, by ANONYMOUS; empty: none")                   \
 S(login_cache, "login.cache", TIME, "5min", "0ms..1d", 1, "",                  \
-  "time in which a password that was right is not hashed again; 0: none ")     \
+  "time in which a password that was right is neither hashed again nor asked " \
+  "of its source; 0: none")                                                    \
 S(login_rehash, "login.rehash", BOOL, "true", "", 1, "",                       \
   "replace weak hashes when their owners log in with the password")            \
 S(login_scram, "login.scram", BOOL, "true", "", 1, "",                         \

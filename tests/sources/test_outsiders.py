@@ -118,3 +118,31 @@ def test_a_master_reaches_who_was_never_here(server):
     assert login(server, f"fritz*{name}", password).startswith("OK")
     assert rows(server)["fritz"] == "passwd"
     assert login(server, f"nobody*{name}", password).startswith("NO")
+
+
+@pytest.mark.parametrize("left", ["locked", "gone"])
+def test_who_left_the_source_left_with_all_programs(left):
+    """App passwords and masters are kept here, but go no further than the
+    source lets the person."""
+    home = Directory()
+    path = home.write("passwd", f"emil:{ssha('right')}\n")
+    one = Server({"accounts.sources": '["builtin", "passwd"]',
+                  "passwd.file": f'"{path}"',
+                  "login.cache": '"0ms"',
+                  "login.master_users": "true"}).start()
+    try:
+        boss, password = one.account()
+        one.culver("account", "set", boss, "master=yes")
+        assert login(one, "emil").startswith("OK")
+        out = one.culver("account", "app-password", "add", "emil", "phone")
+        app = out.stdout.split()[-1]
+        assert login(one, "emil", app).startswith("OK")
+        assert login(one, f"emil*{boss}", password).startswith("OK")
+        home.write("passwd", "# nobody\n" if left == "gone" else
+                   f"emil:{ssha('right')}::::::nologin\n")
+        assert login(one, "emil", app) == "NO [AUTHORIZATIONFAILED"
+        assert login(one, f"emil*{boss}", password).startswith("NO")
+        assert login(one, "emil").startswith("NO")
+    finally:
+        one.close()
+        home.close()
