@@ -387,7 +387,6 @@ static enum err commit(struct mail *mail, const struct mail_user *user,
 	struct mailbox_ref ref;
 	enum err e = mailbox_open(mail, user, mailbox, RIGHT_INSERT, &ref);
 
-	q->ref = &ref;
 	for (size_t i = 0; i < q->count; i++) {
 		upload_seal(q->items[i].upload);
 		if (!e)
@@ -395,11 +394,13 @@ static enum err commit(struct mail *mail, const struct mail_user *user,
 	}
 	if (e)
 		return e;
+	q->ref = &ref;
 	q->messages = xcalloc(q->count, sizeof *q->messages);
 	e = account_write(mail, user->account, fn, q);
 	for (size_t i = 0; !e && i < q->count; i++)
 		upload_settled(q->items[i].upload, q->messages[i]);
 	free(q->messages);
+	q->ref = NULL;
 	if (!e)
 		mail_notify(mail, ref.account, ref.id);
 	return e;
