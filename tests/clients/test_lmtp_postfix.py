@@ -96,6 +96,22 @@ def test_unknown_recipient_bounces(server, mta):
     assert f"Final-Recipient: rfc822; {nobody}".encode() in bounce, bounce
 
 
+def test_sender_who_wants_to_be_told(server, mta):
+    """NOTIFY=SUCCESS (RFC 3461): Postfix tells what became of it, as the last
+    that can: nobody here sends reports, so DSN is not announced."""
+    sender, account = server.account(), server.account()
+    with mta.smtp() as smtp:
+        smtp.ehlo("sender.example.test")
+        smtp.sendmail(address(sender), [address(account)], message(6),
+                      mail_options=["RET=HDRS", "ENVID=QQ314159"],
+                      rcpt_options=["NOTIFY=SUCCESS,DELAY"])
+    assert mta.result(address(account))[0] == "sent"
+    assert mta.result(address(sender))[0] == "sent"
+    (report,) = inbox(server, sender)
+    assert b"Original-Envelope-Id: QQ314159\r\n" in report, report
+    assert re.search(rb"\r\nAction: (delivered|relayed)\r\n", report), report
+
+
 def test_two_recipients_of_one_message(server, mta):
     """One transaction: the known one has it though the other is not."""
     ann, bob = server.account(), server.account()

@@ -53,6 +53,9 @@ void lmtp_put_greeting(struct buf *out, str host)
 	buf_addf(out, "220 %.*s LMTP Culver\r\n", STR_ARG(host));
 }
 
+/* DSN is not among them, though its parameters are taken: who delivers to a
+ * server that announces it leaves the report of success to that server (RFC
+ * 3461 section 5.2.2), and here nobody sends any. */
 void lmtp_put_extensions(struct buf *out, str host, uint64_t size, bool xclient)
 {
 	buf_addf(out,
@@ -61,8 +64,7 @@ void lmtp_put_extensions(struct buf *out, str host, uint64_t size, bool xclient)
 		"250-8BITMIME\r\n"
 		"250-SMTPUTF8\r\n"
 		"250-CHUNKING\r\n"
-		"250-BINARYMIME\r\n"
-		"250-DSN\r\n",
+		"250-BINARYMIME\r\n",
 		STR_ARG(host));
 	if (xclient)
 		buf_add_c(out, "250-XCLIENT NAME ADDR PORT PROTO HELO\r\n");
