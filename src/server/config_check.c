@@ -115,6 +115,23 @@ static void check_listeners(const struct check *c)
 			"listen = { imap = [\"127.0.0.1:1143\"]; };");
 }
 
+/* RFC 2033 section 5: "As LMTP is a different protocol than SMTP, it MUST NOT
+ * be used on the TCP service port 25." */
+static void check_lmtp(const struct check *c)
+{
+	const struct addresses *list = &c->config->listen_lmtp;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct listen_address *a = &list->list[i];
+
+		if (str_ends(str_c(a->text), STR(":25")))
+			fail(c, "listen.lmtp",
+				"%s is SMTP's port; give LMTP another, or a "
+				"Unix socket",
+				a->text);
+	}
+}
+
 static const struct {
 	size_t offset;
 	unsigned flags;
@@ -443,6 +460,7 @@ void config_check_rules(const struct config *config,
 	check_sources(&c);
 	check_mechanisms(&c);
 	check_listeners(&c);
+	check_lmtp(&c);
 	check_tls_rules(&c);
 	check_ciphers(&c);
 	check_uidl(&c);

@@ -231,6 +231,10 @@ static void test_complaints(void **unused)
 			"c:5: limits.command_memory: is less than "
 			"limits.line; raise it, or lower limits.line\n",
 			"settings that exclude each other"},
+		{"listen = { lmtp = [\"[::1]:25\", \"[::1]:2525\"]; };\n",
+			"c:1: listen.lmtp: [::1]:25 is SMTP's port; give LMTP "
+			"another, or a Unix socket\n",
+			"RFC 2033 section 5"},
 		{"listen = { imap = [\"0.0.0.0:1\"]; };\n",
 			"c: tls.certificate: missing, so that nobody could "
 			"log in; name a PEM file, and its key as tls.key\n",
