@@ -152,7 +152,8 @@ static void (*const executors[LMTP_VERB_COUNT])(
 static void lose_step(struct lmtp *s, enum lmtp_say say)
 {
 	lmtp_say(s, say);
-	s->ended = true;
+	lmtp_transaction_end(s);
+	s->doing = LMTP_DOING_LEAVE;
 }
 
 static void execute(

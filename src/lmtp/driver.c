@@ -189,6 +189,24 @@ static enum step take_body(struct lmtp *s)
 
 /* ------------------------------------------------------------------- loop */
 
+static enum step leave(struct lmtp *s)
+{
+	char piece[4096];
+	size_t n;
+	enum err e = session_flush(&s->session);
+
+	buf_reset(&s->session.in);
+	if (!e) {
+		session_say_no_more(&s->session);
+		e = session_read_into(&s->session, piece, sizeof piece, &n);
+	} else if (e == ERR_AGAIN) {
+		return STEP_OUTPUT;
+	}
+	if (e)
+		return e == ERR_AGAIN ? STEP_INPUT : STEP_CLOSE;
+	return STEP_ON;
+}
+
 static enum step step_on(struct lmtp *s)
 {
 	if (s->ended)
@@ -199,6 +217,8 @@ static enum step step_on(struct lmtp *s)
 	case LMTP_DOING_DATA:
 	case LMTP_DOING_CHUNK:
 		return take_body(s);
+	case LMTP_DOING_LEAVE:
+		return leave(s);
 	default:
 		return next_line(s);
 	}
@@ -210,7 +230,9 @@ static void handle_events(struct lmtp *s, unsigned events)
 {
 	if (events & SESSION_STOP)
 		s->session.told_stop = true;
-	if (s->session.told_stop && s->doing == LMTP_DOING_LINES)
+	if (s->doing == LMTP_DOING_LEAVE)
+		s->ended |= events & (SESSION_STOP | SESSION_EXPIRED);
+	else if (s->session.told_stop && s->doing == LMTP_DOING_LINES)
 		end(s, LMTP_SAY_END_STOPPING);
 	else if (events & SESSION_EXPIRED && s->doing != LMTP_DOING_ASKING)
 		end(s, LMTP_SAY_END_IDLE);

@@ -776,6 +776,26 @@ static void silence(void **state)
 	}
 }
 
+/* The last word comes though the client was speaking. */
+static void speaking_on(void **state)
+{
+	char chunk[4096];
+	struct visit v;
+
+	(void)state;
+	memset(chunk, 'x', sizeof chunk);
+	visit_begin(&v);
+	say(v.fd, STR(TO_ANN "BDAT 1MB LAST\r\n"));
+	for (int i = 0; i < 256; i++) {
+		usleep(i % 64 ? 0 : 1000);
+		say(v.fd, str_of(chunk, sizeof chunk));
+	}
+	hear(v.fd, &v.got, SIZE_MAX);
+	assert_true(str_ends(buf_str(&v.got),
+		STR("501 5.5.4 The argument is malformed\r\n")));
+	visit_end(&v);
+}
+
 static void check_fault(struct visit *v, struct store_fault *fault, uint64_t n,
 	unsigned on, enum err e)
 {
@@ -924,6 +944,7 @@ int main(void)
 		cmocka_unit_test(just_fits),
 		cmocka_unit_test(stopping),
 		cmocka_unit_test(silence),
+		cmocka_unit_test(speaking_on),
 		cmocka_unit_test(faults),
 		cmocka_unit_test(over_quota_before),
 		cmocka_unit_test(details),

@@ -55,6 +55,9 @@ enum lmtp_doing {
 	LMTP_DOING_ASKING, /* RCPT: whose is it? */
 	LMTP_DOING_DATA,
 	LMTP_DOING_CHUNK, /* BDAT: `left` bytes of message */
+	/* The last word was said, amid what the client says: that is thrown
+	 * away until it goes, so that the word is not lost to a reset. */
+	LMTP_DOING_LEAVE,
 };
 
 struct lmtp {

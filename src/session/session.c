@@ -413,6 +413,11 @@ void session_compress(struct session *s)
 	buf_reset(&s->in);
 }
 
+void session_say_no_more(struct session *s)
+{
+	shutdown(s->watch.fd, SHUT_WR);
+}
+
 enum err session_read(struct session *s, size_t room)
 {
 	size_t size, n;

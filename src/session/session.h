@@ -167,6 +167,9 @@ void session_service_unanswered(struct session_service *);
 /* Sends what it can of s->out. OK: all is sent. ERR_AGAIN: the client is slow.
  * ERR_CLOSED. */
 MUST enum err session_flush(struct session *);
+/* The client hears that nothing more will be said; it may still say what it is
+ * about to, which a closed socket would answer with a reset. Flush before. */
+void session_say_no_more(struct session *);
 /* Reads at least one byte into s->in, of which at most `room` bytes are then
  * unread. OK, ERR_AGAIN, ERR_CLOSED, ERR_TOOBIG (the buffer is full). */
 MUST enum err session_read(struct session *, size_t room);
