@@ -65,17 +65,28 @@ static void read_address(struct arena *arena, const struct header *h,
 		add_display(arena, a, display);
 }
 
+/* Only "valid Message IDs" (RFC 5256 section 3), with "@": people who are asked
+ * for an id by "git send-email" answer "yes", and would all be in one thread.
+ */
+static void add_reference(struct keys *k, str id)
+{
+	if (str_find_byte(id, '@') < id.n)
+		buf_add_sized(&k->references, id);
+}
+
 static void read_references(struct keys *k, const struct header *h)
 {
 	struct buf id = BUF_UNBOUNDED;
 	str rest = header_value(h, HEADER_REFERENCES);
 	while (msgid_next(&rest, &id)) {
-		buf_add_sized(&k->references, buf_str(&id));
+		add_reference(k, buf_str(&id));
 		buf_reset(&id);
 	}
 	rest = header_value(h, HEADER_IN_REPLY_TO);
-	if (!k->references.n && msgid_next(&rest, &id))
-		buf_add_sized(&k->references, buf_str(&id));
+	while (!k->references.n && msgid_next(&rest, &id)) {
+		add_reference(k, buf_str(&id));
+		buf_reset(&id);
+	}
 	buf_fini(&id);
 }
 

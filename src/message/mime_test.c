@@ -402,6 +402,8 @@ static void test_in_reply_to_is_the_parent(void **state)
 	static const char *const in[] = {
 		"In-Reply-To: <z@y> <q@r>\r\n\r\n",
 		"References: none\r\nIn-Reply-To: from <z@y>\r\n\r\n",
+		"References: <yes>\r\nIn-Reply-To: <yes> <z@y>\r\n\r\n",
+		"References: <yes> <z@y>\r\nIn-Reply-To: <q@r>\r\n\r\n",
 	};
 	for (size_t i = 0; i < COUNT_OF(in); i++) {
 		struct buf b = BUF_UNBOUNDED;
