@@ -74,11 +74,12 @@ enum credentials_step credentials_begin(
 	if (step != CREDENTIALS_ASK)
 		return step;
 	set_mechanism(l, row->name);
-	if (row->flags & MECHANISM_SERVER_FIRST)
-		return str_is_none(initial) ? ask(l, false)
-					    : CREDENTIALS_NO_INITIAL;
 	if (str_is_none(initial))
-		return CREDENTIALS_CHALLENGE;
+		return row->flags & MECHANISM_SERVER_FIRST
+			       ? ask(l, false)
+			       : CREDENTIALS_CHALLENGE;
+	/* LOGIN too: curl sends the name with it, where SASL-IR is announced.
+	 */
 	/* RFC 4959, RFC 5034: "=" stands for an empty response. */
 	if (!str_eq_c(initial, "=") && !decode(l, initial))
 		return CREDENTIALS_NOT_BASE64;

@@ -20,7 +20,6 @@ enum credentials_step {
 	CREDENTIALS_CHALLENGE,
 	CREDENTIALS_UNKNOWN,	/* no such mechanism, or not offered */
 	CREDENTIALS_NEEDS_TLS,	/* it would be usable after STARTTLS */
-	CREDENTIALS_NO_INITIAL, /* the server speaks first in it */
 	CREDENTIALS_NOT_BASE64,
 	CREDENTIALS_CANCELLED,	/* by "*" */
 	CREDENTIALS_IMPOSSIBLE, /* a name or password that cannot be */

@@ -125,8 +125,6 @@ static enum login_want follow(
 	case CREDENTIALS_NEEDS_TLS:
 		no(tag, "[PRIVACYREQUIRED] Begin TLS first", out);
 		break;
-	case CREDENTIALS_NO_INITIAL:
-		return bad(l, tag, "It has no initial response", out);
 	case CREDENTIALS_NOT_BASE64:
 		return bad(l, tag, "Not base64", out);
 	case CREDENTIALS_CANCELLED:

@@ -92,8 +92,6 @@ static enum login_want follow(
 		/* Not AUTH (RFC 3206): the credentials may be right. */
 		pop3_put_wrong(out, "Begin TLS first");
 		break;
-	case CREDENTIALS_NO_INITIAL:
-		return wrong(l, "It has no initial response", out);
 	case CREDENTIALS_NOT_BASE64:
 		return wrong(l, "Not base64", out);
 	case CREDENTIALS_CANCELLED:

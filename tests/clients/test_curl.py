@@ -44,3 +44,11 @@ def test_starttls(server):
     account = server.account()
     listing = curl(server, account, "", "--ssl-reqd", scheme="imap")
     assert b"INBOX" in listing
+
+
+def test_auth_login(server):
+    """Where SASL-IR is announced, curl sends the name as an initial response,
+    though LOGIN has none."""
+    listing = curl(server, server.account(), "", "--login-options",
+                   "AUTH=LOGIN")
+    assert b"INBOX" in listing
