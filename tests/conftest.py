@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import pathlib
+import tempfile
+
 import pytest
 
 from harness import Server, close_shared, corpus_root, shared_server
@@ -23,6 +26,16 @@ def own_server():
     one = Server().start()
     yield one
     one.close()
+
+
+@pytest.fixture
+def homes():
+    """A directory where the other server's users may go. Not pytest's: each
+    run of pytest takes that away from everybody else again."""
+    with tempfile.TemporaryDirectory(prefix="homes-") as name:
+        path = pathlib.Path(name)
+        path.chmod(0o755)
+        yield path
 
 
 @pytest.fixture

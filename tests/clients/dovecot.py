@@ -105,4 +105,8 @@ class Dovecot:
     def close(self):
         self.process.terminate()
         self.process.wait(30)
+        # Seen when the test fails.
+        print("".join(line for line in (self.directory / "log")
+                      .read_text(errors="replace").splitlines(True)
+                      if "Error" in line or "Panic" in line))
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What client tests share: connections, messages, the real mail."""
 import imaplib
-import os
 import pathlib
 import re
 
@@ -55,15 +54,6 @@ def fetch_all(imap, mailbox):
             uid = re.search(rb"UID (\d+)", part[0])
             out[int(uid[1])] = part[1]
     return out
-
-
-def readable(path):
-    """Dovecot's users must be able to come here."""
-    for parent in [path, *path.parents]:
-        if parent == pathlib.Path("/tmp"):
-            break
-        if parent.stat().st_uid == os.getuid():
-            parent.chmod(0o755)
 
 
 def mailboxes(imap):

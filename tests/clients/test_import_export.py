@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Moving in and out: all real messages, byte for byte."""
 import imaplib
-import os
-import pathlib
 import re
 
 import pytest
@@ -144,7 +142,7 @@ def test_maildir_with_dovecots_lists(server, tmp_path):
     assert max(fetch_all(imap, "INBOX")) >= 100
 
 
-def test_export_to_dovecot(server, tmp_path):
+def test_export_to_dovecot(server, homes):
     """What Culver writes, Dovecot serves: the same mail, flags, mailboxes,
     UIDs, subscriptions."""
     account = server.account()
@@ -161,15 +159,8 @@ def test_export_to_dovecot(server, tmp_path):
     ok(imap.uid("STORE", "2,5", "+FLAGS", "(\\Deleted)"))
     ok(imap.expunge())
 
-    home = tmp_path / "homes" / "ann"
-    home.parent.mkdir()
+    home = homes / "ann"
     server.culver("export", "--account", account[0], home)
-    os.chmod(tmp_path, 0o755)
-    for parent in tmp_path.parents:
-        if parent.owner() == pathlib.Path(tmp_path).owner() and \
-                parent != pathlib.Path("/tmp") and parent.parts[:2] == (
-                    "/", "tmp"):
-            os.chmod(parent, 0o755)
     dovecot = Dovecot(home.parent, "maildir:~/")
     try:
         there = imaplib.IMAP4("127.0.0.1", dovecot.port, timeout=30)

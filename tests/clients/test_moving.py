@@ -5,7 +5,6 @@ import calendar
 import contextlib
 import imaplib
 import os
-import pathlib
 import pty
 import re
 import signal
@@ -16,8 +15,7 @@ import pytest
 
 from dovecot import Dovecot
 from harness import Server, eventually
-from people import (append, crlf, fetch_all, login, message, ok,
-                    readable)
+from people import append, crlf, fetch_all, login, message, ok
 
 
 def state_of(imap):
@@ -72,14 +70,6 @@ def at_dovecot(homes, user="ann", extra=""):
             print(log)
         dovecot.close()
     assert not complaints
-
-
-@pytest.fixture
-def homes(tmp_path):
-    root = tmp_path / "homes"
-    root.mkdir()
-    readable(root)
-    return root
 
 
 # -------- from Dovecot, and back --------

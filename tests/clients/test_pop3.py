@@ -10,7 +10,7 @@ import pytest
 
 from dovecot import Dovecot
 from harness import Server, free_port
-from people import (append, crlf, fetch_all, login, message, ok, readable,
+from people import (append, crlf, fetch_all, login, message, ok,
                     real_messages)
 
 poplib._MAXLINE = 1 << 20      # its own bound is for lines, not for messages
@@ -319,12 +319,9 @@ def seen(pop):
             [body_of(pop.top(i + 1, 2)) for i in range(pop.stat()[0])])
 
 
-def test_same_as_dovecot(server, tmp_path):
+def test_same_as_dovecot(server, homes):
     """The same unique-ids, sizes and bytes, after moving in; so no client
     fetches again what it has."""
-    homes = tmp_path / "homes"
-    homes.mkdir()
-    readable(homes)
     port = free_port()
     dovecot = Dovecot(homes, extra=POP3_TOO.format(port=port))
     try:
