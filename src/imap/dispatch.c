@@ -20,6 +20,8 @@ static imap_executor *const executors[IMAP_VERB_COUNT] = {
 	[IMAP_NAMESPACE] = imap_namespace,
 	[IMAP_STATUS] = imap_status,
 	[IMAP_APPEND] = imap_append,
+	[IMAP_GETMETADATA] = imap_getmetadata,
+	[IMAP_SETMETADATA] = imap_setmetadata,
 	[IMAP_IDLE] = imap_idle,
 	[IMAP_COMPRESS] = imap_compress,
 	[IMAP_CHECK] = imap_check,
@@ -73,6 +75,15 @@ static void put_ok(struct imap *s, const struct imap_command *c,
 	buf_add_c(out, "\r\n");
 }
 
+/* "tag NO [code] text" */
+static void put_no(struct imap *s, const struct imap_command *c,
+	const struct imap_reply *reply)
+{
+	buf_add(imap_out(s), c->tag);
+	buf_addf(imap_out(s), " NO %.*s%s\r\n", STR_ARG(buf_str(&reply->code)),
+		reply->text);
+}
+
 /* RFC 7162 section 3.2.10.2: message numbers in a search keep their meaning. */
 static bool may_expunge(const struct imap_command *c)
 {
@@ -102,6 +113,8 @@ void imap_complete(struct imap *s, struct imap_command *c, enum err e,
 			LOG_C("session", s->session.id));
 	if (reply->bad)
 		imap_put_bad(imap_out(s), c->tag, reply->text);
+	else if (reply->no)
+		put_no(s, c, reply);
 	else if (e)
 		imap_put_error(imap_out(s), c->tag, c->verb, e);
 	else

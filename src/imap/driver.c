@@ -9,6 +9,7 @@
 #include "imap/private.h"
 #include "wire/imap/parse.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Commands of a pipelining client before others get their turn. */
@@ -37,6 +38,10 @@ static void set_limits(struct imap *s)
 	s->limits = (struct imap_framer_limits)IMAP_FRAMER_LIMITS_SESSION;
 	s->limits.body = limits.literal;
 	s->limits.multiappend = true;
+	snprintf(s->metadata_toobig, sizeof s->metadata_toobig,
+		"NO [METADATA MAXSIZE %u] The value is too large",
+		mail_annotation_max(imap_mail(s)));
+	s->limits.metadata_toobig = s->metadata_toobig;
 	s->limits.skip = limits.literal * 2 + (16 << 20);
 	if (limits.literal_minus)
 		s->limits.nonsync = IMAP_LITERAL_MINUS;

@@ -62,6 +62,7 @@ struct imap {
 	struct uidset own, own_changes, to_tell;
 	/* Of these, which it changed, it wants the mod-sequence. */
 	struct uidset to_date;
+	char metadata_toobig[64];
 	unsigned bad; /* commands in a row that were no commands */
 	/* The command that goes on; text and tree are in the arena. */
 	struct imap_command *command;
@@ -100,6 +101,7 @@ struct imap_reply {
 	bool highest;	  /* [HIGHESTMODSEQ n], after what is told */
 	bool no_sync;	  /* nothing of a mailbox is to be told now */
 	bool bad;	  /* "tag BAD text", whatever is returned but AGAIN */
+	bool no;	  /* "tag NO [code] text", the same */
 };
 
 typedef enum err imap_executor(
@@ -166,6 +168,10 @@ MUST enum err imap_put_list_of(struct imap *, str name, str old);
  * one and gets another; else both are the same. */
 void imap_tell_normalized(struct imap *, const struct imap_mailbox *asked,
 	const struct imap_mailbox *name);
+
+/* metadata.c: a METADATA response with these entries. */
+MUST enum err imap_put_metadata(
+	struct imap *, const struct mailbox_info *, const struct imap_entry *);
 
 /* sets.c: the UIDs that a command's set names, among those known to the
  * client. `uid`: the set is of UIDs. ERR_INVALID: a message number that does
@@ -238,6 +244,7 @@ MUST enum err imap_fetch_changes(
 	struct imap *, struct imap_command *, struct uidset *uids);
 
 /* The executors, a row each in dispatch.c. */
+imap_executor imap_getmetadata, imap_setmetadata;
 imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,
 	imap_select, imap_create, imap_delete, imap_rename, imap_subscribe,
 	imap_list, imap_lsub, imap_namespace, imap_status, imap_append,

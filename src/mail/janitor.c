@@ -188,6 +188,8 @@ static enum err purge_mailbox(struct change *ch, struct step *step)
 	} else if (!e) {
 		key_mailbox(&ch->key, ch->account, 'j', mailbox);
 		store_delete_prefix(ch->txn, buf_str(&ch->key));
+		key_mailbox(&ch->key, ch->account, 'e', mailbox);
+		store_delete_prefix(ch->txn, buf_str(&ch->key));
 		key_mailbox(&ch->key, ch->account, 'o', mailbox);
 		store_delete_prefix(ch->txn, buf_str(&ch->key));
 		key_mailbox(&ch->key, ch->account, 'q', mailbox);

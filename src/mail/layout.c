@@ -118,6 +118,13 @@ void key_seen(struct buf *key, account_num account, mailbox_num mailbox,
 	buf_add(key, str_of((const char *)hash, SEEN_HASH_SIZE));
 }
 
+void key_annotation(
+	struct buf *key, account_num account, mailbox_num mailbox, str name)
+{
+	key_mailbox(key, account, 'e', mailbox);
+	buf_add(key, name);
+}
+
 void key_pending(
 	struct buf *key, account_num account, char kind, uint64_t number)
 {

@@ -12,6 +12,8 @@
  *	b       mailbox:4 block:4             128 UIDs' memberships, see below
  *	c       message:8 chunk:4             message bytes, from chunk_start on
  *	d       message:8                     digest (message/digest.h)
+ *	e       mailbox:4 name                annotation: its bytes. Of mailbox
+ *	                                      0: the account's own
  *	h       mailbox:4                     history: struct history_record,
  *	                                      once its journal was pruned
  *	i       message:8                     message: struct message_record
@@ -179,6 +181,8 @@ void key_hash(struct buf *, account_num, const unsigned char hash[HASH_SIZE]);
 
 void key_seen(struct buf *, account_num, mailbox_num,
 	const unsigned char hash[SEEN_HASH_SIZE]);
+
+void key_annotation(struct buf *, account_num, mailbox_num, str name);
 
 void key_pending(struct buf *, account_num, char kind, uint64_t number);
 MUST enum err key_pending_read(

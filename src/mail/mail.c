@@ -12,6 +12,8 @@ static const struct mail_limits default_limits = {
 	.literal = 64 << 20,
 	.view_cache = 64 << 20,
 	.history = 180 * 86400,
+	.annotation = 16 << 10,
+	.annotations = 100,
 };
 
 struct mail *mail_new(struct store *store, const struct mail_limits *limits)
@@ -30,6 +32,11 @@ struct mail *mail_new(struct store *store, const struct mail_limits *limits)
 	pthread_condattr_destroy(&monotonic);
 	mail->work_waits = true; /* what an earlier process left */
 	return mail;
+}
+
+uint32_t mail_annotation_max(const struct mail *mail)
+{
+	return mail->limits.annotation;
 }
 
 void mail_free(struct mail *mail)

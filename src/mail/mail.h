@@ -22,16 +22,20 @@ struct mail;
 struct store;
 
 struct mail_limits {
-	uint32_t mailboxes; /* per account */
-	uint64_t literal;   /* bytes of one message */
-	size_t view_cache;  /* bytes of memory for views nobody uses now */
-	int64_t history;    /* seconds that expunges are remembered */
+	uint32_t mailboxes;   /* per account */
+	uint64_t literal;     /* bytes of one message */
+	size_t view_cache;    /* bytes of memory for views nobody uses now */
+	int64_t history;      /* seconds that expunges are remembered */
+	uint32_t annotation;  /* bytes of one; see mail/annotation.h */
+	uint32_t annotations; /* of one mailbox */
 };
 
 /* The store stays the caller's and must outlive it. limits may be NULL. */
 struct mail *mail_new(struct store *, const struct mail_limits *);
 void mail_free(struct mail *);
 struct store *mail_store(struct mail *);
+/* limits.annotation */
+uint32_t mail_annotation_max(const struct mail *);
 
 /* Lets go of what nothing refers to any more: expunged messages that every
  * session was told of, deleted mailboxes, removed accounts, old history.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/fixture.h"
+#include "mail/annotation.h"
 #include "base/clock.h"
 
 #include <string.h>
@@ -244,6 +245,91 @@ static void test_replace(void **unused)
 	assert_ok(mail_account_info(w.mail, ann.account, &account));
 	assert_int_equal(account.messages, 2);
 	assert_int_equal(account.bytes, 16);
+	end(&w);
+}
+
+static void note_annotation(void *arg, str name, str value)
+{
+	buf_addf(arg, "%.*s=%.*s ", STR_ARG(name), STR_ARG(value));
+}
+
+static void assert_annotations(
+	struct world *w, const struct mailbox_ref *ref, const char *expected)
+{
+	struct buf b = BUF_UNBOUNDED;
+
+	assert_ok(annotation_scan(w->mail, ref, note_annotation, &b));
+	assert_str(buf_str(&b), expected);
+	buf_fini(&b);
+}
+
+static enum err annotate(struct world *w, const struct mailbox_ref *ref,
+	const char *name, str value)
+{
+	struct annotation items[] = {
+		{STR_LIT("/shared/a"), STR_LIT("A")}, {str_c(name), value}};
+
+	return annotation_set(w->mail, ref, items, 2);
+}
+
+static void test_annotations(void **unused)
+{
+	struct mailbox_ref own = annotation_account(&ann), other, less;
+	struct mailbox_info before, after;
+	struct buf large = BUF_UNBOUNDED;
+	struct arena arena;
+	struct world w;
+	char name[32];
+
+	(void)unused;
+	begin(&w);
+	arena_init(&arena, SIZE_MAX);
+	assert_ok(mailbox_status(w.mail, &w.inbox, &arena, &before));
+	assert_ok(annotate(&w, &w.inbox, "/private/b", STR("")));
+	assert_annotations(&w, &w.inbox, "/private/b= /shared/a=A ");
+	assert_ok(mailbox_status(w.mail, &w.inbox, &arena, &after));
+	assert_true(after.modseq > before.modseq);
+	assert_ok(annotate(&w, &w.inbox, "/private/none", str_none()));
+	assert_ok(annotate(&w, &own, "/private/c", STR("own")));
+	assert_annotations(&w, &own, "/private/c=own /shared/a=A ");
+	/* All or none. */
+	less = w.inbox;
+	less.rights = RIGHT_READ | RIGHT_LOOKUP;
+	assert_int_equal(
+		annotate(&w, &less, "/private/d", STR("x")), ERR_DENIED);
+	while (large.n <= mail_annotation_max(w.mail))
+		buf_add_byte(&large, 'x');
+	assert_int_equal(annotate(&w, &w.inbox, "/private/d", buf_str(&large)),
+		ERR_TOOBIG);
+	for (int i = 2; i < 100; i++) {
+		snprintf(name, sizeof name, "/private/%d", i);
+		assert_ok(annotate(&w, &w.inbox, name, STR("x")));
+	}
+	assert_int_equal(
+		annotate(&w, &w.inbox, "/private/d", STR("x")), ERR_LIMIT);
+	assert_ok(annotate(&w, &w.inbox, "/private/b", STR("B")));
+	for (int i = 2; i < 100; i++) {
+		snprintf(name, sizeof name, "/private/%d", i);
+		assert_ok(annotate(&w, &w.inbox, name, str_none()));
+	}
+	assert_annotations(&w, &w.inbox, "/private/b=B /shared/a=A ");
+	/* Renamed, copied with INBOX, deleted. */
+	assert_ok(mailbox_create(w.mail, &ann, STR("m"), 0, 0, &other));
+	assert_ok(annotate(&w, &other, "/private/m", STR("M")));
+	assert_ok(mailbox_rename(w.mail, &ann, STR("m"), STR("n")));
+	assert_ok(mailbox_open(w.mail, &ann, STR("n"), 0, &other));
+	assert_annotations(&w, &other, "/private/m=M /shared/a=A ");
+	assert_ok(mailbox_delete(w.mail, &ann, STR("n")));
+	assert_int_equal(
+		annotate(&w, &other, "/private/m", STR("x")), ERR_NOTFOUND);
+	assert_ok(mail_purge(w.mail, false));
+	assert_annotations(&w, &other, "");
+	assert_ok(mailbox_rename(w.mail, &ann, STR("INBOX"), STR("old")));
+	assert_ok(mailbox_open(w.mail, &ann, STR("old"), 0, &other));
+	assert_annotations(&w, &other, "/private/b=B /shared/a=A ");
+	assert_annotations(&w, &w.inbox, "/private/b=B /shared/a=A ");
+	arena_fini(&arena);
+	buf_fini(&large);
 	end(&w);
 }
 
@@ -735,6 +821,7 @@ int main(void)
 		cmocka_unit_test(test_flags_and_what_others_see),
 		cmocka_unit_test(test_copy_move_expunge),
 		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_rename_tree_and_inbox),
 		cmocka_unit_test(test_a_name_never_has_a_uidvalidity_twice),
 		cmocka_unit_test(test_quota_is_counted_with_the_mail),

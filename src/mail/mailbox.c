@@ -521,6 +521,9 @@ static enum err rename_inbox(struct store_txn *txn, void *arg)
 		e = change_find_name(&ch, STR("INBOX"), &q->inbox);
 	if (!e)
 		e = change_move_all(&ch, q->inbox, made);
+	/* RFC 5464 section 4.1. */
+	if (!e)
+		e = change_copy_annotations(&ch, q->inbox, made);
 	return change_end(&ch, e);
 }
 

@@ -150,6 +150,10 @@ void upload_settled(struct upload *, message_num);
 /* upload.c: what a membership tells of its message's bytes. */
 void upload_measure(const struct upload *, struct membership *);
 
+/* annotation.c: for RENAME of INBOX. */
+MUST enum err change_copy_annotations(
+	struct change *, mailbox_num from, mailbox_num to);
+
 /* message.c: moves every message, as RENAME of INBOX does. */
 MUST enum err change_move_all(
 	struct change *, mailbox_num from, mailbox_num to);

@@ -406,6 +406,22 @@ static enum err verify_seen(struct verifying *vs, str key, str value, void *arg)
 	return OK;
 }
 
+/* Names are in lower case, and there are no names of nothing. */
+static enum err verify_annotation(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	str name = str_skip(key_tail(key), 4);
+	bool good = name.n > 0;
+
+	(void)value;
+	(void)arg;
+	for (size_t i = 0; good && i < name.n; i++)
+		good = name.p[i] < 'A' || name.p[i] > 'Z';
+	if (!good)
+		problem(vs, "an annotation has the name %.*s", STR_ARG(name));
+	return OK;
+}
+
 /* Keys that belong to a number: calls fn once for each number. */
 typedef void number_fn(struct verifying *, char letter, uint64_t number);
 
@@ -467,6 +483,12 @@ static void verify_of_mailbox(
 		(unsigned long long)number, letter);
 }
 
+static void verify_annotated(struct verifying *vs, char letter, uint64_t number)
+{
+	if (number) /* 0: the account's own */
+		verify_of_mailbox(vs, letter, number);
+}
+
 /* Accounts. */
 
 static enum err verify_account(struct verifying *vs, str value)
@@ -475,6 +497,7 @@ static enum err verify_account(struct verifying *vs, str value)
 		char letter;
 		scan_fn *fn;
 	} parts[] = {
+		{'e', verify_annotation},
 		{'m', verify_mailbox},
 		{'n', verify_name_entry},
 		{'i', verify_message},
@@ -491,6 +514,7 @@ static enum err verify_account(struct verifying *vs, str value)
 		{'b', false, verify_of_mailbox},
 		{'c', true, verify_of_message},
 		{'d', true, verify_of_message},
+		{'e', false, verify_annotated},
 		{'h', false, verify_of_mailbox},
 		{'j', false, verify_of_mailbox},
 		{'o', false, verify_of_mailbox},

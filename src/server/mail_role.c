@@ -403,6 +403,8 @@ static enum err open_store(struct mail_role *m)
 		.literal = (uint64_t)config->limits_literal,
 		.view_cache = (size_t)config->store_cache / 2,
 		.history = 180 * 86400,
+		.annotation = (uint32_t)config->limits_annotation,
+		.annotations = (uint32_t)config->limits_annotations,
 	};
 	struct mail_service *service = &m->service;
 	enum err e = OK;

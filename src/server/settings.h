@@ -141,6 +141,10 @@ S(limits_search_memory, "limits.search_memory", SIZE, "16mb", "1mb..4gb", 1,   \
 S(limits_mailboxes_per_account, "limits.mailboxes_per_account", INT, "10000",  \
   "16..1000000", 1, "",                                                        \
   "mailboxes that one account may have")                                       \
+S(limits_annotation, "limits.annotation", SIZE, "16kb", "1kb..64kb", 1, "",    \
+  "largest annotation of a mailbox (RFC 5464)")                                \
+S(limits_annotations, "limits.annotations", INT, "100", "10..1000", 1, "",     \
+  "annotations that one mailbox may have, or an account as a whole")           \
 S(limits_recipients, "limits.recipients", INT, "100", "100..10000", 1, "",     \
   "recipients of one delivery (RFC 5321: 100 or more)")                        \
 S(limits_login_failures, "limits.login_failures", INT, "5", "1..100", 1, "",   \

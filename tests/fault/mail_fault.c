@@ -8,6 +8,7 @@
  */
 #include "mail/fixture.h"
 #include "base/clock.h"
+#include "mail/annotation.h"
 #include "mail/deliver.h"
 #include "store/fault.h"
 
@@ -47,6 +48,8 @@ static void populate(struct place *p)
 {
 	struct mailbox_ref ref;
 	struct uidset uids = UIDSET_EMPTY, gone = UIDSET_EMPTY;
+	const struct annotation annotation = {
+		STR_LIT("/private/a"), STR_LIT("before")};
 	struct copy_result copied;
 	modseq_num modseq;
 
@@ -66,6 +69,7 @@ static void populate(struct place *p)
 	assert_ok(message_copy(p->w.mail, &ann, &p->w.inbox, &uids, STR("a"),
 		COPY_PLAIN, &copied));
 	copy_result_fini(&copied);
+	assert_ok(annotation_set(p->w.mail, &p->w.inbox, &annotation, 1));
 	uidset_fini(&uids);
 	uidset_fini(&gone);
 }
@@ -104,6 +108,11 @@ static void dump_message(struct place *p, struct store_txn *txn,
 	(void)p;
 }
 
+static void dump_annotation(void *arg, str name, str value)
+{
+	buf_addf(arg, "  %.*s %.*s\n", STR_ARG(name), STR_ARG(value));
+}
+
 static void dump_mailbox(
 	struct place *p, const struct mailbox_info *info, struct buf *out)
 {
@@ -119,6 +128,7 @@ static void dump_mailbox(
 		info->uidnext, info->messages, info->unseen);
 	if (!info->exists)
 		return;
+	assert_ok(annotation_scan(p->w.mail, &ref, dump_annotation, out));
 	assert_ok(view_acquire(p->w.mail, &ref, &v));
 	txn = store_begin_read(p->w.store);
 	it = view_iter(v, 1);
@@ -272,6 +282,15 @@ static enum err replace_there(struct place *p)
 	return replace_in(p, "box", 51, LARGE);
 }
 
+static enum err annotate(struct place *p)
+{
+	static const struct annotation items[] = {
+		{STR_LIT("/private/a"), STR_LIT("a")},
+		{STR_LIT("/shared/b"), STR_LIT("b")}};
+
+	return annotation_set(p->w.mail, &p->w.inbox, items, 2);
+}
+
 static enum err store_flags(struct place *p)
 {
 	str keywords[] = {STR_LIT("work"), STR_LIT("odd")};
@@ -407,6 +426,7 @@ static const struct operation {
 	{"deliver large", deliver_large, false, false},
 	{"replace here", replace_here, false, false},
 	{"replace there", replace_there, false, false},
+	{"annotate", annotate, false, false},
 	{"store flags", store_flags, false, false},
 	{"copy", copy, false, false},
 	{"copy here", copy_here, false, false},

@@ -31,6 +31,7 @@ struct listing {
 	struct node *nodes;
 	size_t count;
 	bool lsub;
+	size_t metadata; /* bytes of METADATA responses */
 };
 
 /* The table. */
@@ -291,6 +292,23 @@ static bool is_listed(const struct listing *l, const struct node *n)
 	return false;
 }
 
+/* RFC 9590 section 3: what cannot be looked up may be left out; so may what is
+ * more than any client can want at once. */
+#define METADATA_MAX ((size_t)1 << 20)
+
+static void put_metadata(struct listing *l, const struct node *n)
+{
+	struct buf *out = imap_out(l->imap);
+	size_t before = out->n;
+
+	if (l->metadata >= METADATA_MAX)
+		return;
+	if (imap_put_metadata(l->imap, n->info, l->q->metadata))
+		log_warn("imap", "cannot read annotations",
+			LOG_C("session", l->imap->session.id));
+	l->metadata += out->n - before;
+}
+
 static void put_all(struct listing *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
@@ -304,6 +322,9 @@ static void put_all(struct listing *l)
 		if (l->q->returns & IMAP_RETURN_STATUS && exists(n) &&
 			chosen(l, n))
 			put_status(l->imap, n->info, l->q->status);
+		if (l->q->returns & IMAP_RETURN_METADATA && exists(n) &&
+			chosen(l, n))
+			put_metadata(l, n);
 	}
 }
 

@@ -50,6 +50,8 @@ static const struct {
 	{"WITHIN", AFTER_LOGIN},	   /* RFC 5032 */
 	{"PREVIEW", AFTER_LOGIN},	   /* RFC 8970 */
 	{"REPLACE", AFTER_LOGIN},	   /* RFC 8508 */
+	{"METADATA", AFTER_LOGIN},	   /* RFC 5464 */
+	{"LIST-METADATA", AFTER_LOGIN},	   /* RFC 9590 */
 	{"PARTIAL", AFTER_LOGIN},	   /* RFC 9394 */
 	{"UIDONLY", AFTER_LOGIN},	   /* RFC 9586 */
 	{"SORT", AFTER_LOGIN},		   /* RFC 5256 */

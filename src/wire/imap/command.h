@@ -46,6 +46,8 @@ enum imap_verb {
 	IMAP_NAMESPACE,
 	IMAP_STATUS,
 	IMAP_APPEND,
+	IMAP_GETMETADATA,
+	IMAP_SETMETADATA,
 	IMAP_IDLE,
 	IMAP_COMPRESS,
 	/* selected */
@@ -266,6 +268,33 @@ enum imap_list_return {
 	IMAP_RETURN_CHILDREN = 1 << 1,
 	IMAP_RETURN_SPECIAL_USE = 1 << 2,
 	IMAP_RETURN_STATUS = 1 << 3,
+	IMAP_RETURN_METADATA = 1 << 4, /* RFC 9590 */
+};
+
+/* Annotations (RFC 5464): names in lower case, and what they are to be. */
+#define IMAP_ENTRY_MAX 255   /* bytes of a name */
+#define IMAP_ENTRIES_MAX 100 /* in one command */
+
+struct imap_entry {
+	struct imap_entry *next;
+	str name;
+	str value; /* SETMETADATA; absent: NIL */
+};
+
+enum imap_depth {
+	IMAP_DEPTH_0,
+	IMAP_DEPTH_1,
+	IMAP_DEPTH_INFINITY,
+};
+
+/* GETMETADATA, SETMETADATA. */
+struct imap_metadata {
+	struct imap_mailbox mailbox;
+	bool server;  /* the mailbox is "": annotations of the server */
+	bool limited; /* MAXSIZE */
+	uint64_t max;
+	enum imap_depth depth;
+	struct imap_entry *entries;
 };
 
 struct imap_pattern {
@@ -284,7 +313,8 @@ struct imap_list {
 	unsigned select;  /* enum imap_list_select */
 	unsigned returns; /* enum imap_list_return */
 	unsigned status;  /* enum imap_status_item */
-	str reference;	  /* as sent */
+	struct imap_entry *metadata;
+	str reference; /* as sent */
 	struct imap_pattern *patterns;
 };
 
@@ -450,9 +480,10 @@ struct imap_command {
 		struct imap_rename rename;
 		struct imap_list list; /* LIST LSUB */
 		struct imap_status status;
-		struct imap_append append; /* APPEND REPLACE */
-		str compress;		   /* the mechanism */
-		struct seqset expunge;	   /* UID EXPUNGE */
+		struct imap_append append;     /* APPEND REPLACE */
+		struct imap_metadata metadata; /* GETMETADATA SETMETADATA */
+		str compress;		       /* the mechanism */
+		struct seqset expunge;	       /* UID EXPUNGE */
 		struct imap_search search;
 		struct imap_sort sort;
 		struct imap_thread thread;

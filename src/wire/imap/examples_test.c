@@ -281,6 +281,31 @@ static const struct {
 		"CHANGEDSINCE 98305)"},
 	{8508, "A003 REPLACE 4 Drafts (\\Seen \\Draft) {312}", NULL},
 	{8508, "A004 UID REPLACE 2000 Drafts (\\Seen \\Draft) {350}", NULL},
+	{5464, "a GETMETADATA \"\" /shared/comment",
+		"a GETMETADATA \"\" (/shared/comment)"},
+	{5464, "a GETMETADATA \"INBOX\" (/shared/comment /private/comment)",
+		"a GETMETADATA INBOX (/shared/comment /private/comment)"},
+	{5464,
+		"a GETMETADATA \"INBOX\" (MAXSIZE 1024) (/shared/comment "
+		"/private/comment)",
+		"a GETMETADATA (DEPTH 0 MAXSIZE 1024) INBOX (/shared/comment "
+		"/private/comment)"},
+	{5464, "a GETMETADATA \"INBOX\" (DEPTH 1) (/private/filters/values)",
+		"a GETMETADATA (DEPTH 1) INBOX (/private/filters/values)"},
+	{5464, "a SETMETADATA INBOX (/private/comment {3}\r\na\r\n)",
+		"a SETMETADATA INBOX (/private/comment {3}\r\na\r\n)"},
+	{5464, "a SETMETADATA INBOX (/private/comment NIL)", NULL},
+	{5464,
+		"a SETMETADATA INBOX (/private/comment \"My new comment\" "
+		"/shared/comment \"This one is for you!\")",
+		NULL},
+	{5464, "a GETMETADATA \"INBOX\" /private/comment /shared/comment",
+		"a GETMETADATA INBOX (/private/comment /shared/comment)"},
+	{9590,
+		"A01 LIST \"\" % RETURN (METADATA "
+		"(\"/shared/vendor/cmu/cyrus-imapd/color\"))",
+		"A01 LIST \"\" (\"%\") RETURN (METADATA "
+		"(/shared/vendor/cmu/cyrus-imapd/color))"},
 	{9586, "01 ENABLE UIDONLY", NULL},
 	{9586, "07 FETCH 10000:14589 (UID FLAGS)",
 		"07 FETCH 10000:14589 (FLAGS UID)"},

@@ -171,6 +171,14 @@ static struct imap_frame refuse_literal(struct imap_framer *f, str input,
 	return frame;
 }
 
+/* tag SP "SETMETADATA" SP */
+static bool is_setmetadata(str line)
+{
+	str rest = str_skip(line, str_find_byte(line, ' '));
+
+	return str_istarts(rest, STR(" SETMETADATA "));
+}
+
 static struct imap_frame inline_literal(struct imap_framer *f, str input,
 	size_t end, const struct announcement *a)
 {
@@ -178,7 +186,9 @@ static struct imap_frame inline_literal(struct imap_framer *f, str input,
 
 	if (a->n > limits->literal || a->n > limits->literals - f->inlined)
 		return refuse_literal(f, input, end, a, ERR_TOOBIG,
-			"BAD [TOOBIG] The literal is too large");
+			limits->metadata_toobig && is_setmetadata(input)
+				? limits->metadata_toobig
+				: "BAD [TOOBIG] The literal is too large");
 	if (!a->sync && a->n > limits->nonsync)
 		return refuse_literal(f, input, end, a, ERR_TOOBIG,
 			"BAD [TOOBIG] The non-synchronizing literal is too "

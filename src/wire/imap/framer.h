@@ -59,6 +59,9 @@ struct imap_framer_limits {
 	/* What is read and forgotten to get back into step with a client whose
 	 * command was refused; beyond it the connection ends. */
 	uint64_t skip;
+	/* What is said of a literal of SETMETADATA that is too large (RFC 5464
+	 * section 4.3); NULL: what is said of others. */
+	const char *metadata_toobig;
 	/* More than one message in an APPEND (RFC 3502). */
 	bool multiappend;
 };

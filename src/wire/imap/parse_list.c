@@ -50,6 +50,7 @@ static unsigned list_select_opts(struct imap_parser *p)
 }
 
 /* return-option = "SUBSCRIBED" / "CHILDREN" / status-option /
+ *                 "METADATA" SP "(" entry *(SP entry) ")" /
  *                 option-extension
  * status-option = "STATUS" SP "(" status-att *(SP status-att) ")" */
 static void return_option(struct imap_parser *p, struct imap_list *list)
@@ -61,6 +62,9 @@ static void return_option(struct imap_parser *p, struct imap_list *list)
 	if (option == IMAP_RETURN_STATUS) {
 		imap_sp(p);
 		list->status |= imap_status_atts(p);
+	} else if (option == IMAP_RETURN_METADATA) {
+		imap_sp(p);
+		list->metadata = imap_entry_list(p, true);
 	}
 }
 

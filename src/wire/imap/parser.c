@@ -245,8 +245,9 @@ static uint64_t literal_head(struct imap_parser *p, bool *sync_r)
 	return n;
 }
 
-/* literal = "{" number64 ["+"] "}" CRLF *CHAR8; CHAR8 is not NUL. */
-static str imap_literal(struct imap_parser *p)
+/* literal = "{" number64 ["+"] "}" CRLF *CHAR8; CHAR8 is not NUL, which
+ * literal8 may hold. */
+static str imap_literal(struct imap_parser *p, bool nul)
 {
 	bool sync;
 	uint64_t n = literal_head(p, &sync);
@@ -257,7 +258,7 @@ static str imap_literal(struct imap_parser *p)
 	if (cursor_ok(&p->c) && n > cursor_left(&p->c))
 		imap_expected(p, "the bytes of a literal");
 	s = cursor_take(&p->c, cursor_ok(&p->c) ? (size_t)n : 0);
-	if (s.n && memchr(s.p, '\0', s.n))
+	if (!nul && s.n && memchr(s.p, '\0', s.n))
 		imap_expected(p, "a literal without NUL");
 	return s;
 }
@@ -269,7 +270,7 @@ str imap_string(struct imap_parser *p, const char *what)
 	case '"':
 		return imap_quoted(p);
 	case '{':
-		return imap_literal(p);
+		return imap_literal(p, false);
 	default:
 		imap_expected(p, what);
 		return str_of("", 0);
@@ -282,6 +283,12 @@ str imap_nstring(struct imap_parser *p, const char *what)
 	if (cursor_accept_istr(&p->c, STR("NIL")))
 		return str_none();
 	return imap_string(p, what);
+}
+
+str imap_nstring8(struct imap_parser *p, const char *what)
+{
+	return cursor_accept(&p->c, '~') ? imap_literal(p, true)
+					 : imap_nstring(p, what);
 }
 
 /* astring = 1*ASTRING-CHAR / string */

@@ -57,6 +57,11 @@ str imap_word(struct imap_parser *);
 str imap_astring(struct imap_parser *, const char *what);
 str imap_string(struct imap_parser *, const char *what);
 str imap_nstring(struct imap_parser *, const char *what);
+/* nstring / literal8 */
+str imap_nstring8(struct imap_parser *, const char *what);
+/* "(" entry *(SP entry) ")" (RFC 5464). whole: not what can only be above
+ * others. */
+struct imap_entry *imap_entry_list(struct imap_parser *, bool whole);
 uint64_t imap_number64(struct imap_parser *);
 uint64_t imap_nz_number64(struct imap_parser *);
 uint32_t imap_nz_number(struct imap_parser *);
@@ -101,6 +106,8 @@ void imap_parse_list(struct imap_parser *, struct imap_command *);
 void imap_parse_lsub(struct imap_parser *, struct imap_command *);
 void imap_parse_status(struct imap_parser *, struct imap_command *);
 void imap_parse_append(struct imap_parser *, struct imap_command *);
+void imap_parse_getmetadata(struct imap_parser *, struct imap_command *);
+void imap_parse_setmetadata(struct imap_parser *, struct imap_command *);
 void imap_parse_replace(struct imap_parser *, struct imap_command *);
 void imap_parse_expunge(struct imap_parser *, struct imap_command *);
 void imap_parse_search(struct imap_parser *, struct imap_command *);

@@ -186,9 +186,58 @@ static void print_patterns(const struct printer *p, const struct imap_list *l)
 		word(p, ")");
 }
 
+static void entries(const struct printer *p, const struct imap_entry *first)
+{
+	word(p, "(");
+	for (const struct imap_entry *e = first; e; e = e->next) {
+		if (e != first)
+			sp(p);
+		astring(p, e->name);
+	}
+	word(p, ")");
+}
+
+static void print_getmetadata(
+	const struct printer *p, const struct imap_command *c)
+{
+	static const char *const depths[] = {
+		" (DEPTH 0", " (DEPTH 1", " (DEPTH infinity"};
+	const struct imap_metadata *m = &c->metadata;
+
+	if (m->limited || m->depth)
+		word(p, depths[m->depth]);
+	if (m->limited) {
+		word(p, " MAXSIZE ");
+		buf_add_u64(p->out, m->max);
+	}
+	if (m->limited || m->depth)
+		word(p, ")");
+	mailbox(p, &m->mailbox);
+	sp(p);
+	entries(p, m->entries);
+}
+
+static void print_setmetadata(
+	const struct printer *p, const struct imap_command *c)
+{
+	const struct imap_metadata *m = &c->metadata;
+	const char *before = " (";
+
+	mailbox(p, &m->mailbox);
+	for (const struct imap_entry *e = m->entries; e; e = e->next) {
+		word(p, before);
+		astring(p, e->name);
+		sp(p);
+		imap_put_nstring8(p->out, e->value, p->utf8);
+		before = " ";
+	}
+	word(p, ")");
+}
+
 static void print_list(const struct printer *p, const struct imap_command *c)
 {
 	const struct imap_list *l = &c->list;
+	unsigned plain;
 
 	if (l->select) {
 		sp(p);
@@ -200,12 +249,17 @@ static void print_list(const struct printer *p, const struct imap_command *c)
 	if (!l->returns)
 		return;
 	word(p, " RETURN (");
-	bits(p, imap_list_return_names,
-		l->returns & ~(unsigned)IMAP_RETURN_STATUS);
+	plain = l->returns & ~(unsigned)IMAP_RETURN_STATUS &
+		~(unsigned)IMAP_RETURN_METADATA;
+	bits(p, imap_list_return_names, plain);
 	if (l->returns & IMAP_RETURN_STATUS) {
-		word(p, l->returns == IMAP_RETURN_STATUS ? "STATUS "
-							 : " STATUS ");
+		word(p, plain ? " STATUS " : "STATUS ");
 		bit_list(p, imap_status_names, l->status);
+	}
+	if (l->returns & IMAP_RETURN_METADATA) {
+		word(p, l->returns == IMAP_RETURN_METADATA ? "METADATA "
+							   : " METADATA ");
+		entries(p, l->metadata);
 	}
 	word(p, ")");
 }
@@ -394,6 +448,8 @@ static void (*const argument_printers[IMAP_VERB_COUNT])(
 	[IMAP_LSUB] = print_list,
 	[IMAP_STATUS] = print_status,
 	[IMAP_APPEND] = print_append,
+	[IMAP_GETMETADATA] = print_getmetadata,
+	[IMAP_SETMETADATA] = print_setmetadata,
 	[IMAP_EXPUNGE] = print_expunge,
 	[IMAP_SEARCH] = print_search,
 	[IMAP_SORT] = print_sort,

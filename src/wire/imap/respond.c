@@ -91,6 +91,16 @@ void imap_put_nstring(struct buf *out, str s, bool utf8)
 		imap_put_string(out, s, utf8);
 }
 
+void imap_put_nstring8(struct buf *out, str s, bool utf8)
+{
+	if (s.n && memchr(s.p, '\0', s.n)) {
+		imap_put_literal8(out, s.n);
+		buf_add(out, s);
+	} else {
+		imap_put_nstring(out, s, utf8);
+	}
+}
+
 void imap_put_astring(struct buf *out, str s, bool utf8)
 {
 	size_t n = 0;
@@ -382,6 +392,7 @@ static const struct {
 	{IMAP_MOVE, ERR_NOTFOUND, "NO [TRYCREATE] No such mailbox"},
 	{IMAP_APPEND, ERR_TOOBIG, "NO [TOOBIG] The message is too large"},
 	{IMAP_APPEND, ERR_UNSUPPORTED, "NO [CANNOT] The message is empty"},
+	{IMAP_SETMETADATA, ERR_LIMIT, "NO [METADATA TOOMANY] Too many entries"},
 	{IMAP_COMPRESS, ERR_INUSE, "NO [COMPRESSIONACTIVE] Already active"},
 	{IMAP_CREATE, ERR_INVALID, "NO [CANNOT] No mailbox can have that name"},
 	{IMAP_CREATE, ERR_CONFLICT, "NO [USEATTR] That special use cannot be"},

@@ -17,6 +17,8 @@
 void imap_put_string(struct buf *, str, bool utf8);
 /* The same; NIL when absent. */
 void imap_put_nstring(struct buf *, str, bool utf8);
+/* The same; a literal8 when it has a NUL. */
+void imap_put_nstring8(struct buf *, str, bool utf8);
 /* An atom where it can be one, else a string. Never the atom NIL. */
 void imap_put_astring(struct buf *, str, bool utf8);
 /* "{n}" CRLF: the bytes are the caller's to send, exactly n. */
