@@ -23,15 +23,18 @@ void answer_send(
 	buf_fini(&payload);
 }
 
+/* Whose verdict stands after an end was ordered was looked at again, and comes
+ * after it, be it in the same millisecond. */
 static void mint(struct exchange *x, struct buf *out)
 {
+	uint64_t now = clock_monotonic_ms(), ended = x->auth->ended_ms;
 	struct ticket ticket = {.account = x->verdict.account,
 		.rights = x->verdict.rights,
 		.protocol = str_c(x->protocol),
 		.name = str_c(x->verdict.name)};
 
 	ticket_mint(role_secret(&x->auth->role, "ticket-key"), &ticket,
-		clock_monotonic_ms(), out);
+		now > ended ? now : ended + 1, out);
 }
 
 /* A name that an outsider gave; what is not text is not shown. */

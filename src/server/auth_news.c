@@ -107,7 +107,8 @@ static void tell_end(const struct ending *end, str protocol)
 
 	buf_add_varint(&payload, end->account);
 	buf_add_sized(&payload, protocol);
-	buf_add_varint(&payload, clock_monotonic_ms());
+	end->auth->ended_ms = clock_monotonic_ms();
+	buf_add_varint(&payload, end->auth->ended_ms);
 	if (mail)
 		e = peer_send(mail, IPC_SESSIONS_END, 0, buf_str(&payload));
 	/* Without mail there are no sessions, and tickets from before it came

@@ -96,8 +96,9 @@ struct auth {
 	uint64_t channels; /* so far */
 	size_t working;	   /* jobs whose answer is on its way, of any kind */
 	size_t rehashing, resolving;
-	unsigned offered; /* enum mechanism bits */
-	uint64_t ends;	  /* of sessions, told so far */
+	unsigned offered;  /* enum mechanism bits */
+	uint64_t ends;	   /* of sessions, told so far */
+	uint64_t ended_ms; /* the moment of the last */
 	struct buf room;
 	struct control *control;
 	struct auth_context context;
