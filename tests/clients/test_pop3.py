@@ -2,12 +2,14 @@
 """POP3's real clients: Python's poplib, fetchmail, getmail, mpop, curl."""
 import imaplib
 import poplib
+import re
 import socket
 import struct
 import subprocess
 
 import pytest
 
+from delivering import Lmtp
 from dovecot import Dovecot
 from harness import Server, free_port
 from people import (append, crlf, fetch_all, login, message, ok,
@@ -109,6 +111,40 @@ def test_real_mail(server, corpus):
         assert len(got) == size
         assert got == want
     assert pop.stat() == (len(data), sum(sizes))
+    pop.quit()
+
+
+def deliver(server, account, messages):
+    """As they are, whatever bytes they consist of."""
+    client = Lmtp(server)
+    for data in messages:
+        client.send(b"MAIL FROM:<a@b> BODY=BINARYMIME\r\n"
+                    b"RCPT TO:<%s@x>\r\nBDAT %d LAST\r\n"
+                    % (account[0].encode(), len(data)) + data)
+        for _ in range(3):
+            client.expect(client.answer(), 250)
+    client.quit()
+
+
+def test_all_real_mail(server, corpus):
+    """Bare CR and LF, NUL, no end of the last line: LIST, RETR and STAT tell
+    what is sent, and each line that was is one."""
+    data = [(corpus / path).read_bytes() for path, _ in real_messages(corpus)]
+    account = server.account()
+    deliver(server, account, data)
+    pop = begin(server, account, "plain", utf8=True)
+    sizes = [int(line.split()[1]) for line in pop.list()[1]]
+    assert pop.stat() == (len(data), sum(sizes))
+    for i, (sent, size) in enumerate(zip(data, sizes), 1):
+        answer = pop.retr(i)
+        got = body_of(answer)
+        assert len(got) == size == int(answer[0].split()[1]), i
+        want = re.sub(rb"(?<!\r)\n", b"\r\n", sent)
+        if want and not want.endswith(b"\r\n"):
+            want += b"\r\n"
+        assert got.endswith(want), i
+        # In front of it is what the delivery added, whole lines.
+        assert got[:len(got) - len(want)].endswith(b"+0000\r\n"), i
     pop.quit()
 
 
