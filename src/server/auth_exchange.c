@@ -263,19 +263,20 @@ static void too_many(struct exchange *x)
 		"Too busy, try again later");
 }
 
-static struct lane *lane_of(const struct exchange *x)
+static struct lane *lane_of(const struct exchange *x, bool outside)
 {
 	struct throttle_who w = who(x);
 	bool trusted = throttle_is_trusted(
 		x->auth->throttle, &w, clock_monotonic_ms());
+	enum lane_kind kind = trusted ? LANE_TRUSTED : LANE_OTHERS;
 
-	return &x->auth->lanes[trusted ? LANE_TRUSTED : LANE_OTHERS];
+	return &x->auth->lanes[outside ? kind + LANE_TRUSTED_OUTSIDE : kind];
 }
 
 static void enter_lane(struct exchange *x)
 {
 	x->job.run = run_slow;
-	if (lane_enter(lane_of(x), x))
+	if (lane_enter(lane_of(x, verify_goes_outside(x)), x))
 		return;
 	count_quick_guess(x);
 	too_many(x);
@@ -333,11 +334,12 @@ static void start_verifying(struct exchange *x)
 }
 
 /* Not while its lane is full: a quick look alone would be a guess that costs
- * nothing. */
+ * nothing. (Which lane that is, is known only then.) */
 static void start_guess(struct exchange *x)
 {
 	if (x->address != THROTTLE_NO_ADDRESS &&
-		lane_is_full(lane_of(x), x->auth))
+		lane_is_full(lane_of(x, false), x->auth) &&
+		(!x->rules->outside || lane_is_full(lane_of(x, true), x->auth)))
 		too_many(x);
 	else
 		start_verifying(x);

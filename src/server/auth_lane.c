@@ -11,16 +11,27 @@
 
 /* Logins. Some seconds' work for two threads: who comes later than that is
  * better told so. Those that are trusted do not come in floods. */
-static const size_t queue_max[LANES] = {
-	[LANE_TRUSTED] = 1024, [LANE_OTHERS] = 256};
+static const size_t queue_max[LANES] = {[LANE_TRUSTED] = 1024,
+	[LANE_OTHERS] = 256,
+	[LANE_TRUSTED_OUTSIDE] = 1024,
+	[LANE_OTHERS_OUTSIDE] = 256};
+
+/* Whose threads hash for it. */
+static enum lane_kind hashing_of(enum lane_kind kind)
+{
+	return kind % LANE_TRUSTED_OUTSIDE;
+}
 
 void lanes_begin(struct auth *a)
 {
-	for (int i = 0; i < LANES; i++) {
+	for (enum lane_kind i = 0; i < LANES; i++) {
 		struct lane *lane = &a->lanes[i];
 
 		lane->waiting = pool_new(1, WORKER_STACK);
-		lane->hashing = pool_new(1, WORKER_STACK);
+		if (hashing_of(i) == i)
+			lane->hashing = pool_new(1, WORKER_STACK);
+		else
+			lane->hashing = a->lanes[hashing_of(i)].hashing;
 		lane->last = &lane->first;
 	}
 	a->quick = pool_new(QUICK_THREADS, WORKER_STACK);
@@ -33,18 +44,19 @@ void lanes_set(struct auth *a)
 {
 	const struct config *config = a->role.config;
 
-	for (int i = 0; i < LANES; i++) {
+	for (enum lane_kind i = 0; i < LANES; i++) {
 		struct lane *lane = &a->lanes[i];
 		unsigned hashing = (unsigned)config->workers_auth_threads,
 			 asking = (unsigned)config->workers_lookup_threads;
 
-		if (i == LANE_OTHERS)
-			asking /= 2;
 		lane->running_max = hashing;
-		if (a->rules->outside && asking > hashing)
+		if (i == LANE_TRUSTED_OUTSIDE)
 			lane->running_max = asking;
+		else if (i == LANE_OTHERS_OUTSIDE)
+			lane->running_max = (asking + 1) / 2;
 		pool_set_max(lane->waiting, lane->running_max);
-		pool_set_max(lane->hashing, hashing);
+		if (hashing_of(i) == i)
+			pool_set_max(lane->hashing, hashing);
 	}
 	/* Mail waits for the sources too: a quarter of lookup's threads. */
 	pool_set_max(a->resolvers,
@@ -57,10 +69,11 @@ void lanes_end(struct auth *a)
 {
 	pool_free(a->quick);
 	pool_free(a->resolvers);
-	for (int i = 0; i < LANES; i++) {
+	for (enum lane_kind i = 0; i < LANES; i++)
 		pool_free(a->lanes[i].waiting);
-		pool_free(a->lanes[i].hashing);
-	}
+	for (enum lane_kind i = 0; i < LANES; i++)
+		if (hashing_of(i) == i)
+			pool_free(a->lanes[i].hashing);
 }
 
 /* -------- the queue -------- */

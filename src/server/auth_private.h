@@ -65,14 +65,21 @@ void rules_drop(struct auth_rules *);
  * Passwords are hashed in two lanes that do not wait for each other: logins
  * that the throttle trusts, and all others, which may be a flood. Each has
  * threads that hash, as many as workers.auth_threads says, and a queue with an
- * end. When outside sources are configured, a login may wait for one of them
- * besides; that happens in other threads, so that it holds no hashing up.
+ * end. Logins that may wait for an outside source have lanes of their own,
+ * whose threads hold no hashing up: a source that is dead keeps nobody else
+ * out.
  */
-enum lane_kind { LANE_TRUSTED, LANE_OTHERS, LANES };
+enum lane_kind {
+	LANE_TRUSTED,
+	LANE_OTHERS,
+	LANE_TRUSTED_OUTSIDE,
+	LANE_OTHERS_OUTSIDE,
+	LANES
+};
 
 struct lane {
 	struct pool *waiting; /* run what is sequential, and wait */
-	struct pool *hashing;
+	struct pool *hashing; /* an outside lane's is that of the other */
 	struct exchange *first, **last;
 	size_t queued;
 	unsigned running, running_max;
@@ -233,6 +240,8 @@ void verify_slowly(struct exchange *);
 /* SCRAM: the keys of who, if there are any. A verdict that is not OK ends the
  * exchange. */
 void verify_fetch_keys(struct exchange *);
+/* After verify_quickly: may it wait for an outside source? */
+bool verify_goes_outside(const struct exchange *);
 /* Fills who and as from what the client said. Fast, any thread. */
 void verify_names(struct exchange *);
 

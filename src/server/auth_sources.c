@@ -93,8 +93,11 @@ enum err source_verify(struct exchange *x, enum lookup_source_kind kind,
 	*row_r = (struct account){0};
 	lookup_person_init(&person);
 	e = prove(x, kind, &person);
-	if (!e && person.disabled)
+	/* Refused as a wrong password is, and as late. */
+	if (!e && person.disabled) {
 		e = ERR_DENIED;
+		x->hashed = false;
+	}
 	if (!e)
 		e = adopt(x->auth, kind, buf_str(&x->who), &person, row_r);
 	*denied_r = person.denied;

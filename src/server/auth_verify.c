@@ -346,6 +346,23 @@ bool verify_quickly(struct exchange *x)
 	return settled;
 }
 
+/* Sources before the built-in one know the name too, perhaps. */
+static bool is_builtin_first(const struct auth_rules *rules)
+{
+	for (size_t i = 0; i < rules->sources.count; i++)
+		if (rules->sources.list[i] != ACCOUNT_SOURCE_OAUTH)
+			return rules->sources.list[i] == ACCOUNT_SOURCE_BUILTIN;
+	return false;
+}
+
+bool verify_goes_outside(const struct exchange *x)
+{
+	if (!x->rules->outside)
+		return false;
+	return !is_by(x, BY_PASSWORD) || !x->row.id || *x->row.source ||
+	       x->as.n || !is_builtin_first(x->rules);
+}
+
 /* -------- slowly -------- */
 
 /* ERR_NOTFOUND: it is none of the built-in ones. */

@@ -318,11 +318,13 @@ def test_wrong_settings_are_refused(more, setting, words):
     assert words in said and f"oauth.{setting}" in said
 
 
-def test_a_lookup_that_hangs(home, keys):
-    """Others' questions wait for it, and nobody else."""
+@pytest.mark.parametrize("threads", ["4", "256"])
+def test_a_lookup_that_hangs(home, keys, threads):
+    """Others' questions wait for it, for a thread or in the channel, and nobody
+    else."""
     path = home.write("jwks.json", json.dumps({"keys": [keys[0].jwk()]}))
     server = Server(settings_for(jwks_file=path) |
-                    {"workers.lookup_threads": "256"}).start()
+                    {"workers.lookup_threads": threads}).start()
     lookup = server.children()["lookup"]
     clients = []
     try:
