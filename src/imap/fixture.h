@@ -39,9 +39,9 @@ static void *run_loop(void *arg)
 	return NULL;
 }
 
-static void world_begin(struct world *w)
+static void world_begin_on(struct world *w, struct store *store)
 {
-	w->store = store_open_memory();
+	w->store = store;
 	w->mail = mail_new(w->store, NULL);
 	assert_ok(loop_new(&w->loop));
 	w->pool = pool_new(4, STACK);
@@ -50,7 +50,13 @@ static void world_begin(struct world *w)
 		pthread_create(&w->thread, NULL, run_loop, w->loop), 0);
 }
 
-static void world_end(struct world *w)
+static inline void world_begin(struct world *w)
+{
+	world_begin_on(w, store_open_memory());
+}
+
+/* All but the store: then world_begin_on is as a new process on it. */
+static void world_stop(struct world *w)
 {
 	session_service_stop(w->service);
 	while (session_service_count(w->service))
@@ -62,6 +68,11 @@ static void world_end(struct world *w)
 	loop_free(w->loop);
 	session_service_free(w->service);
 	mail_free(w->mail);
+}
+
+static inline void world_end(struct world *w)
+{
+	world_stop(w);
 	store_close(w->store);
 }
 
@@ -128,7 +139,7 @@ static inline void expect(struct client *c, const char *command,
 	assert_str(hear(c, until), answer);
 }
 
-static void client_begin_with(
+static inline void client_begin_with(
 	struct world *w, struct client *c, uint32_t rights)
 {
 	int fds[2];
@@ -143,7 +154,7 @@ static void client_begin_with(
 	hear(c, "L OK");
 }
 
-static void client_begin(struct world *w, struct client *c)
+static inline void client_begin(struct world *w, struct client *c)
 {
 	client_begin_with(w, c, TICKET_MAY_ALL);
 }

@@ -8,18 +8,14 @@
  * seed. In turn, from one thread, a seed repeats exactly; at once, each with a
  * thread of its own, it repeats what each client does.
  */
-#include "imap/fixture.h"
+#include "imap/talk.h"
 #include "base/clock.h"
 #include "mail/verify.h"
 #include "mail/view.h"
-#include "message/flags.h"
 
 #define CLIENTS 5
 #define BOXES 2
 #define UIDS 20000
-#define KEYWORDS 4
-#define RECENT (1u << 31)
-#define LOG_LINES 64
 
 static const char *const box_names[BOXES] = {"INBOX", "other"};
 
@@ -42,12 +38,12 @@ struct facts {
 };
 
 struct player {
+	struct talk talk;
+	struct talk_log log;
 	struct world *w;
 	struct facts *facts;
-	unsigned seed, number;
 	struct random_data random;
 	char random_state[64];
-	struct client c;
 	bool rev2;
 	int box;	     /* selected */
 	unsigned selection;  /* which SELECT of all this is */
@@ -55,32 +51,7 @@ struct player {
 	unsigned count, room, serials;
 	unsigned tags;
 	bool may_expunge; /* now */
-	struct buf line;
-	char log[LOG_LINES][160]; /* the last lines, either way */
-	unsigned lines;
 };
-
-static void note(struct player *p, char who, str line)
-{
-	snprintf(p->log[p->lines++ % LOG_LINES], sizeof p->log[0], "%c: %.*s",
-		who, STR_ARG(str_trim(line)));
-}
-
-static void die(struct player *p, const char *why)
-{
-	unsigned from = p->lines > LOG_LINES ? p->lines - LOG_LINES : 0;
-
-	fprintf(stderr, "seed %u, client %u: %s\n", p->seed, p->number, why);
-	for (unsigned i = from; i < p->lines; i++)
-		fprintf(stderr, "  %s\n", p->log[i % LOG_LINES]);
-	abort();
-}
-
-#define CHECK(p, condition)                                                    \
-	do {                                                                   \
-		if (!(condition))                                              \
-			die((p), #condition);                                  \
-	} while (0)
 
 static unsigned pick(struct player *p, unsigned below)
 {
@@ -101,114 +72,7 @@ struct cleaner {
 	_Atomic bool stop;
 };
 
-/* Lines. */
-
-static void receive(struct player *p)
-{
-	struct pollfd fd = {.fd = p->c.fd, .events = POLLIN};
-	char piece[8192];
-	ssize_t n;
-
-	CHECK(p, poll(&fd, 1, PATIENCE_MS) > 0);
-	n = recv(p->c.fd, piece, sizeof piece, 0);
-	CHECK(p, n > 0);
-	buf_add(&p->c.in, str_of(piece, (size_t)n));
-}
-
-/* Bytes of the literal that ends this part of a line; 0: none. */
-static size_t literal_size(str part)
-{
-	size_t open = part.n;
-	uint64_t size;
-
-	if (!str_ends(part, STR("}\r\n")))
-		return 0;
-	while (open && part.p[open - 1] != '{')
-		open--;
-	if (str_to_u64(str_of(part.p + open, part.n - open - 3), UINT32_MAX,
-		    &size))
-		return 0;
-	return (size_t)size;
-}
-
-/* One line with the literals in it. */
-static str next_line(struct player *p)
-{
-	struct buf *in = &p->c.in;
-	size_t end = 0;
-
-	for (;;) {
-		str rest = str_skip(buf_str(in), end);
-		size_t n = str_find(rest, STR("\r\n")), literal;
-
-		if (n == rest.n) {
-			receive(p);
-			continue;
-		}
-		literal = literal_size(str_take(rest, n + 2));
-		while (in->n < end + n + 2 + literal)
-			receive(p);
-		end += n + 2 + literal;
-		if (!literal)
-			break;
-	}
-	buf_reset(&p->line);
-	buf_add(&p->line, str_take(buf_str(in), end));
-	buf_consume(in, end);
-	note(p, 'S', buf_str(&p->line));
-	return buf_str(&p->line);
-}
-
 /* What the server says. */
-
-static uint32_t flag_bit(struct player *p, str name)
-{
-	uint64_t bit = flags_system_bit(name);
-
-	if (bit)
-		return (uint32_t)bit;
-	if (str_ieq_c(name, "\\Recent"))
-		return RECENT;
-	CHECK(p, name.n == 2 && name.p[0] == 'k' && name.p[1] >= '0' &&
-			 name.p[1] < '0' + KEYWORDS);
-	return 256u << (name.p[1] - '0');
-}
-
-static uint32_t parse_flags(struct player *p, str list)
-{
-	uint32_t flags = 0;
-
-	while (list.n) {
-		size_t n = str_find_byte(list, ' ');
-
-		if (n)
-			flags |= flag_bit(p, str_take(list, n));
-		list = str_skip(list, n + 1);
-	}
-	return flags;
-}
-
-/* The text between two marks; absent when there is no such. */
-static str between(str line, const char *before, const char *after)
-{
-	str rest = str_skip(line, str_find(line, str_c(before)));
-
-	if (rest.n == 0)
-		return str_none();
-	rest = str_skip(rest, strlen(before));
-	return str_take(rest, str_find(rest, str_c(after)));
-}
-
-static uint64_t number_of(struct player *p, str digits)
-{
-	uint64_t n = 0;
-	size_t end = 0;
-
-	while (end < digits.n && ascii_is_digit(digits.p[end]))
-		end++;
-	CHECK(p, str_to_u64(str_take(digits, end), UINT32_MAX, &n) == OK);
-	return n;
-}
 
 static void told_uid(struct player *p, unsigned at, uid_num uid)
 {
@@ -231,10 +95,10 @@ static void told_flags(struct player *p, unsigned at, uint32_t flags)
 {
 	struct entry *e = &p->known[at];
 
-	e->flags = flags & ~RECENT;
+	e->flags = flags & ~TALK_RECENT;
 	e->has_flags = true;
 	e->told_now = true;
-	if (!(flags & RECENT) || !e->uid)
+	if (!(flags & TALK_RECENT) || !e->uid)
 		return;
 	pthread_mutex_lock(&p->facts->lock);
 	CHECK(p, !p->rev2);
@@ -259,18 +123,18 @@ static void told_content(struct player *p, unsigned at, unsigned content)
 
 static void told_fetch(struct player *p, uint64_t number, str line)
 {
-	str uid = between(line, "UID ", ")");
-	str flags = between(line, "FLAGS (", ")");
-	str content = between(line, "content-", "\r\n");
+	str uid = talk_between(line, "UID ", ")");
+	str flags = talk_between(line, "FLAGS (", ")");
+	str content = talk_between(line, "content-", "\r\n");
 	unsigned at = (unsigned)number - 1;
 
 	CHECK(p, number >= 1 && number <= p->count);
 	if (!str_is_none(uid))
-		told_uid(p, at, (uid_num)number_of(p, uid));
+		told_uid(p, at, (uid_num)talk_number(&p->talk, uid));
 	if (!str_is_none(flags))
-		told_flags(p, at, parse_flags(p, flags));
+		told_flags(p, at, talk_flags(&p->talk, flags));
 	if (!str_is_none(content))
-		told_content(p, at, (unsigned)number_of(p, content));
+		told_content(p, at, (unsigned)talk_number(&p->talk, content));
 }
 
 static void told_exists(struct player *p, uint64_t number)
@@ -303,7 +167,7 @@ static void told(struct player *p, str line)
 
 	if (!ascii_is_digit(line.p[2]))
 		return;
-	number = number_of(p, str_skip(line, 2));
+	number = talk_number(&p->talk, str_skip(line, 2));
 	rest = str_skip(line, 2 + str_find_byte(str_skip(line, 2), ' ') + 1);
 	if (str_starts(rest, STR("EXISTS")))
 		told_exists(p, number);
@@ -317,13 +181,6 @@ static void told(struct player *p, str line)
 
 /* What the client says. */
 
-static void send_text(struct player *p, str text)
-{
-	note(p, 'C', text);
-	CHECK(p,
-		send(p->c.fd, text.p, text.n, MSG_NOSIGNAL) == (ssize_t)text.n);
-}
-
 /* Until the tagged answer; true when it is OK. Never BAD. */
 static bool answered(struct player *p)
 {
@@ -332,7 +189,7 @@ static bool answered(struct player *p)
 	str line;
 
 	for (;;) {
-		line = next_line(p);
+		line = talk_line(&p->talk);
 		if (str_starts(line, str_of(tag, n)))
 			break;
 		CHECK(p, line.n > 2 && line.p[0] == '*');
@@ -360,7 +217,7 @@ static bool command(struct player *p, bool may_expunge, const char *format, ...)
 	buf_vaddf(&text, format, ap);
 	va_end(ap);
 	buf_add_c(&text, "\r\n");
-	send_text(p, buf_str(&text));
+	talk_send(&p->talk, buf_str(&text));
 	buf_fini(&text);
 	return answered(p);
 }
@@ -386,9 +243,9 @@ static void do_append(struct player *p)
 	pthread_mutex_unlock(&p->facts->lock);
 	n = (size_t)snprintf(
 		text, sizeof text, "Subject: x\r\n\r\ncontent-%u\r\n", content);
-	CHECK(p,
-		command(p, true, "APPEND %s (k%u) {%zu+}\r\n%s",
-			box_names[pick(p, BOXES)], pick(p, KEYWORDS), n, text));
+	CHECK(p, command(p, true, "APPEND %s (k%u) {%zu+}\r\n%s",
+			 box_names[pick(p, BOXES)], pick(p, TALK_KEYWORDS), n,
+			 text));
 }
 
 /* One or a run of message numbers, or their UIDs when they are known. */
@@ -461,7 +318,7 @@ static void do_store(struct player *p)
 		r.uid ? "UID " : "", r.text, op == ' ' ? "" : &op,
 		silent ? ".SILENT" : "", name);
 	if (done && silent)
-		assume(p, serials, count, op, flag_bit(p, str_c(name)));
+		assume(p, serials, count, op, talk_flag(&p->talk, str_c(name)));
 	for (unsigned i = 0; done && !silent && i < count; i++) {
 		struct entry *e = find_serial(p, serials[i]);
 
@@ -508,22 +365,22 @@ static void do_expunge(struct player *p)
 
 static void do_idle(struct player *p)
 {
-	struct pollfd fd = {.fd = p->c.fd, .events = POLLIN};
+	struct pollfd fd = {.fd = p->talk.c.fd, .events = POLLIN};
 	char text[32];
 	str line;
 
 	p->may_expunge = true;
 	snprintf(text, sizeof text, "t%u IDLE\r\n", ++p->tags);
-	send_text(p, str_c(text));
+	talk_send(&p->talk, str_c(text));
 	do {
-		line = next_line(p);
+		line = talk_line(&p->talk);
 		if (line.p[0] == '*')
 			told(p, line);
 	} while (line.p[0] != '+');
 	/* Hears for a while what the others do. */
 	while (poll(&fd, 1, (int)pick(p, 5)) > 0 && pick(p, 4))
-		told(p, next_line(p));
-	send_text(p, STR("DONE\r\n"));
+		told(p, talk_line(&p->talk));
+	talk_send(&p->talk, STR("DONE\r\n"));
 	CHECK(p, answered(p));
 }
 
@@ -581,14 +438,14 @@ static void compare(struct player *p)
 
 		for (uint32_t k = 0; k < v->keyword_count; k++)
 			if (m->flags & flags_keyword_bit(k))
-				flags |= flag_bit(p, v->keywords[k]);
+				flags |= talk_flag(&p->talk, v->keywords[k]);
 		CHECK(p, at < p->count);
 		CHECK(p, !e->must_go);
 		CHECK(p, !e->uid || e->uid == m->uid);
 		if (e->has_flags && e->flags != flags) {
 			fprintf(stderr, "message %u UID %u: %x told, %x is\n",
 				at + 1, m->uid, e->flags, flags);
-			die(p, "flags");
+			talk_die(&p->talk, "flags");
 		}
 	}
 	CHECK(p, at == p->count);
@@ -605,13 +462,14 @@ static void player_begin(struct player *p, struct world *w, struct facts *facts,
 	*p = none;
 	p->w = w;
 	p->facts = facts;
-	p->seed = seed;
-	p->number = number;
-	p->line = BUF_UNBOUNDED;
+	p->talk.seed = seed;
+	p->talk.number = number;
+	p->talk.log = &p->log;
+	p->talk.line = BUF_UNBOUNDED;
 	initstate_r(seed * CLIENTS + number, p->random_state,
 		sizeof p->random_state, &p->random);
-	client_begin(w, &p->c);
-	buf_reset(&p->c.in);
+	client_begin(w, &p->talk.c);
+	buf_reset(&p->talk.c.in);
 	p->rev2 = number % 2;
 	if (p->rev2)
 		CHECK(p, command(p, false, "ENABLE IMAP4rev2"));
@@ -621,8 +479,8 @@ static void player_begin(struct player *p, struct world *w, struct facts *facts,
 
 static void player_end(struct player *p)
 {
-	client_end(&p->c);
-	buf_fini(&p->line);
+	client_end(&p->talk.c);
+	buf_fini(&p->talk.line);
 	free(p->known);
 }
 
