@@ -110,7 +110,7 @@ enum err imap_resync(struct imap *s, const struct view *v,
 	if (q->uidvalidity != v->uidvalidity)
 		return OK;
 	if (q->has_known)
-		seqset_add_to(&q->known, 0, &asked);
+		seqset_add_to(&q->known, v->uidnext - 1, &asked);
 	else if (v->uidnext > 1)
 		uidset_add_range(&asked, 1, v->uidnext - 1);
 	view_changed_since(v, q->modseq, changed_r);

@@ -109,7 +109,15 @@ void seqset_add_to(const struct seqset *s, uint32_t largest, struct uidset *set)
 
 		r.from = r.from == SEQSET_STAR ? largest : r.from;
 		r.to = r.to == SEQSET_STAR ? largest : r.to;
-		if (r.from && r.to)
+		if (r.to < r.from) {
+			uint32_t from = r.to;
+
+			r.to = r.from;
+			r.from = from;
+		}
+		if (r.to > largest)
+			r.to = largest;
+		if (r.from && r.from <= r.to)
 			uidset_add_range(set, r.from, r.to);
 	}
 }

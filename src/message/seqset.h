@@ -33,9 +33,10 @@ struct seqset seqset_parse(struct cursor *, struct arena *);
 /* As written. */
 void seqset_print(struct buf *, const struct seqset *);
 
-/* Adds its numbers to set; "*" is `largest`, and if that is 0 (an empty
- * mailbox), "*" and ranges with it are nothing. "559:*" where 7 is the largest
- * is 7:559 (RFC 9051 section 9). Not for saved ones. */
+/* Adds its numbers up to `largest` to set, which "*" is; there are none if that
+ * is 0 (an empty mailbox). "559:*" where 7 is the largest is 7:559 (RFC 9051
+ * section 9), so 7. Costs what is there, not what a client may say
+ * ("1:4294967295"). Not for saved ones. */
 void seqset_add_to(const struct seqset *, uint32_t largest, struct uidset *set);
 /* Is any number above `largest`? A message sequence number that does not
  * exist is an error, "*" in an empty mailbox too (RFC 9051 section 9,
