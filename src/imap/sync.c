@@ -95,6 +95,7 @@ void imap_put_fetch_flags(struct imap *s, const struct view *v,
 		buf_addf(out, "UID %u ", m->uid);
 	if (s->condstore)
 		buf_addf(out, "MODSEQ (%llu) ", (unsigned long long)m->modseq);
+	s->told_modseq |= s->condstore;
 	buf_add_c(out, "FLAGS ");
 	imap_put_flags(out, m->flags, recent, v->keywords, v->keyword_count);
 	buf_add_c(out, ")\r\n");
@@ -103,6 +104,7 @@ void imap_put_fetch_flags(struct imap *s, const struct view *v,
 /* The client knows the flags, but not since when. */
 static void put_fetch_modseq(struct imap *s, const struct membership *m)
 {
+	s->told_modseq = true;
 	imap_begin_fetch(s, imap_number(s, m->uid), m->uid);
 	if (!s->uidonly)
 		buf_addf(imap_out(s), "UID %u ", m->uid);
@@ -113,7 +115,7 @@ static void put_fetch_modseq(struct imap *s, const struct membership *m)
 /* "* n EXPUNGE" for each, in ascending order: every one shifts those behind
  * it; or one VANISHED. Then their bytes may go, as far as this session is
  * concerned. */
-static void tell_expunged(struct imap *s, const struct view *v)
+static void tell_expunged(struct imap *s, const struct view *v, modseq_num now)
 {
 	struct imap_selected *box = s->selected;
 	struct uidset expunged = UIDSET_EMPTY;
@@ -134,7 +136,7 @@ static void tell_expunged(struct imap *s, const struct view *v)
 	uidset_andnot(&box->known, &expunged);
 	uidset_andnot(&box->recent, &expunged);
 	uidset_andnot(&s->saved, &expunged);
-	box->watch.floor = v->modseq;
+	box->watch.floor = now;
 	if (told)
 		mail_watch_told(imap_mail(s), &box->watch);
 	uidset_fini(&expunged);
@@ -244,23 +246,29 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 	struct uidset known_before = UIDSET_EMPTY;
 	struct view *v;
 	enum err e = imap_view(s, &v);
+	modseq_num now;
 
 	if (e)
 		return e;
-	if (may_expunge && (box->gone || box->watch.floor != v->modseq))
-		tell_expunged(s, v);
-	if (box->told != v->modseq || !uidset_is_empty(&s->to_tell) ||
+	/* A mailbox that is gone stays where it was. */
+	now = box->gone ? box->told : v->modseq;
+	if (may_expunge && (box->gone || box->watch.floor != now))
+		tell_expunged(s, v, now);
+	if (box->told != now || !uidset_is_empty(&s->to_tell) ||
 		!uidset_is_empty(&s->to_date)) {
 		tell_keywords(s, v);
 		uidset_copy(&known_before, &box->known);
 		e = tell_arrivals(s, v);
 		tell_flags(s, v, &known_before, with_uid);
 		uidset_fini(&known_before);
-		box->told = v->modseq;
+		s->told_modseq |= box->told != now;
+		box->told = now;
 		uidset_compact(&box->known);
-		if (s->condstore && !may_expunge)
-			imap_tell_held_back(s, v);
 	}
+	/* Also of what was told before, as long as it is held back. */
+	if (s->condstore && !may_expunge && s->told_modseq)
+		imap_tell_held_back(s, v);
+	s->told_modseq = false;
 	uidset_clear(&s->own);
 	uidset_clear(&s->own_changes);
 	uidset_clear(&s->to_tell);

@@ -291,6 +291,7 @@ static void put_items(struct imap *s, struct imap_fetch_run *run)
 		buf_add_c(item(s, run), "UID ");
 		buf_add_u64(imap_out(s), m->uid);
 	}
+	s->told_modseq |= (items & IMAP_FETCH_MODSEQ) != 0;
 	if (items & IMAP_FETCH_MODSEQ)
 		buf_addf(item(s, run), "MODSEQ (%llu)",
 			(unsigned long long)m->modseq);

@@ -76,6 +76,8 @@ static enum err store(struct imap *s, struct imap_command *c,
 		if (!c->uid && !uidset_is_empty(&result.missing))
 			e = ERR_EXPUNGED;
 		put_modified(s, &result.modified, c->uid, reply);
+		/* RFC 7162 section 3.1.3, example 11. */
+		reply->no = e && reply->code.n;
 		note_own(s, &c->store, uids, &result, e);
 	}
 	store_result_fini(&result);
