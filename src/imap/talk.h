@@ -40,6 +40,7 @@ static inline void talk_die(struct talk *t, const char *why)
 	fprintf(stderr, "seed %u, client %u: %s\n", t->seed, t->number, why);
 	for (unsigned i = from; i < log->lines; i++)
 		fprintf(stderr, "  %s\n", log->text[i % TALK_LINES]);
+	fprintf(stderr, "%s\n", why);
 	abort();
 }
 

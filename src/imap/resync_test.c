@@ -1,0 +1,1894 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Several clients, online and offline, do random things to the same mailboxes.
+ * Offline, a client keeps what a real one would: UIDVALIDITY, HIGHESTMODSEQ as
+ * RFC 7162 section 6 lets it compute it, UIDs, flags and mod-sequences. It is
+ * cut off at any byte, comes back by plain SELECT, with CONDSTORE or with
+ * QRESYNC, and must then agree with the model (resync_model.h), as after every
+ * command: in numbers, UIDs, flags, mod-sequences.
+ *
+ * A script is a list of events; each draws what it needs from a seed of its
+ * own, so that a script that fails is shortened by leaving events out. It
+ * prints what was said in the shortest one.
+ *
+ * CULVER_SCRIPTS: so many; CULVER_SEED: begin there.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/uidset.h"
+#include "imap/resync_model.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#define CLIENTS 4
+#define EVENTS 60
+#define PIPELINE 8
+#define BATCH 100 /* scripts of one process */
+
+/* Random numbers. */
+
+struct dice {
+	uint64_t state;
+};
+
+static uint64_t dice_next(struct dice *d)
+{
+	uint64_t z = d->state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+static unsigned roll(struct dice *d, unsigned below)
+{
+	return (unsigned)(dice_next(d) % below);
+}
+
+/* Clients. */
+
+/* A message as the client knows it, by its number. */
+struct entry {
+	uid_num uid; /* the model's; the client may not know it yet */
+	bool has_flags;
+	uint32_t flags;
+	modseq_num modseq;   /* that these flags have; 0: not known */
+	bool told_flags;     /* in this command */
+	modseq_num told_now; /* in this command, without flags */
+};
+
+struct kept {
+	uid_num uid;
+	uint32_t flags;
+	modseq_num modseq;
+};
+
+/* What it keeps offline: all messages up to `complete`. */
+struct cache {
+	bool valid;
+	int box;
+	uint32_t uidvalidity;
+	modseq_num highest;
+	uid_num complete;
+	struct kept all[MESSAGES];
+	unsigned count;
+};
+
+enum how { BY_PLAIN, BY_CONDSTORE, BY_QRESYNC };
+
+enum does {
+	DOES_NOTHING,
+	DOES_SELECT,
+	DOES_LEAVE, /* UNSELECT, CLOSE */
+	DOES_APPEND,
+	DOES_STORE,
+	DOES_FETCH,
+	DOES_COPY,
+	DOES_EXPUNGE,
+	DOES_SEARCH_ALL,
+	DOES_SEARCH_MODSEQ,
+	DOES_CREATE,
+	DOES_DELETE,
+	DOES_RENAME,
+	DOES_IDLE,
+};
+
+/* A command that was sent. */
+struct sent {
+	enum does does;
+	unsigned tag;
+	bool may_expunge;
+	bool uid;
+	uid_num from, to;      /* numbers, or UIDs */
+	struct uidset targets; /* UIDs, once its answer begins */
+	int name;
+	bool read_only; /* EXAMINE */
+	/* STORE */
+	char op;
+	uint32_t flags;
+	bool silent, conditional;
+	modseq_num since;
+	/* FETCH */
+	bool sets_seen, asks_flags, vanished, changed;
+	/* COPY, CLOSE */
+	bool move, expunges;
+	/* APPEND */
+	unsigned messages;
+	bool plain_sync; /* with it, all flags are known */
+	bool search_sync, change_sync;
+	bool enables; /* CONDSTORE */
+};
+
+struct player {
+	struct talk talk;
+	struct game *game;
+	struct dice dice;
+	bool online;
+	bool qresync, condstore, idling;
+	enum how how;
+	unsigned tags;
+	struct buf out;
+	struct sent sent[PIPELINE];
+	unsigned sent_count;
+	bool numbers_shift; /* after what is sent */
+	/* Of the mailbox that is selected. */
+	bool selecting;
+	bool untold; /* the last answer came without news */
+	int name;    /* -1: none */
+	int box;
+	bool read_only;
+	unsigned count;
+	struct entry all[MESSAGES];
+	bool synced, searched, changes_told;
+	uint32_t uidvalidity;
+	modseq_num highest; /* RFC 7162 section 6 */
+	modseq_num told_highest, told_code;
+	bool has_code;
+	struct uidset extra_uids; /* told while selecting */
+	struct kept extra[MESSAGES];
+	unsigned extra_count;
+	struct uidset vanished, found;
+	bool has_vanished;
+	struct cache caches[NAMES], disk[NAMES];
+};
+
+struct game {
+	struct world w;
+	struct model model;
+	struct player players[CLIENTS];
+	struct talk_log log;
+	unsigned names; /* of mailboxes that are used */
+	unsigned contents;
+};
+
+static struct box *box_of(struct player *p)
+{
+	return p->box < 0 ? NULL : &p->game->model.boxes[p->box];
+}
+
+/* Its mailbox was not deleted meanwhile. */
+static bool box_is_there(const struct player *p)
+{
+	for (int i = 0; i < NAMES; i++)
+		if (p->game->model.by_name[i] == p->box)
+			return true;
+	return false;
+}
+
+static struct entry *find_entry(struct player *p, uid_num uid)
+{
+	for (unsigned i = 0; i < p->count; i++)
+		if (p->all[i].uid == uid)
+			return &p->all[i];
+	return NULL;
+}
+
+/* Or, where its UID was not told, one of those that it may be: they differ in
+ * nothing that the client knows. */
+static struct entry *find_vanished(struct player *p, uid_num uid)
+{
+	struct entry *may = NULL;
+
+	for (unsigned i = 0; i < p->count && p->all[i].uid <= uid; i++)
+		if (p->all[i].uid == uid)
+			return &p->all[i];
+		else if (p->all[i].uid)
+			may = NULL;
+		else if (!may)
+			may = &p->all[i];
+	return may;
+}
+
+static struct kept *find_kept(struct cache *c, uid_num uid)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		if (c->all[i].uid == uid)
+			return &c->all[i];
+	return NULL;
+}
+
+static void parse_set(struct player *p, str text, struct uidset *set)
+{
+	while (text.n && ascii_is_digit(text.p[0])) {
+		size_t n = 0, colon;
+		str range;
+		uint64_t from;
+
+		while (n < text.n &&
+			(ascii_is_digit(text.p[n]) || text.p[n] == ':'))
+			n++;
+		range = str_take(text, n);
+		colon = str_find_byte(range, ':');
+		from = talk_number(&p->talk, range);
+		uidset_add_range(set, (uint32_t)from,
+			(uint32_t)(colon == range.n
+					   ? from
+					   : talk_number(&p->talk,
+						     str_skip(range,
+							     colon + 1))));
+		text = str_skip(text, n);
+		text = str_skip(text, text.n && text.p[0] == ',');
+	}
+}
+
+/* Keeping. */
+
+static void keep(struct player *p)
+{
+	struct cache *c;
+
+	if (p->name < 0 || p->selecting || !p->synced)
+		return;
+	c = &p->caches[p->name];
+	c->valid = true;
+	c->box = p->box;
+	c->uidvalidity = p->uidvalidity;
+	c->highest = p->highest;
+	c->count = 0;
+	c->complete = 0;
+	for (unsigned i = 0; i < p->count && p->all[i].has_flags; i++) {
+		const struct entry *e = &p->all[i];
+
+		c->all[c->count++] = (struct kept){e->uid, e->flags, e->modseq};
+		c->complete = e->uid;
+	}
+}
+
+/* After a cut: as if the client had ended there. */
+static void write_disk(struct player *p)
+{
+	keep(p);
+	memcpy(p->disk, p->caches, sizeof p->disk);
+}
+
+/* What the client is told. */
+
+static void told_exists(struct player *p, uint64_t number)
+{
+	CHECK(p, number >= p->count && number < MESSAGES);
+	while (p->count < number)
+		p->all[p->count++] = (struct entry){.uid = 0};
+}
+
+static void remove_entry(struct player *p, unsigned at)
+{
+	memmove(&p->all[at], &p->all[at + 1],
+		(--p->count - at) * sizeof p->all[0]);
+}
+
+static void told_expunge(struct player *p, uint64_t number)
+{
+	CHECK(p, p->sent_count == 0 || p->sent[0].may_expunge);
+	CHECK(p, !p->qresync && !p->selecting);
+	CHECK(p, number >= 1 && number <= p->count);
+	remove_entry(p, (unsigned)number - 1);
+}
+
+static void told_vanished(struct player *p, str rest)
+{
+	bool earlier = str_starts(rest, STR("(EARLIER) "));
+	struct cache *c = p->name < 0 ? NULL : &p->caches[p->name];
+	struct uidset set = UIDSET_EMPTY;
+	struct uidset_iter it;
+	uid_num uid;
+
+	CHECK(p, p->qresync);
+	parse_set(p, earlier ? str_skip(rest, 10) : rest, &set);
+	CHECK(p, !uidset_is_empty(&set));
+	it = uidset_iter(&set, 1);
+	while (!earlier && (uid = uidset_iter_next(&it))) {
+		struct entry *e = find_vanished(p, uid);
+
+		CHECK(p, p->sent_count == 0 || p->sent[0].may_expunge);
+		CHECK(p, e && !p->selecting);
+		remove_entry(p, (unsigned)(e - p->all));
+	}
+	while (earlier && p->selecting && (uid = uidset_iter_next(&it))) {
+		struct kept *k = find_kept(c, uid);
+
+		if (k)
+			memmove(k, k + 1,
+				(size_t)(&c->all[--c->count] - k) * sizeof *k);
+	}
+	if (earlier) {
+		CHECK(p, !p->has_vanished);
+		p->has_vanished = true;
+		uidset_copy(&p->vanished, &set);
+		/* What has a number did not vanish earlier. */
+		for (unsigned i = 0; !p->selecting && i < p->count; i++)
+			CHECK(p, !uidset_has(&set, p->all[i].uid));
+	}
+	uidset_fini(&set);
+}
+
+/* SELECT (QRESYNC …) tells of messages by UID; numbers come to mean something
+ * at its end. */
+static void told_while_selecting(
+	struct player *p, uid_num uid, uint32_t flags, modseq_num modseq)
+{
+	struct cache *c = &p->caches[p->name];
+	struct kept *k = find_kept(c, uid);
+
+	CHECK(p, uid && modseq);
+	if (!k) {
+		CHECK(p, uid > c->complete);
+		CHECK(p, p->extra_count < MESSAGES);
+		k = &p->extra[p->extra_count++];
+	}
+	*k = (struct kept){uid, flags, modseq};
+}
+
+static void told_fetch(struct player *p, uint64_t number, str line)
+{
+	str uid_text = talk_between(line, "UID ", ")");
+	str flags_text = talk_between(line, "FLAGS (", ")");
+	str modseq_text = talk_between(line, "MODSEQ (", ")");
+	modseq_num modseq = str_is_none(modseq_text)
+				    ? 0
+				    : talk_number(&p->talk, modseq_text);
+	uint32_t flags =
+		str_is_none(flags_text)
+			? 0
+			: talk_flags(&p->talk, flags_text) & ~TALK_RECENT;
+	uid_num uid = str_is_none(uid_text)
+			      ? 0
+			      : (uid_num)talk_number(&p->talk, uid_text);
+	struct entry *e;
+
+	CHECK(p, number >= 1 && number <= p->count);
+	if (modseq > p->told_highest)
+		p->told_highest = modseq;
+	if (p->selecting) {
+		told_while_selecting(p, uid, flags, modseq);
+		return;
+	}
+	e = &p->all[number - 1];
+	CHECK(p, !uid || !e->uid || uid == e->uid);
+	if (!e->uid)
+		e->uid = uid;
+	if (!str_is_none(flags_text)) {
+		e->has_flags = e->told_flags = true;
+		e->flags = flags;
+		e->modseq = modseq;
+		e->told_now = 0;
+	} else if (modseq) {
+		e->told_now = modseq;
+	}
+}
+
+static void told_code(struct player *p, str line)
+{
+	str highest = talk_between(line, "[HIGHESTMODSEQ ", "]");
+	str uidvalidity = talk_between(line, "[UIDVALIDITY ", "]");
+
+	if (!str_is_none(highest)) {
+		p->told_code = talk_number(&p->talk, highest);
+		p->has_code = true;
+		CHECK(p, p->told_code > 0);
+	}
+	if (!str_is_none(uidvalidity)) {
+		p->uidvalidity = (uint32_t)talk_number(&p->talk, uidvalidity);
+		if (p->caches[p->name].uidvalidity != p->uidvalidity)
+			p->caches[p->name].valid = false;
+	}
+}
+
+static void told_search(struct player *p, str rest)
+{
+	uidset_clear(&p->found);
+	while (rest.n && rest.p[0] == ' ' && ascii_is_digit(rest.p[1])) {
+		uidset_add(&p->found,
+			(uid_num)talk_number(&p->talk, str_skip(rest, 1)));
+		rest = str_skip(rest, 1);
+		rest = str_skip(rest, str_find_byte(rest, ' '));
+	}
+}
+
+static void told(struct player *p, str line)
+{
+	str rest = str_skip(line, 2);
+	uint64_t number;
+
+	if (str_starts(rest, STR("OK "))) {
+		told_code(p, rest);
+	} else if (str_starts(rest, STR("SEARCH"))) {
+		told_search(p, str_skip(rest, 6));
+	} else if (str_starts(rest, STR("VANISHED "))) {
+		told_vanished(p, str_skip(rest, 9));
+	} else if (ascii_is_digit(rest.p[0])) {
+		number = talk_number(&p->talk, rest);
+		rest = str_skip(rest, str_find_byte(rest, ' ') + 1);
+		if (str_starts(rest, STR("EXISTS")))
+			told_exists(p, number);
+		else if (str_starts(rest, STR("EXPUNGE")))
+			told_expunge(p, number);
+		else if (str_starts(rest, STR("FETCH")))
+			told_fetch(p, number, rest);
+		else
+			CHECK(p, str_starts(rest, STR("RECENT")));
+	}
+}
+
+/* Section 6: at each tagged answer. */
+static void compute_highest(struct player *p)
+{
+	if (p->has_code)
+		p->highest = p->told_code;
+	else if (p->told_highest > p->highest)
+		p->highest = p->told_highest;
+	p->has_code = false;
+	p->told_highest = 0;
+}
+
+/* Agreeing. */
+
+/* New numbers are of the messages that came, in order. */
+static void name_arrivals(struct player *p)
+{
+	const struct box *b = box_of(p);
+	uid_num last = 0;
+
+	for (unsigned i = 0; i < p->count; i++) {
+		struct entry *e = &p->all[i];
+
+		for (unsigned k = 0; !e->uid && k < b->count; k++)
+			if (b->all[k].uid > last)
+				e->uid = b->all[k].uid;
+		CHECK(p, e->uid > last);
+		last = e->uid;
+	}
+}
+
+/* The numbers are those of the model, and what the client knows is so. */
+static void agree(struct player *p, bool may_expunge)
+{
+	struct box *b = box_of(p);
+	unsigned found = 0;
+
+	if (!b || p->untold)
+		return;
+	name_arrivals(p);
+	for (unsigned i = 0; i < p->count; i++) {
+		struct entry *e = &p->all[i];
+		const struct message *m = box_find(b, e->uid);
+
+		if (!m) {
+			CHECK(p, !may_expunge);
+			if (p->synced)
+				CHECK(p,
+					!box_is_gone_by(b, e->uid, p->highest));
+			continue;
+		}
+		found++;
+		if (!p->synced)
+			continue;
+		if (e->has_flags && e->flags != m->flags)
+			fprintf(stderr, "UID %u: %x told, %x is\n", e->uid,
+				e->flags, m->flags);
+		CHECK(p, !e->has_flags || e->flags == m->flags);
+		if (e->modseq && m->modseq)
+			CHECK(p, !e->has_flags || e->modseq == m->modseq);
+	}
+	CHECK(p, found == b->count);
+}
+
+/* What was kept is put to the numbers. */
+static void merge(struct player *p)
+{
+	struct cache *c = &p->caches[p->name];
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < c->count; i++, at++) {
+		struct entry *e = &p->all[at];
+		const struct kept *k = &c->all[i];
+
+		CHECK(p, at < p->count);
+		CHECK(p, e->uid == k->uid);
+		if (e->has_flags)
+			continue;
+		e->has_flags = true;
+		e->flags = k->flags;
+		e->modseq = k->modseq;
+	}
+	CHECK(p, at == p->count || p->all[at].uid > c->complete);
+	for (unsigned i = 0; i < p->extra_count; i++) {
+		struct entry *e = find_entry(p, p->extra[i].uid);
+
+		CHECK(p, e);
+		e->has_flags = true;
+		e->flags = p->extra[i].flags;
+		e->modseq = p->extra[i].modseq;
+	}
+}
+
+/* Commands, and what they do. */
+
+static void begin_select(struct player *p, const struct sent *q)
+{
+	keep(p);
+	p->name = q->name;
+	p->box = -1;
+	p->selecting = true;
+	p->synced = p->searched = p->changes_told = false;
+	p->count = p->extra_count = 0;
+	p->highest = 0;
+}
+
+static void end_select(struct player *p, const struct sent *q, bool ok)
+{
+	struct cache *c = &p->caches[q->name];
+
+	p->selecting = false;
+	p->box = p->game->model.by_name[q->name];
+	CHECK(p, ok == (p->box >= 0));
+	if (!ok) {
+		p->name = -1;
+		c->valid = false;
+		return;
+	}
+	p->read_only = q->read_only;
+	CHECK(p, p->uidvalidity == box_of(p)->uidvalidity ||
+			 !box_of(p)->uidvalidity);
+	CHECK(p, p->count == box_of(p)->count);
+	name_arrivals(p);
+	if (!c->valid)
+		return;
+	CHECK(p, c->box == p->box);
+	if (q->vanished) {
+		merge(p);
+		p->synced = true;
+	}
+}
+
+/* At the beginning of its answer. */
+static void begin_command(struct player *p, struct sent *q)
+{
+	for (unsigned i = 0; i < p->count; i++) {
+		p->all[i].told_flags = false;
+		p->all[i].told_now = 0;
+	}
+	p->has_vanished = false;
+	uidset_clear(&p->vanished);
+	uidset_clear(&p->found);
+	for (unsigned i = 0; q->to && i < p->count; i++)
+		if (q->uid ? p->all[i].uid >= q->from && p->all[i].uid <= q->to
+			   : i + 1 >= q->from && i + 1 <= q->to)
+			uidset_add(&q->targets, p->all[i].uid);
+	if (q->does == DOES_SELECT)
+		begin_select(p, q);
+	p->condstore |= q->enables && !(q->does == DOES_STORE && p->read_only);
+}
+
+static uint32_t apply_op(const struct sent *q, uint32_t flags)
+{
+	if (q->op == '+')
+		return flags | q->flags;
+	return q->op == '-' ? flags & ~q->flags : q->flags;
+}
+
+static void get_modified(
+	struct player *p, const struct sent *q, str line, struct uidset *set)
+{
+	str text = talk_between(line, "[MODIFIED ", "]");
+	struct uidset numbers = UIDSET_EMPTY;
+
+	if (str_is_none(text))
+		return;
+	parse_set(p, text, q->uid ? set : &numbers);
+	for (unsigned i = 0; i < p->count; i++)
+		if (uidset_has(&numbers, i + 1))
+			uidset_add(set, p->all[i].uid);
+	uidset_fini(&numbers);
+}
+
+/* One message of a STORE; true when it is there. */
+static bool store_one(struct player *p, const struct sent *q, uid_num uid,
+	bool modified, bool ok)
+{
+	struct message *m = box_find(box_of(p), uid);
+	struct entry *e = find_entry(p, uid);
+
+	if (!m) {
+		CHECK(p, !modified);
+		return false;
+	}
+	/* 0: it changed within the pipeline, so by a number that is not known
+	 * yet, and greater than those that are. */
+	if (!q->conditional)
+		CHECK(p, !modified);
+	else if (m->modseq || q->since <= box_of(p)->modseq)
+		CHECK(p, modified == (!m->modseq || m->modseq > q->since));
+	if (!modified)
+		box_set(box_of(p), m, apply_op(q, m->flags));
+	if (!e)
+		return true;
+	if (modified || !q->silent || !ok) {
+		CHECK(p, e->told_flags);
+	} else if (!e->told_flags) {
+		uint32_t flags = apply_op(q, e->flags);
+
+		CHECK(p, !p->condstore || e->told_now ||
+				 (!q->conditional &&
+					 (!e->has_flags || flags == e->flags)));
+		if (flags != e->flags)
+			e->modseq = 0;
+		e->flags = flags;
+		e->has_flags |= q->op == ' ';
+	}
+	return true;
+}
+
+static void did_store(struct player *p, struct sent *q, str line, bool ok)
+{
+	struct uidset modified = UIDSET_EMPTY;
+	struct uidset_iter it = uidset_iter(&q->targets, 1);
+	unsigned missing = 0;
+	uid_num uid;
+
+	if (p->read_only) {
+		CHECK(p, !ok);
+		return;
+	}
+	get_modified(p, q, line, &modified);
+	while ((uid = uidset_iter_next(&it)))
+		missing +=
+			!store_one(p, q, uid, uidset_has(&modified, uid), ok);
+	if (box_is_there(p))
+		CHECK(p, ok == (q->uid || !missing));
+	uidset_fini(&modified);
+}
+
+static void did_fetch(struct player *p, struct sent *q, bool ok)
+{
+	struct box *b = box_of(p);
+	struct uidset_iter it = uidset_iter(&q->targets, 1);
+	unsigned missing = 0;
+	uid_num uid;
+
+	while ((uid = uidset_iter_next(&it))) {
+		struct message *m = box_find(b, uid);
+		const struct entry *e = find_entry(p, uid);
+
+		missing += !m;
+		if (!m)
+			continue;
+		if (q->sets_seen && !p->read_only)
+			box_set(b, m, m->flags | FLAG_SEEN);
+		if (q->asks_flags && e &&
+			(!q->changed || (m->modseq ? m->modseq
+						   : b->modseq + 1) > q->since))
+			CHECK(p, e->told_flags);
+	}
+	if (!missing)
+		CHECK(p, ok);
+	if (!q->vanished)
+		return;
+	for (unsigned i = 0; i < b->gone_count; i++) {
+		const struct gone *g = &b->gone[i];
+		bool told = uidset_has(&p->vanished, g->uid);
+
+		if (g->uid < q->from || g->uid > q->to)
+			continue;
+		if (g->after >= q->since && !uidset_has(&q->targets, g->uid) &&
+			box_is_there(p))
+			CHECK(p, told);
+		if (g->until && g->until <= q->since &&
+			q->since >= b->forgotten)
+			CHECK(p, !told);
+	}
+}
+
+static void did_append(struct player *p, struct sent *q, str line, bool ok)
+{
+	int to = p->game->model.by_name[q->name];
+	str code = talk_between(line, "[APPENDUID ", "]");
+	struct uidset uids = UIDSET_EMPTY;
+	struct uidset_iter it;
+	uid_num uid;
+
+	CHECK(p, ok == (to >= 0));
+	if (!ok)
+		return;
+	parse_set(p, str_skip(code, str_find_byte(code, ' ') + 1), &uids);
+	CHECK(p, uidset_count(&uids) == q->messages);
+	CHECK(p, uidset_min(&uids) == p->game->model.boxes[to].uidnext);
+	it = uidset_iter(&uids, 1);
+	while ((uid = uidset_iter_next(&it)))
+		box_append(&p->game->model.boxes[to], uid, q->flags);
+	uidset_fini(&uids);
+}
+
+static str last_copyuid;
+
+static void did_copy(struct player *p, struct sent *q, str code, bool ok)
+{
+	int to = p->game->model.by_name[q->name];
+	struct box *b = box_of(p);
+	struct uidset from = UIDSET_EMPTY, into = UIDSET_EMPTY;
+	struct uidset_iter it, at;
+	unsigned there = 0;
+	uid_num uid;
+
+	it = uidset_iter(&q->targets, 1);
+	while ((uid = uidset_iter_next(&it)))
+		there += box_find(b, uid) != NULL;
+	if (!str_is_none(code)) {
+		size_t n;
+
+		code = str_skip(code, str_find_byte(code, ' ') + 1);
+		n = str_find_byte(code, ' ');
+		parse_set(p, str_take(code, n), &from);
+		parse_set(p, str_skip(code, n + 1), &into);
+	}
+	if ((q->move && p->read_only) || to < 0 || !there) {
+		CHECK(p, uidset_is_empty(&from));
+		CHECK(p, !ok || !there);
+	} else if (!q->move && !q->uid && there < uidset_count(&q->targets)) {
+		CHECK(p, !ok && uidset_is_empty(&from));
+	} else {
+		CHECK(p, ok && uidset_count(&from) == there);
+		CHECK(p, uidset_count(&into) == there);
+	}
+	it = uidset_iter(&from, 1);
+	at = uidset_iter(&into, 1);
+	while (to >= 0 && (uid = uidset_iter_next(&it))) {
+		const struct message *m = box_find(b, uid);
+		uid_num copy = uidset_iter_next(&at);
+
+		CHECK(p, m && uidset_has(&q->targets, uid));
+		CHECK(p, copy >= p->game->model.boxes[to].uidnext);
+		box_append(&p->game->model.boxes[to], copy, m->flags);
+		if (q->move)
+			box_expunge(b, uid);
+	}
+	uidset_fini(&from);
+	uidset_fini(&into);
+}
+
+static void did_expunge(struct player *p, struct sent *q, str line, bool ok)
+{
+	struct box *b = box_of(p);
+	unsigned before = b->count;
+
+	if (p->read_only) {
+		CHECK(p, q->does == DOES_LEAVE || !ok);
+		return;
+	}
+	for (unsigned i = b->count; i-- > 0;)
+		if (b->all[i].flags & FLAG_DELETED &&
+			(!q->uid || uidset_has(&q->targets, b->all[i].uid)))
+			box_expunge(b, b->all[i].uid);
+	if (q->does == DOES_EXPUNGE && b->count < before && p->condstore)
+		CHECK(p, !str_is_none(
+				 talk_between(line, "[HIGHESTMODSEQ ", "]")));
+}
+
+static void did_leave(struct player *p, struct sent *q, str line, bool ok)
+{
+	CHECK(p, ok);
+	if (q->expunges)
+		did_expunge(p, q, line, ok);
+	keep(p);
+	p->name = p->box = -1;
+	p->count = 0;
+}
+
+/* What was told is all that was asked. */
+static void did_search(struct player *p, struct sent *q, bool ok)
+{
+	struct box *b = box_of(p);
+
+	CHECK(p, ok);
+	for (unsigned i = 0; i < p->count; i++) {
+		const struct message *m = box_find(b, p->all[i].uid);
+
+		if (!m || !uidset_has(&q->targets, m->uid))
+			continue;
+		if (q->does == DOES_SEARCH_ALL)
+			CHECK(p, uidset_has(&p->found, m->uid));
+		else if (m->modseq)
+			CHECK(p, uidset_has(&p->found, m->uid) ==
+					 (m->modseq >= q->since));
+	}
+}
+
+static void sync_step_done(struct player *p, struct sent *q)
+{
+	struct cache *c = p->name < 0 ? NULL : &p->caches[p->name];
+
+	if (q->search_sync) {
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < c->count; i++)
+			if (uidset_has(&p->found, c->all[i].uid))
+				c->all[n++] = c->all[i];
+		c->count = n;
+		p->searched = true;
+		/* The numbers have their UIDs now. */
+		name_arrivals(p);
+		merge(p);
+	}
+	p->changes_told |= q->change_sync;
+	if (q->plain_sync || (p->searched && p->changes_told))
+		p->synced = true;
+}
+
+static void did_rename(struct player *p, struct sent *q, bool ok)
+{
+	struct model *model = &p->game->model;
+	int from = (int)q->from - 1, to = q->name, box;
+	bool can = model->by_name[from] >= 0 && model->by_name[to] < 0;
+
+	CHECK(p, ok == can);
+	if (!ok)
+		return;
+	if (from != 0) {
+		model->by_name[to] = model->by_name[from];
+		model->by_name[from] = -1;
+		return;
+	}
+	box = model_create(model, to);
+	model->boxes[box].unknown = true;
+	while (model->boxes[model->by_name[0]].count)
+		box_expunge(&model->boxes[model->by_name[0]],
+			model->boxes[model->by_name[0]].all[0].uid);
+}
+
+static void did(struct player *p, struct sent *q, str line, bool ok)
+{
+	struct model *model = &p->game->model;
+
+	switch (q->does) {
+	case DOES_SELECT:
+		end_select(p, q, ok);
+		break;
+	case DOES_LEAVE:
+		did_leave(p, q, line, ok);
+		break;
+	case DOES_APPEND:
+		did_append(p, q, line, ok);
+		break;
+	case DOES_STORE:
+		did_store(p, q, line, ok);
+		break;
+	case DOES_FETCH:
+		did_fetch(p, q, ok);
+		break;
+	case DOES_COPY:
+		did_copy(p, q,
+			q->move ? last_copyuid
+				: talk_between(line, "[COPYUID ", "]"),
+			ok);
+		break;
+	case DOES_EXPUNGE:
+		did_expunge(p, q, line, ok);
+		break;
+	case DOES_SEARCH_ALL:
+	case DOES_SEARCH_MODSEQ:
+		did_search(p, q, ok);
+		break;
+	case DOES_CREATE:
+		CHECK(p, ok == (model->by_name[q->name] < 0));
+		if (ok)
+			model_create(model, q->name);
+		break;
+	case DOES_DELETE:
+		CHECK(p, ok == (model->by_name[q->name] >= 0 && q->name));
+		if (ok) {
+			model->boxes[model->by_name[q->name]].count = 0;
+			model->by_name[q->name] = -1;
+		}
+		break;
+	case DOES_RENAME:
+		did_rename(p, q, ok);
+		break;
+	default:
+		CHECK(p, ok);
+	}
+}
+
+/* The tagged answer to the first of what was sent. */
+static void answered(struct player *p, str line)
+{
+	struct sent *q = &p->sent[0];
+	bool ok = str_starts(line, STR("OK"));
+	bool selects = q->does == DOES_SELECT;
+
+	CHECK(p, !str_starts(line, STR("BAD")));
+	told_code(p, line);
+	p->untold = q->does == DOES_APPEND && !ok;
+	did(p, q, line, ok);
+	for (unsigned i = 0; i < p->count; i++) {
+		struct entry *e = &p->all[i];
+
+		if (e->told_now && e->has_flags && !e->told_flags)
+			e->modseq = e->told_now;
+	}
+	compute_highest(p);
+	if (ok && p->name >= 0)
+		sync_step_done(p, q);
+	agree(p, q->may_expunge || selects);
+	uidset_fini(&q->targets);
+	memmove(q, q + 1, --p->sent_count * sizeof *q);
+	if (p->sent_count)
+		begin_command(p, &p->sent[0]);
+}
+
+static void hear_line(struct player *p, str line)
+{
+	char tag[16];
+	size_t n;
+	str code;
+
+	if (line.p[0] == '+')
+		return;
+	if (line.p[0] == '*') {
+		code = talk_between(line, "[COPYUID ", "]");
+		if (!str_is_none(code))
+			last_copyuid = code;
+		told(p, line);
+		return;
+	}
+	CHECK(p, p->sent_count > 0);
+	n = (size_t)snprintf(tag, sizeof tag, "t%u ", p->sent[0].tag);
+	CHECK(p, str_starts(line, str_of(tag, n)));
+	answered(p, str_skip(line, n));
+	last_copyuid = str_none();
+}
+
+/* Saying. */
+
+enum cut {
+	CUT_NONE,
+	CUT_ANSWER, /* hears only so many bytes */
+	CUT_COMMAND /* says only so many */
+};
+
+static bool is_last(const struct player *p, str line)
+{
+	char tag[16];
+	size_t n = (size_t)snprintf(
+		tag, sizeof tag, "t%u ", p->sent[p->sent_count - 1].tag);
+
+	return str_starts(line, str_of(tag, n)) ||
+	       (p->sent[p->sent_count - 1].does == DOES_IDLE &&
+		       line.p[0] == '+');
+}
+
+static void forget_sent(struct player *p)
+{
+	for (unsigned i = 0; i < p->sent_count; i++)
+		uidset_fini(&p->sent[i].targets);
+	p->sent_count = 0;
+	p->numbers_shift = false;
+	buf_reset(&p->out);
+}
+
+static void hang_up(struct player *p)
+{
+	shutdown(p->talk.c.fd, SHUT_WR);
+	while (talk_receive(&p->talk))
+		;
+	close(p->talk.c.fd);
+	forget_sent(p);
+	buf_fini(&p->talk.c.in);
+	p->talk.c.in = BUF_UNBOUNDED;
+	p->online = p->idling = p->selecting = false;
+	p->name = p->box = -1;
+	p->count = 0;
+	talk_note(&p->talk, '-', STR("is offline"));
+}
+
+/* All that is answered, as one text with the lines' ends. */
+static unsigned gather(
+	struct player *p, enum cut cut, struct buf *text, size_t *ends)
+{
+	unsigned lines = 0;
+	str line;
+
+	for (;;) {
+		line = talk_line_or_end(&p->talk);
+		if (str_is_none(line)) {
+			CHECK(p, cut == CUT_COMMAND);
+			break;
+		}
+		buf_add(text, line);
+		ends[lines++] = text->n;
+		if (cut != CUT_COMMAND && is_last(p, line))
+			break;
+	}
+	return lines;
+}
+
+#define LINES 4096
+
+/* Sends what waits and hears the answers. */
+static void flush(struct player *p, enum cut cut)
+{
+	struct buf text = BUF_UNBOUNDED;
+	size_t ends[LINES], at = 0, stop = SIZE_MAX;
+	unsigned lines;
+	str out = buf_str(&p->out);
+
+	if (p->sent_count == 0)
+		return;
+	if (cut == CUT_COMMAND)
+		out = str_take(out, roll(&p->dice, (unsigned)out.n));
+	talk_send(&p->talk, out);
+	if (cut == CUT_COMMAND)
+		shutdown(p->talk.c.fd, SHUT_WR);
+	lines = gather(p, cut, &text, ends);
+	if (cut != CUT_NONE)
+		stop = roll(&p->dice, (unsigned)text.n + 1);
+	begin_command(p, &p->sent[0]);
+	for (unsigned i = 0; i < lines; at = ends[i++]) {
+		if (ends[i] > stop) {
+			write_disk(p);
+			stop = SIZE_MAX;
+			talk_note(&p->talk, '-', STR("was cut off before:"));
+			talk_note(&p->talk, '-',
+				str_of(text.p + at, ends[i] - at));
+		}
+		hear_line(p, str_of(text.p + at, ends[i] - at));
+	}
+	if (cut != CUT_NONE) {
+		if (stop != SIZE_MAX)
+			write_disk(p);
+		hang_up(p);
+		memcpy(p->caches, p->disk, sizeof p->caches);
+	}
+	buf_fini(&text);
+	buf_reset(&p->out);
+	p->numbers_shift = false;
+	model_hold(&p->talk, &p->game->model, p->game->w.mail);
+	if (!p->sent_count)
+		agree(p, false);
+}
+
+static struct sent *say_more(struct player *p, enum does does, bool may_expunge)
+{
+	struct sent *q = &p->sent[p->sent_count++];
+
+	*q = (struct sent){.does = does,
+		.tag = ++p->tags,
+		.may_expunge = may_expunge,
+		.name = -1};
+	buf_addf(&p->out, "t%u ", q->tag);
+	p->numbers_shift |= may_expunge;
+	return q;
+}
+
+static void done(struct player *p)
+{
+	if (!p->idling)
+		return;
+	p->idling = false;
+	p->numbers_shift = true;
+	buf_reset(&p->out);
+	buf_add_c(&p->out, "DONE\r\n");
+}
+
+/* Selecting, and coming back. */
+
+static void add_known(struct player *p, const struct cache *c)
+{
+	struct uidset known = UIDSET_EMPTY;
+
+	for (unsigned i = 0; i < c->count; i++)
+		uidset_add(&known, c->all[i].uid);
+	if (!uidset_is_empty(&known)) {
+		buf_add_byte(&p->out, ' ');
+		uidset_print(&known, &p->out);
+	}
+	uidset_fini(&known);
+}
+
+/* Some numbers and their UIDs. */
+static void add_match(struct player *p, const struct cache *c)
+{
+	struct buf uids = BUF_UNBOUNDED;
+	const char *comma = "";
+
+	buf_add_c(&p->out, " (");
+	for (unsigned i = 0; i < c->count; i++) {
+		if (roll(&p->dice, 2) && i + 1 < c->count)
+			continue;
+		buf_addf(&p->out, "%s%u", comma, i + 1);
+		buf_addf(&uids, "%s%u", comma, c->all[i].uid);
+		comma = ",";
+	}
+	buf_add_byte(&p->out, ' ');
+	buf_add(&p->out, buf_str(&uids));
+	buf_add_byte(&p->out, ')');
+	buf_fini(&uids);
+}
+
+static void say_select(struct player *p, int name)
+{
+	const struct cache *c = &p->caches[name];
+	struct sent *q = say_more(p, DOES_SELECT, false);
+
+	q->name = name;
+	q->read_only = roll(&p->dice, 8) == 0;
+	buf_addf(&p->out, "%s %s", q->read_only ? "EXAMINE" : "SELECT",
+		box_names[name]);
+	if (p->how == BY_QRESYNC && c->valid) {
+		unsigned form = roll(&p->dice, 3);
+
+		q->vanished = true;
+		buf_addf(&p->out, " (QRESYNC (%u %llu", c->uidvalidity,
+			(unsigned long long)c->highest);
+		if (form)
+			add_known(p, c);
+		if (form == 2 && c->count)
+			add_match(p, c);
+		buf_add_c(&p->out, "))");
+	} else if (p->how == BY_CONDSTORE) {
+		q->enables = true;
+		buf_add_c(&p->out, " (CONDSTORE)");
+	}
+	buf_add_c(&p->out, "\r\n");
+	p->numbers_shift = true;
+}
+
+static void say_uid_fetch(struct player *p, uid_num from, struct sent **q_r)
+{
+	*q_r = say_more(p, DOES_FETCH, true);
+	(*q_r)->uid = true;
+	(*q_r)->from = from;
+	(*q_r)->to = UINT32_MAX - 1;
+	(*q_r)->asks_flags = true;
+	buf_addf(&p->out, "UID FETCH %u:4294967295 (FLAGS)", from);
+}
+
+static void say_search_all(struct player *p)
+{
+	struct sent *q = say_more(p, DOES_SEARCH_ALL, true);
+
+	q->search_sync = q->uid = true;
+	q->from = 1;
+	q->to = UINT32_MAX - 1;
+	buf_add_c(&p->out, "UID SEARCH ALL\r\n");
+}
+
+/* What a client does after SELECT until it knows all. */
+static void say_sync(struct player *p)
+{
+	const struct cache *c = &p->caches[p->name];
+	bool search_first = roll(&p->dice, 2);
+	struct sent *q;
+
+	if (!c->valid || p->how != BY_CONDSTORE) {
+		say_uid_fetch(p, 1, &q);
+		buf_add_c(&p->out, "\r\n");
+		q->plain_sync = true;
+		return;
+	}
+	if (search_first)
+		say_search_all(p);
+	say_uid_fetch(p, 1, &q);
+	buf_addf(&p->out, " (CHANGEDSINCE %llu)\r\n",
+		(unsigned long long)c->highest);
+	q->changed = q->change_sync = true;
+	q->since = c->highest;
+	if (!search_first)
+		say_search_all(p);
+}
+
+static void connect_player(struct player *p, enum how how)
+{
+	p->how = how;
+	p->qresync = how == BY_QRESYNC;
+	p->condstore = p->qresync;
+	p->online = true;
+	p->highest = p->told_highest = 0;
+	p->has_code = false;
+	talk_note(&p->talk, '-', STR("comes back"));
+	client_begin(&p->game->w, &p->talk.c);
+	buf_reset(&p->talk.c.in);
+	if (p->qresync) {
+		say_more(p, DOES_NOTHING, false);
+		buf_add_c(&p->out, "ENABLE QRESYNC\r\n");
+	}
+}
+
+static uid_num known_until(const struct player *p)
+{
+	uid_num until = 0;
+
+	for (unsigned i = 0; i < p->count && p->all[i].has_flags; i++)
+		until = p->all[i].uid;
+	return until;
+}
+
+/* Events. */
+
+enum kind {
+	E_SELECT,
+	E_CUT,
+	E_APPEND,
+	E_STORE,
+	E_FETCH,
+	E_CHANGES,
+	E_COPY,
+	E_EXPUNGE,
+	E_NOOP,
+	E_SEARCH,
+	E_IDLE,
+	E_LEAVE,
+	E_MAILBOX,
+	E_PRUNE,
+	E_RESTART,
+};
+
+struct event {
+	enum kind kind;
+	unsigned client;
+	bool hold; /* to be sent with what follows */
+	uint64_t seed;
+};
+
+static const char *pick_flags(struct player *p, uint32_t *bits_r)
+{
+	static const char *const names[] = {"\\Deleted", "\\Seen", "\\Flagged",
+		"k0", "k1", "\\Deleted k0", "\\Seen k1", "\\Answered"};
+	const char *name = names[roll(&p->dice, COUNT_OF(names))];
+
+	*bits_r = talk_flags(&p->talk, str_c(name));
+	return name;
+}
+
+static bool is_full(const struct box *b)
+{
+	return b->count + b->gone_count > 100;
+}
+
+static void say_append(struct player *p)
+{
+	int name = (int)roll(&p->dice, p->game->names), box;
+	struct sent *q;
+	const char *flags;
+
+	box = p->game->model.by_name[name];
+	if (box >= 0 && is_full(&p->game->model.boxes[box]))
+		return;
+	q = say_more(p, DOES_APPEND, true);
+	q->name = name;
+	q->messages = roll(&p->dice, 3) ? 1 : 1 + roll(&p->dice, 3);
+	flags = roll(&p->dice, 2) ? pick_flags(p, &q->flags) : "";
+	buf_addf(&p->out, "APPEND %s", box_names[name]);
+	for (unsigned i = 0; i < q->messages; i++) {
+		char text[64];
+		size_t n = (size_t)snprintf(text, sizeof text,
+			"Subject: x\r\n\r\ncontent-%u\r\n",
+			++p->game->contents);
+
+		buf_addf(&p->out, " (%s) {%zu+}\r\n%s", flags, n, text);
+	}
+	buf_add_c(&p->out, "\r\n");
+}
+
+/* One, a run, or many. False when there is none, or numbers might mean others
+ * by then. */
+static bool pick_range(struct player *p, struct sent *q)
+{
+	unsigned from, to, form = roll(&p->dice, 6);
+
+	if (p->count == 0)
+		return false;
+	from = form == 0 ? 0 : roll(&p->dice, p->count);
+	to = from + (form == 0 ? 11 : form == 1 ? roll(&p->dice, 8) : 0);
+	if (to >= p->count)
+		to = p->count - 1;
+	q->uid = p->numbers_shift || roll(&p->dice, 2);
+	q->from = q->uid ? p->all[from].uid : from + 1;
+	q->to = q->uid ? p->all[to].uid : to + 1;
+	return true;
+}
+
+static struct sent *say_ranged(
+	struct player *p, enum does does, const char *verb, bool always_expunge)
+{
+	struct sent range = {.uid = false}, *q;
+
+	if (!pick_range(p, &range))
+		return NULL;
+	q = say_more(p, does, range.uid || always_expunge);
+	q->uid = range.uid;
+	q->from = range.from;
+	q->to = range.to;
+	buf_addf(&p->out, "%s%s %u:%u", q->uid ? "UID " : "", verb, q->from,
+		q->to);
+	return q;
+}
+
+static modseq_num pick_modseq(struct player *p)
+{
+	switch (roll(&p->dice, 4)) {
+	case 0:
+		return p->highest;
+	case 1:
+		return p->count ? p->all[roll(&p->dice, p->count)].modseq : 1;
+	case 2:
+		return box_of(p)->modseq;
+	default:
+		return 1 + roll(&p->dice, (unsigned)box_of(p)->modseq + 1);
+	}
+}
+
+static void say_store(struct player *p)
+{
+	struct sent *q = say_ranged(p, DOES_STORE, "STORE", false);
+	const char *flags;
+
+	if (!q)
+		return;
+	q->op = "+++--  "[roll(&p->dice, 7)];
+	q->silent = roll(&p->dice, 2);
+	q->conditional = roll(&p->dice, 3) == 0;
+	if (q->conditional) {
+		q->enables = true;
+		q->since = pick_modseq(p);
+		buf_addf(&p->out, " (UNCHANGEDSINCE %llu)",
+			(unsigned long long)q->since);
+	}
+	flags = pick_flags(p, &q->flags);
+	buf_addf(&p->out, " %.*sFLAGS%s (%s)\r\n", q->op != ' ', &q->op,
+		q->silent ? ".SILENT" : "", flags);
+}
+
+static void say_fetch(struct player *p)
+{
+	static const struct {
+		const char *text;
+		bool flags, seen, modseq;
+	} items[] = {
+		{"FLAGS", true, false, false},
+		{"(UID FLAGS)", true, false, false},
+		{"(MODSEQ)", false, false, true},
+		{"(UID FLAGS MODSEQ)", true, false, true},
+		{"(UID BODY[TEXT])", false, true, false},
+		{"(FLAGS BODY[])", true, true, false},
+		{"(UID BODY.PEEK[TEXT])", false, false, false},
+	};
+	struct sent *q = say_ranged(p, DOES_FETCH, "FETCH", false);
+	unsigned i = roll(&p->dice, COUNT_OF(items));
+
+	if (!q)
+		return;
+	q->enables = items[i].modseq;
+	q->asks_flags = items[i].flags;
+	q->sets_seen = items[i].seen;
+	buf_addf(&p->out, " %s\r\n", items[i].text);
+}
+
+static void say_changes(struct player *p)
+{
+	uid_num until = known_until(p);
+	struct sent *q;
+
+	if (roll(&p->dice, 3) == 0) {
+		say_uid_fetch(p, until + 1, &q);
+		buf_add_c(&p->out, "\r\n");
+		return;
+	}
+	say_uid_fetch(p, 1, &q);
+	q->changed = true;
+	q->since = pick_modseq(p);
+	q->vanished = p->qresync && roll(&p->dice, 3);
+	q->enables = true;
+	buf_addf(&p->out, " (CHANGEDSINCE %llu%s)\r\n",
+		(unsigned long long)q->since, q->vanished ? " VANISHED" : "");
+}
+
+static void say_copy(struct player *p)
+{
+	bool move = roll(&p->dice, 2);
+	int name = (int)roll(&p->dice, p->game->names);
+	int box = p->game->model.by_name[name];
+	struct sent *q;
+
+	if (box >= 0 && is_full(&p->game->model.boxes[box]))
+		return;
+	q = say_ranged(p, DOES_COPY, move ? "MOVE" : "COPY", true);
+	if (!q)
+		return;
+	q->move = move;
+	q->name = name;
+	buf_addf(&p->out, " %s\r\n", box_names[name]);
+}
+
+static void say_expunge(struct player *p)
+{
+	struct sent range = {.uid = false}, *q;
+
+	if (roll(&p->dice, 2) || !pick_range(p, &range) || !range.uid) {
+		say_more(p, DOES_EXPUNGE, true);
+		buf_add_c(&p->out, "EXPUNGE\r\n");
+		return;
+	}
+	q = say_more(p, DOES_EXPUNGE, true);
+	q->uid = true;
+	q->from = range.from;
+	q->to = range.to;
+	buf_addf(&p->out, "UID EXPUNGE %u:%u\r\n", q->from, q->to);
+}
+
+static void say_search(struct player *p)
+{
+	struct sent *q;
+
+	switch (roll(&p->dice, 4)) {
+	case 0:
+		say_more(p, DOES_NOTHING, false);
+		buf_add_c(&p->out, "SEARCH KEYWORD k0\r\n");
+		break;
+	case 1:
+		say_more(p, DOES_NOTHING, true)->enables = true;
+		buf_addf(&p->out, "STATUS %s (MESSAGES HIGHESTMODSEQ)\r\n",
+			box_names[0]);
+		break;
+	default:
+		q = say_more(p, DOES_SEARCH_MODSEQ, true);
+		q->since = pick_modseq(p);
+		q->uid = true;
+		q->from = 1;
+		q->to = UINT32_MAX - 1;
+		q->enables = true;
+		buf_addf(&p->out, "UID SEARCH MODSEQ %llu\r\n",
+			(unsigned long long)q->since);
+	}
+}
+
+static void say_noop(struct player *p)
+{
+	bool check = p->name >= 0 && roll(&p->dice, 4) == 0;
+
+	say_more(p, DOES_NOTHING, true);
+	buf_add_c(&p->out, check ? "CHECK\r\n" : "NOOP\r\n");
+}
+
+static void say_idle(struct player *p)
+{
+	say_more(p, DOES_IDLE, true);
+	buf_add_c(&p->out, "IDLE\r\n");
+	flush(p, CUT_NONE);
+	p->idling = true;
+}
+
+static void say_leave(struct player *p)
+{
+	struct sent *q = say_more(p, DOES_LEAVE, false);
+
+	q->expunges = roll(&p->dice, 2);
+	buf_add_c(&p->out, q->expunges ? "CLOSE\r\n" : "UNSELECT\r\n");
+}
+
+static void say_mailbox(struct player *p)
+{
+	int name = (int)roll(&p->dice, p->game->names);
+	struct sent *q;
+
+	if (p->game->model.count + CLIENTS >= BOXES)
+		return;
+	switch (roll(&p->dice, 6)) {
+	case 0:
+		q = say_more(p, DOES_DELETE, true);
+		buf_addf(&p->out, "DELETE %s\r\n", box_names[name]);
+		break;
+	case 1:
+		q = say_more(p, DOES_RENAME, true);
+		q->from = 1 + roll(&p->dice, p->game->names);
+		buf_addf(&p->out, "RENAME %s %s\r\n", box_names[q->from - 1],
+			box_names[name]);
+		break;
+	default:
+		q = say_more(p, DOES_CREATE, true);
+		buf_addf(&p->out, "CREATE %s\r\n", box_names[name]);
+	}
+	q->name = name;
+}
+
+/* What a connection that has a mailbox selected says. */
+static void say_kind(struct player *p, enum kind kind)
+{
+	switch (kind) {
+	case E_APPEND:
+		say_append(p);
+		break;
+	case E_STORE:
+		say_store(p);
+		break;
+	case E_FETCH:
+		say_fetch(p);
+		break;
+	case E_CHANGES:
+		say_changes(p);
+		break;
+	case E_COPY:
+		say_copy(p);
+		break;
+	case E_EXPUNGE:
+		say_expunge(p);
+		break;
+	case E_SEARCH:
+		say_search(p);
+		break;
+	case E_LEAVE:
+		say_leave(p);
+		flush(p, CUT_NONE);
+		break;
+	case E_MAILBOX:
+		say_mailbox(p);
+		break;
+	default:
+		say_noop(p);
+	}
+}
+
+static bool needs_mailbox(enum kind kind)
+{
+	return kind != E_APPEND && kind != E_MAILBOX && kind != E_NOOP &&
+	       kind != E_IDLE;
+}
+
+/* Comes to know all of the mailbox; or is cut off while it does. */
+static void sync_now(struct player *p, enum cut cut)
+{
+	if (p->name < 0 || p->synced)
+		return;
+	say_sync(p);
+	flush(p, cut);
+}
+
+static void select_now(struct player *p, int name, enum cut cut)
+{
+	keep(p);
+	say_select(p, name);
+	flush(p, cut);
+}
+
+static void play_online(struct player *p, const struct event *e, enum cut cut)
+{
+	enum kind kind = e->kind;
+
+	done(p);
+	if (p->name >= 0 && !p->synced) {
+		sync_now(p, cut);
+		if (cut)
+			return;
+	}
+	if (kind == E_CUT)
+		kind = E_APPEND + roll(&p->dice, E_SEARCH - E_APPEND + 1);
+	if (kind == E_SELECT || (p->name < 0 && needs_mailbox(kind))) {
+		flush(p, CUT_NONE);
+		select_now(p, (int)roll(&p->dice, p->game->names), cut);
+		if (!cut && roll(&p->dice, 2))
+			sync_now(p, CUT_NONE);
+	} else if (kind == E_IDLE) {
+		say_idle(p);
+	} else {
+		say_kind(p, kind);
+		if (cut && !p->sent_count)
+			say_noop(p);
+		if (!e->hold || cut || kind == E_MAILBOX ||
+			p->sent_count >= PIPELINE - 2)
+			flush(p, cut);
+	}
+}
+
+/* As if the mail role died, and another one began. */
+static void restart(struct game *g)
+{
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		struct player *p = &g->players[i];
+
+		if (!p->online)
+			continue;
+		keep(p);
+		hang_up(p);
+	}
+	talk_note(&g->players[0].talk, '-', STR("(restart)"));
+	world_stop(&g->w);
+	world_begin_on(&g->w, g->w.store);
+}
+
+/* As if a few hours went by, or a year. */
+static void prune(struct game *g, bool all)
+{
+	struct talk *t = &g->players[0].talk;
+	int64_t later = all ? 365 * 86400 : 2 * 3600;
+
+	talk_note(t, '-', all ? STR("(a year)") : STR("(some hours)"));
+	CHECK_BOX(t, mail_purge(g->w.mail, false) == OK);
+	CHECK_BOX(t, mail_prune(g->w.mail, clock_wall_s() + later) == OK);
+	for (int i = 0; all && i < g->model.count; i++)
+		g->model.boxes[i].forgotten = g->model.boxes[i].modseq;
+}
+
+static void play(struct game *g, const struct event *e)
+{
+	struct player *p = &g->players[e->client];
+	enum cut cut = CUT_NONE;
+
+	p->dice.state = e->seed;
+	if (e->kind == E_PRUNE) {
+		prune(g, roll(&p->dice, 2));
+		return;
+	}
+	if (e->kind == E_RESTART) {
+		restart(g);
+		return;
+	}
+	if (e->kind == E_CUT)
+		cut = roll(&p->dice, 3) ? CUT_ANSWER : CUT_COMMAND;
+	if (p->online) {
+		play_online(p, e, cut);
+	} else if (e->kind == E_SELECT || e->kind == E_CUT) {
+		connect_player(p, roll(&p->dice, 3));
+		select_now(p, (int)roll(&p->dice, p->game->names), cut);
+		if (!cut && roll(&p->dice, 2))
+			sync_now(p, CUT_NONE);
+	}
+}
+
+/* Everybody comes back, to every mailbox, and finds what is. */
+static void come_back(struct player *p, unsigned seed)
+{
+	p->dice.state = seed;
+	if (p->online) {
+		done(p);
+		if (p->name >= 0 && !p->synced)
+			sync_now(p, CUT_NONE);
+		say_noop(p);
+		flush(p, CUT_NONE);
+		keep(p);
+		hang_up(p);
+	}
+	connect_player(p, roll(&p->dice, 3));
+	for (int name = 0; name < NAMES; name++) {
+		select_now(p, name, CUT_NONE);
+		sync_now(p, CUT_NONE);
+	}
+	hang_up(p);
+}
+
+/* One that was never here is told the same. */
+static void ask_plainly(struct player *p)
+{
+	for (int name = 0; name < NAMES; name++)
+		p->caches[name].valid = false;
+	connect_player(p, BY_PLAIN);
+	for (int name = 0; name < NAMES; name++) {
+		select_now(p, name, CUT_NONE);
+		sync_now(p, CUT_NONE);
+	}
+	hang_up(p);
+}
+
+static void player_begin(struct player *p, struct game *g, unsigned seed)
+{
+	p->game = g;
+	p->talk.log = &g->log;
+	p->talk.seed = seed;
+	p->talk.number = (unsigned)(p - g->players) + 1;
+	p->talk.c.in = p->talk.line = p->out = BUF_UNBOUNDED;
+	p->name = p->box = -1;
+}
+
+static void player_end(struct player *p)
+{
+	buf_fini(&p->talk.line);
+	buf_fini(&p->out);
+	uidset_fini(&p->vanished);
+	uidset_fini(&p->found);
+}
+
+/* Scripts. */
+
+struct script {
+	unsigned seed;
+	unsigned clients, names;
+	struct event events[EVENTS];
+	unsigned count;
+};
+
+static void script_make(struct script *s, unsigned seed)
+{
+	static const unsigned char weights[] = {
+		[E_SELECT] = 14,
+		[E_CUT] = 8,
+		[E_APPEND] = 10,
+		[E_STORE] = 18,
+		[E_FETCH] = 12,
+		[E_CHANGES] = 6,
+		[E_COPY] = 6,
+		[E_EXPUNGE] = 8,
+		[E_NOOP] = 4,
+		[E_SEARCH] = 4,
+		[E_IDLE] = 3,
+		[E_LEAVE] = 2,
+		[E_MAILBOX] = 4,
+		[E_PRUNE] = 2,
+		[E_RESTART] = 1,
+	};
+	struct dice d = {seed};
+
+	s->seed = seed;
+	s->count = EVENTS;
+	/* Few get into each other's way more often. */
+	s->clients = 2 + roll(&d, CLIENTS - 1);
+	s->names = 1 + roll(&d, NAMES);
+	for (unsigned i = 0; i < s->count; i++) {
+		struct event *e = &s->events[i];
+		unsigned n = roll(&d, 102), kind = 0;
+
+		while (n >= weights[kind])
+			n -= weights[kind++];
+		*e = (struct event){kind, roll(&d, s->clients),
+			roll(&d, 3) == 0, dice_next(&d)};
+	}
+}
+
+static void script_run(const struct script *s)
+{
+	struct game *g = xcalloc(1, sizeof *g);
+
+	world_begin(&g->w);
+	g->names = s->names;
+	g->model.by_name[0] = g->model.by_name[1] = g->model.by_name[2] = -1;
+	model_create(&g->model, 0);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		player_begin(&g->players[i], g, s->seed);
+	model_hold(&g->players[0].talk, &g->model, g->w.mail);
+	for (unsigned i = 0; i < s->count; i++)
+		play(g, &s->events[i]);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		come_back(&g->players[i], s->seed + i);
+	ask_plainly(&g->players[0]);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		player_end(&g->players[i]);
+	world_end(&g->w);
+	free(g);
+}
+
+/* In a process of its own, so that whatever it does can be told. */
+static bool fails(const struct script *s, bool aloud)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		alarm(60);
+		if (!aloud && !freopen("/dev/null", "w", stderr))
+			_exit(1);
+		script_run(s);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status != 0;
+}
+
+/* Leaves out what it fails without: halves, quarters, …, single events. */
+static void shorten(struct script *s)
+{
+	for (unsigned n = s->count / 2; n; n = n > 1 ? (n + 1) / 2 : 0)
+		for (unsigned at = 0; at < s->count;) {
+			struct script less = *s;
+			unsigned to = at + n < s->count ? at + n : s->count;
+
+			memmove(&less.events[at], &less.events[to],
+				(s->count - to) * sizeof less.events[0]);
+			less.count -= to - at;
+			if (fails(&less, false))
+				*s = less;
+			else
+				at += n;
+		}
+}
+
+static void report(unsigned seed)
+{
+	struct script s;
+	unsigned before;
+
+	script_make(&s, seed);
+	if (!fails(&s, false)) {
+		print_error("seed %u failed, but not alone\n", seed);
+		return;
+	}
+	do {
+		before = s.count;
+		shorten(&s);
+	} while (s.count < before);
+	print_error("seed %u fails with these %u events:\n", seed, s.count);
+	fails(&s, true);
+}
+
+/* True when all went well; else seed_r is of the one that did not. */
+static bool run_batch(unsigned first, unsigned count, unsigned *seed_r)
+{
+	int status, fds[2];
+	unsigned seed;
+	pid_t pid;
+
+	*seed_r = first;
+	assert_int_equal(pipe(fds), 0);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		struct script s;
+
+		alarm(300);
+		close(fds[0]);
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(1);
+		for (seed = first; seed < first + count; seed++) {
+			if (write(fds[1], &seed, sizeof seed) < 0)
+				_exit(1);
+			script_make(&s, seed);
+			script_run(&s);
+		}
+		exit(0);
+	}
+	close(fds[1]);
+	while (read(fds[0], &seed, sizeof seed) == sizeof seed)
+		*seed_r = seed;
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+static unsigned from_environment(const char *name, unsigned otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
+
+static void test_scripts(void **unused)
+{
+	unsigned seed = from_environment("CULVER_SEED", 1), failed;
+	unsigned end = seed + from_environment("CULVER_SCRIPTS", 300);
+
+	(void)unused;
+	log_set_level(LOG_ERROR);
+	for (; seed < end; seed += BATCH)
+		if (!run_batch(seed, end - seed < BATCH ? end - seed : BATCH,
+			    &failed)) {
+			report(failed);
+			fail();
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_scripts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
