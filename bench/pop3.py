@@ -6,16 +6,20 @@ a digest or a message; RETR reads one message; QUIT that deletes is one write.""
 import socket
 
 from bench import (KIB, MIB, Bench, Counting, Imap, Report, account, arguments,
-                   fill, fill_up, make_message, memory)
+                   fill, fill_up, make_message, memory_total)
 
 # Memberships are kept 128 to a record.
 PER_RECORD = 128
+READERS = 8
 
 
 class Pop3:
-    def __init__(self, server, name="ann", password="pw"):
-        self.sock = socket.create_connection(server.pop3_address(), 60)
+    def __init__(self, server, name="ann", password="pw", tls=False):
+        self.sock = socket.create_connection(server.pop3_address(tls), 60)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.sock = server.context.wrap_socket(
+                self.sock, server_hostname="localhost")
         self.file = self.sock.makefile("rb")
         self.line()
         self.do(f"USER {name}")
@@ -80,21 +84,22 @@ def measure(server, report, count):
     report.at_most("syncs of it", c.store["syncs"], 3)
 
 
-def measure_slow(server, report):
-    """A reader that stops holds a batch, not the message or the list."""
-    fill(server, "bob", [make_message(0, b"x" * 998 + b"\r\n")
-                         + (b"x" * 998 + b"\r\n") * 16000], b"INBOX")
-    Pop3(server, "bob").close()
-    before = memory(server)["mail"]
-    readers = [Pop3(server, "bob") for _ in range(8)]
+def measure_slow(server, report, tls):
+    """A reader that stops holds a batch, not the message; and no thread, of
+    which there are as many as readers here."""
+    name = "TLS" if tls else "plain"
+    Pop3(server, "bob", tls=tls).close()
+    before = memory_total(server)
+    readers = [Pop3(server, "bob", tls=tls) for _ in range(READERS)]
     for pop in readers:
         pop.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * KIB)
         pop.sock.sendall(b"RETR 1\r\n")
         pop.line()
-    other = Pop3(server, "bob")
+    other = Pop3(server, "bob", tls=tls)
     other.do("NOOP")
-    report.at_most("memory of 8 readers of 16 MB who stopped",
-                   (memory(server)["mail"] - before) / MIB, 8, "MiB")
+    report.at_most(
+        f"memory of {READERS} {name} readers of 60 MB who stopped",
+        (memory_total(server) - before) / MIB, READERS, "MiB")
     for pop in [*readers, other]:
         pop.close()
 
@@ -103,7 +108,7 @@ def main():
     options = arguments(__doc__, count=100_000)
     count = 20_000 if options.short else options.count
     report = Report()
-    with Bench() as server:
+    with Bench(workers__mail_threads=str(READERS)) as server:
         account(server)
         account(server, "bob")
         fill_up(server, "ann", count)
@@ -112,7 +117,9 @@ def main():
         server.stop()
         server.start()
         measure(server, report, count)
-        measure_slow(server, report)
+        fill(server, "bob", [make_message(0, (b"x" * 998 + b"\r\n") * 60000)])
+        measure_slow(server, report, False)
+        measure_slow(server, report, True)
     report.exit()
 
 
