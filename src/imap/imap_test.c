@@ -200,6 +200,53 @@ static void test_silence_ends_a_session(void **unused)
 	world_end(&w);
 }
 
+/* RFC 9585: how far a search is, at every chance. */
+static void test_progress(void **unused)
+{
+	static const char *const searches[] = {
+		"c SEARCH TEXT nothing\r\n",
+		"c UID SEARCH RETURN (COUNT) BODY nothing\r\n",
+		"c SORT (SUBJECT) UTF-8 BODY nothing\r\n",
+		"c THREAD REFERENCES UTF-8 BODY nothing\r\n",
+	};
+	struct session_limits limits;
+	struct world w;
+	struct client c;
+
+	(void)unused;
+	world_begin(&w);
+	limits = session_service_limits(w.service);
+	limits.progress_ms = -1;
+	session_service_set_limits(w.service, &limits);
+	client_begin(&w, &c);
+	for (int i = 0; i < 40; i++) {
+		say(&c, "a APPEND INBOX {15+}\r\na: b\r\n\r\nfound\r\n\r\n");
+		hear(&c, "a OK");
+	}
+	say(&c, "b SELECT INBOX\r\n");
+	hear(&c, "b OK");
+	for (size_t i = 0; i < COUNT_OF(searches); i++) {
+		str all;
+
+		say(&c, searches[i]);
+		all = hear(&c, "c OK");
+		assert_true(str_starts(
+			all, STR("* OK [INPROGRESS (\"c\" 16 40)] Searching\r\n"
+				 "* OK [INPROGRESS (\"c\" 32 40)] Searching\r\n"
+				 "* ")));
+		assert_true(str_find(all, STR(" 40 40)")) == all.n);
+	}
+	/* A tag that cannot be told. */
+	say(&c, "d] SEARCH TEXT nothing\r\n");
+	assert_true(str_starts(hear(&c, "d] OK"),
+		STR("* OK [INPROGRESS (NIL 16 40)] Searching\r\n")));
+	/* Not every search takes long. */
+	expect(&c, "e SEARCH 1\r\n", "e OK",
+		"* SEARCH 1\r\ne OK SEARCH completed\r\n");
+	client_end(&c);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_two_sessions_and_idle),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_silence_ends_a_session),
+		cmocka_unit_test(test_progress),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,8 @@ struct imap {
 	struct uidset own, own_changes, to_tell;
 	/* Of these, which it changed, it wants the mod-sequence. */
 	struct uidset to_date;
-	bool told_modseq; /* this command did, of a message */
+	bool told_modseq;     /* this command did, of a message */
+	uint64_t progress_at; /* the search began, or told how far it is */
 	char metadata_toobig[64];
 	unsigned bad; /* commands in a row that were no commands */
 	/* The command that goes on; text and tree are in the arena. */

@@ -35,6 +35,7 @@ static enum err read_open(const struct search_scope *scope, struct scan *scan,
 {
 	struct uidset_iter it = uidset_iter(open, 1);
 	uid_num uid = uidset_iter_next(&it);
+	uint32_t of = uidset_count(open), done = 0;
 	enum err e = OK;
 
 	while (!e && uid) {
@@ -48,9 +49,11 @@ static enum err read_open(const struct search_scope *scope, struct scan *scan,
 			if (!e && yes)
 				uidset_add(found, uid);
 			uid = uidset_iter_next(&it);
+			done++;
 		}
 		store_end_read(txn);
-		if (!e && scope->cancelled && scope->cancelled(scope->arg))
+		if (!e && scope->cancelled &&
+			scope->cancelled(scope->arg, done, of))
 			e = ERR_CLOSED;
 	}
 	return e;

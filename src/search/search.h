@@ -22,9 +22,10 @@ struct search_scope {
 	const struct uidset *known;
 	const struct uidset *recent; /* \Recent to the session; may be NULL */
 	const struct uidset *saved;  /* "$"; may be NULL */
-	/* Asked now and then; true ends the search with ERR_CLOSED. May be
+	/* Asked now and then, outside of transactions, when so many of so many
+	 * messages are done; true ends the search with ERR_CLOSED. May be
 	 * NULL. */
-	bool (*cancelled)(void *arg);
+	bool (*cancelled)(void *arg, uint32_t done, uint32_t of);
 	void *arg;
 };
 

@@ -7,7 +7,8 @@
 #define BUDGET (4 << 20)
 
 static enum err sort_with(struct world *w, const struct sort_order *order,
-	size_t memory, bool (*cancelled)(void *), struct buf *out)
+	size_t memory, bool (*cancelled)(void *, uint32_t, uint32_t),
+	struct buf *out)
 {
 	struct view *v;
 	struct arena arena;
@@ -126,9 +127,11 @@ static void test_reads(void **unused)
 	end(&w);
 }
 
-static bool always(void *arg)
+static bool always(void *arg, uint32_t done, uint32_t of)
 {
 	(void)arg;
+	(void)done;
+	(void)of;
 	return true;
 }
 

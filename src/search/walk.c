@@ -30,6 +30,7 @@ enum err walk_digests(const struct search_scope *scope,
 	struct uidset_iter it = uidset_iter(uids, 1);
 	uid_num uid = uidset_iter_next(&it);
 	struct buf bytes = BUF_UNBOUNDED;
+	uint32_t of = uidset_count(uids), done = 0;
 	enum err e = OK;
 
 	while (!e && uid) {
@@ -39,9 +40,11 @@ enum err walk_digests(const struct search_scope *scope,
 		for (int i = 0; !e && uid && i < WALK_BATCH; i++) {
 			e = walk_one(scope, txn, uid, &bytes, call, arg);
 			uid = uidset_iter_next(&it);
+			done++;
 		}
 		store_end_read(txn);
-		if (!e && scope->cancelled && scope->cancelled(scope->arg))
+		if (!e && scope->cancelled &&
+			scope->cancelled(scope->arg, done, of))
 			e = ERR_CLOSED;
 	}
 	buf_fini(&bytes);

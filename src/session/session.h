@@ -103,6 +103,9 @@ struct session_limits {
 	size_t command_memory; /* arena budget */
 	uint64_t literal;      /* bytes of a message */
 	bool literal_minus;
+	/* Between two notices of progress; 0: 12 seconds; less: at every
+	 * chance, for tests. */
+	int64_t progress_ms;
 	bool id_version;   /* tell the version to clients that ask */
 	char id_name[256]; /* tell this name, or "": nothing */
 	char pop3_uidl[SESSION_UIDL_MAX]; /* wire/pop3/uidl.h */

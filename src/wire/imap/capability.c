@@ -52,6 +52,7 @@ static const struct {
 	{"REPLACE", AFTER_LOGIN},	   /* RFC 8508 */
 	{"METADATA", AFTER_LOGIN},	   /* RFC 5464 */
 	{"LIST-METADATA", AFTER_LOGIN},	   /* RFC 9590 */
+	{"INPROGRESS", AFTER_LOGIN},	   /* RFC 9585 */
 	{"PARTIAL", AFTER_LOGIN},	   /* RFC 9394 */
 	{"UIDONLY", AFTER_LOGIN},	   /* RFC 9586 */
 	{"SORT", AFTER_LOGIN},		   /* RFC 5256 */
