@@ -147,6 +147,7 @@ static enum err next_body(struct imap *s, str text)
 {
 	struct imap_command *c = s->command;
 	struct imap_append q = {.size = 0};
+	uint32_t limit = 0;
 	enum err e = imap_parse_append_next(imap_arena(s), text, &q);
 
 	/* One message replaces one (RFC 8508 section 4.7). */
@@ -156,8 +157,13 @@ static enum err next_body(struct imap *s, str text)
 		imap_put_bad(imap_out(s), c->tag,
 			"Expected flags, a date, or another message");
 	} else {
-		e = e ? e : imap_append_next(s, &q);
-		if (e)
+		e = e ? e : imap_append_next(s, &q, &limit);
+		if (limit)
+			buf_addf(imap_out(s),
+				"%.*s NO [MESSAGELIMIT %u] Too many "
+				"messages\r\n",
+				STR_ARG(c->tag), limit);
+		else if (e)
 			imap_put_error(imap_out(s), c->tag, c->verb, e);
 	}
 	return e;

@@ -247,6 +247,57 @@ static void test_progress(void **unused)
 	world_end(&w);
 }
 
+/* RFC 9738: what one command may save. */
+static void test_save_limit(void **unused)
+{
+	struct session_limits limits;
+	struct world w;
+	struct client c;
+
+	(void)unused;
+	world_begin(&w);
+	limits = session_service_limits(w.service);
+	limits.save = 2;
+	limits.copy = 3;
+	session_service_set_limits(w.service, &limits);
+	client_begin(&w, &c);
+	say(&c, "a CAPABILITY\r\n");
+	assert_true(str_find(hear(&c, "a OK"), STR(" SAVELIMIT=2")) < c.in.n);
+	for (int i = 0; i < 2; i++) {
+		say(&c, "b APPEND INBOX {1+}\r\nx {1+}\r\ny\r\n");
+		hear(&c, "b OK");
+	}
+	expect(&c, "c APPEND INBOX {1+}\r\nx {1+}\r\ny {1+}\r\nz\r\n", "c NO",
+		"c NO [MESSAGELIMIT 2] Too many messages\r\n");
+	expect(&c, "c APPEND INBOX {1+}\r\nx {1+}\r\ny {1}\r\n", "c NO",
+		"c NO [MESSAGELIMIT 2] Too many messages\r\n");
+	say(&c, "d SELECT INBOX\r\n");
+	assert_true(str_find(hear(&c, "d OK"), STR("* 4 EXISTS")) < c.in.n);
+	expect(&c, "e COPY 1:* INBOX\r\n", "e NO",
+		"e NO [MESSAGELIMIT 2 3] Too many messages to copy, try a "
+		"smaller subset\r\n");
+	expect(&c, "e UID COPY 1:* INBOX\r\n", "e NO",
+		"e NO [MESSAGELIMIT 2 3] Too many messages to copy, try a "
+		"smaller subset\r\n");
+	/* Not announced, but let pass. */
+	say(&c, "f COPY 2:4 INBOX\r\n");
+	hear(&c, "f OK [COPYUID");
+	/* Section 3.2. */
+	expect(&c, "g SEARCH UIDAFTER 5\r\n", "g OK",
+		"* SEARCH 6 7\r\ng OK SEARCH completed\r\n");
+	expect(&c, "g UID SEARCH UIDBEFORE 3 UIDAFTER 1\r\n", "g OK",
+		"* SEARCH 2\r\ng OK UID SEARCH completed\r\n");
+	expect(&c, "g SEARCH OR UIDBEFORE 1 UIDAFTER 4294967295\r\n", "g OK",
+		"* SEARCH\r\ng OK SEARCH completed\r\n");
+	expect(&c, "g SEARCH NOT UIDBEFORE 4294967295\r\n", "g OK",
+		"* SEARCH\r\ng OK SEARCH completed\r\n");
+	/* MOVE is not limited. */
+	say(&c, "h MOVE 1:* INBOX\r\n");
+	hear(&c, "h OK");
+	client_end(&c);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_silence_ends_a_session),
 		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_save_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

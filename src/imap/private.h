@@ -230,8 +230,10 @@ enum err imap_idle_line(struct imap *, str line);
  * OK, or what to answer: bad_r, when it is BAD. */
 MUST enum err imap_append_begin(
 	struct imap *, struct imap_command *, const char **bad_r);
-/* Another message of the same command (RFC 3502). */
-MUST enum err imap_append_next(struct imap *, const struct imap_append *);
+/* Another message of the same command (RFC 3502). limit_r: ERR_LIMIT because
+ * there may not be more messages than these; else 0. */
+MUST enum err imap_append_next(
+	struct imap *, const struct imap_append *, uint32_t *limit_r);
 MUST enum err imap_append_bytes(struct imap *, str);
 /* The message is whole, and its command over. */
 MUST enum err imap_append_end(

@@ -97,7 +97,7 @@ static void print_argument(struct buf *out, const struct search_node *node)
 	case SEARCH_ARG_OBJECT:
 		buf_add(out, node->text);
 		break;
-	case SEARCH_ARG_SECONDS:
+	case SEARCH_ARG_NZ:
 	case SEARCH_ARG_NUMBER:
 		buf_add_u64(out, node->number);
 		break;

@@ -32,7 +32,7 @@ enum search_arg {
 	SEARCH_ARG_KEYWORD, /* flag-keyword: keyword */
 	SEARCH_ARG_DATE,    /* date: day */
 	SEARCH_ARG_NUMBER,  /* number64: number */
-	SEARCH_ARG_SECONDS, /* nz-number: number */
+	SEARCH_ARG_NZ,	    /* nz-number: number */
 	SEARCH_ARG_OBJECT,  /* objectid: text (RFC 8474) */
 	SEARCH_ARG_MODSEQ,  /* [entry SP type SP] number64: modseq */
 	SEARCH_ARG_SET,	    /* sequence-set: set */
@@ -59,9 +59,10 @@ enum search_on {
 	SEARCH_ON_TEXT,	    /* substring of header or body */
 	SEARCH_ON_SEQUENCE, /* message sequence numbers */
 	SEARCH_ON_UID,
-	SEARCH_ON_AND, /* all children; an empty AND matches everything */
-	SEARCH_ON_OR,  /* one of two children */
-	SEARCH_ON_NOT, /* not its one child */
+	SEARCH_ON_UID_ORDER, /* UID, compared as `order` (RFC 9738) */
+	SEARCH_ON_AND,	     /* all children; an empty AND matches everything */
+	SEARCH_ON_OR,	     /* one of two children */
+	SEARCH_ON_NOT,	     /* not its one child */
 };
 
 /* Name on the wire, key, argument, what it looks at; then
@@ -97,8 +98,8 @@ enum search_on {
 	X("SAVEDSINCE", SAVEDSINCE, DATE, SAVED, 0, 0, 0, 2, NULL)             \
 	X("SAVEDATESUPPORTED", SAVEDATESUPPORTED, NONE, ALL, 0, 0, 0, 0, NULL) \
 	/* RFC 5032 */                                                         \
-	X("OLDER", OLDER, SECONDS, AGE, 0, 0, 0, 1, NULL)                      \
-	X("YOUNGER", YOUNGER, SECONDS, AGE, 0, 0, 0, -1, NULL)                 \
+	X("OLDER", OLDER, NZ, AGE, 0, 0, 0, 1, NULL)                           \
+	X("YOUNGER", YOUNGER, NZ, AGE, 0, 0, 0, -1, NULL)                      \
 	X("EMAILID", EMAILID, OBJECT, EMAILID, 0, 0, 0, 0, NULL)               \
 	X("THREADID", THREADID, OBJECT, THREADID, 0, 0, 0, 0, NULL)            \
 	X("LARGER", LARGER, NUMBER, SIZE, 0, 0, 0, 1, NULL)                    \
@@ -113,6 +114,8 @@ enum search_on {
 	X("BODY", BODY, TEXT, BODY, 0, 0, 0, 0, NULL)                          \
 	X("TEXT", TEXT, TEXT, TEXT, 0, 0, 0, 0, NULL)                          \
 	X("UID", UID, SET, UID, 0, 0, 0, 0, NULL)                              \
+	X("UIDAFTER", UIDAFTER, NZ, UID_ORDER, 0, 0, 0, 1, NULL)               \
+	X("UIDBEFORE", UIDBEFORE, NZ, UID_ORDER, 0, 0, 0, -1, NULL)            \
 	X("NOT", NOT, KEYS, NOT, 0, 0, 0, 0, NULL)                             \
 	X("OR", OR, KEYS, OR, 0, 0, 0, 0, NULL)                                \
 	/* Without a name: a bare set, and keys in parentheses. */             \

@@ -18,8 +18,8 @@ static void test_rows(void **unused)
 		assert_int_equal(key, i);
 	}
 	/* RFC 3501: 35 names; RFC 7162: MODSEQ; RFC 8514: 4; RFC 5032: 2;
-	 * RFC 8474: 2. */
-	assert_int_equal(named, 44);
+	 * RFC 8474: 2; RFC 9738: 2. */
+	assert_int_equal(named, 46);
 	enum search_key key;
 	assert_ptr_equal(search_row_find(STR("unSEEN"), &key),
 		search_row(SEARCH_UNSEEN));

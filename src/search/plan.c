@@ -160,6 +160,18 @@ static void ask_set(struct making *mk, const struct search_node *node,
 	uidset_and(found, &mk->all);
 }
 
+static void ask_uid_order(struct making *mk, const struct search_node *node,
+	const struct search_row *row, struct uidset *found)
+{
+	uid_num uid = (uid_num)node->number;
+
+	if (row->order > 0 && uid < UINT32_MAX)
+		uidset_add_range(found, uid + 1, UINT32_MAX);
+	else if (row->order < 0 && uid > 1)
+		uidset_add_range(found, 1, uid - 1);
+	uidset_and(found, &mk->all);
+}
+
 /* Leaves that need the message. */
 
 static struct plan_leaf *make_leaf(struct making *mk,
@@ -250,6 +262,9 @@ static struct plan_node *make_node(
 	case SEARCH_ON_SEQUENCE:
 	case SEARCH_ON_UID:
 		ask_set(mk, node, row, &p->surely);
+		break;
+	case SEARCH_ON_UID_ORDER:
+		ask_uid_order(mk, node, row, &p->surely);
 		break;
 	default:
 		ask_members(mk, node, row, &p->surely);

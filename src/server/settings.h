@@ -141,6 +141,12 @@ S(limits_search_memory, "limits.search_memory", SIZE, "16mb", "1mb..4gb", 1,   \
 S(limits_mailboxes_per_account, "limits.mailboxes_per_account", INT, "10000",  \
   "16..1000000", 1, "",                                                        \
   "mailboxes that one account may have")                                       \
+S(limits_save, "limits.save", INT, "4096", "1000..65536", 1, "",               \
+  "messages that a client may append or copy in one command, as announced "    \
+  "(RFC 9738)")                                                                \
+S(limits_copy, "limits.copy", INT, "100000", "1000..10000000", 1, "",          \
+  "messages that one COPY may have, of clients that do not look at "           \
+  "limits.save; the greater of both counts")                                   \
 S(limits_annotation, "limits.annotation", SIZE, "16kb", "1kb..64kb", 1, "",    \
   "largest annotation of a mailbox (RFC 5464)")                                \
 S(limits_annotations, "limits.annotations", INT, "100", "10..1000", 1, "",     \

@@ -103,6 +103,9 @@ struct session_limits {
 	size_t command_memory; /* arena budget */
 	uint64_t literal;      /* bytes of a message */
 	bool literal_minus;
+	/* Messages that one command may save: as announced (SAVELIMIT, RFC
+	 * 9738), and beyond which a COPY is refused (0: the same); 0: none. */
+	uint32_t save, copy;
 	/* Between two notices of progress; 0: 12 seconds; less: at every
 	 * chance, for tests. */
 	int64_t progress_ms;

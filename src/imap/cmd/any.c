@@ -11,6 +11,7 @@ void imap_tell_capabilities(struct imap *s)
 		.tls = s->session.tls,
 		.literal_minus = s->limits.nonsync == IMAP_LITERAL_MINUS,
 		.append_limit = s->limits.body,
+		.save_limit = session_service_limits(s->session.service).save,
 	};
 
 	imap_put_capabilities(imap_out(s), &view);

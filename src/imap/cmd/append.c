@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* Messages of one command. */
+/* Messages of one command, if nothing else is said (RFC 9738). */
 #define MESSAGES_MAX 4096
 /* Of messages that wait for the last one, this much stays in memory. */
 #define HELD_MAX ((uint64_t)1 << 20)
@@ -135,14 +135,21 @@ static enum err put_aside(struct imap_append_run *run)
 	return OK;
 }
 
-enum err imap_append_next(struct imap *s, const struct imap_append *q)
+enum err imap_append_next(
+	struct imap *s, const struct imap_append *q, uint32_t *limit_r)
 {
 	struct imap_append_run *run = s->append;
+	uint32_t limit = session_service_limits(s->session.service).save;
 	enum err e;
 
+	*limit_r = 0;
 	if (q->size == 0)
 		return ERR_UNSUPPORTED;
-	if (run->count == MESSAGES_MAX || arena_spent(imap_arena(s)))
+	if (limit == 0)
+		limit = MESSAGES_MAX;
+	if (run->count >= limit)
+		*limit_r = limit;
+	if (run->count >= limit || arena_spent(imap_arena(s)))
 		return ERR_LIMIT;
 	e = check_quota(s, run->bytes + q->size);
 	if (!e)

@@ -105,6 +105,25 @@ enum err imap_store(
 	return e;
 }
 
+/* RFC 9738 section 3.1: all or nothing; which would have been the lowest of
+ * as many as are allowed. MOVE is not limited (SAVELIMIT). */
+static bool is_too_many(
+	struct imap *s, const struct uidset *uids, struct imap_reply *reply)
+{
+	struct session_limits limits =
+		session_service_limits(s->session.service);
+	uint32_t hard = limits.copy > limits.save ? limits.copy : limits.save;
+	uint32_t count = uidset_count(uids);
+
+	if (!limits.save || count <= hard)
+		return false;
+	reply->no = true;
+	reply->text = "Too many messages to copy, try a smaller subset";
+	buf_addf(&reply->code, "[MESSAGELIMIT %u %u] ", limits.save,
+		uidset_select(uids, count - limits.save + 1));
+	return true;
+}
+
 static enum err copy(struct imap *s, struct imap_command *c,
 	const struct uidset *uids, struct imap_reply *reply)
 {
@@ -152,6 +171,8 @@ enum err imap_copy(
 		reply->bad = true;
 		reply->text = "No such message number";
 	}
+	if (!e && c->verb == IMAP_COPY && is_too_many(s, &uids, reply))
+		e = ERR_LIMIT;
 	if (!e)
 		e = copy(s, c, &uids, reply);
 	uidset_fini(&uids);

@@ -17,6 +17,7 @@ struct imap_capability_view {
 	bool tls_available;    /* there is a certificate */
 	bool literal_minus;    /* imap.literal_minus */
 	uint64_t append_limit; /* limits.literal, after login */
+	uint32_t save_limit;   /* limits.save, after login; 0: none */
 	unsigned mechanisms;   /* usable now (base/mechanism.h) */
 };
 

@@ -306,6 +306,7 @@ static const struct {
 		"(\"/shared/vendor/cmu/cyrus-imapd/color\"))",
 		"A01 LIST \"\" (\"%\") RETURN (METADATA "
 		"(/shared/vendor/cmu/cyrus-imapd/color))"},
+	{9738, "12 UID SEARCH UIDAFTER 25000 UNDELETED", NULL},
 	{9586, "01 ENABLE UIDONLY", NULL},
 	{9586, "07 FETCH 10000:14589 (UID FLAGS)",
 		"07 FETCH 10000:14589 (FLAGS UID)"},

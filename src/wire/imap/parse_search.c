@@ -135,7 +135,7 @@ static void argument(
 	case SEARCH_ARG_NUMBER:
 		node->number = imap_number64(p);
 		break;
-	case SEARCH_ARG_SECONDS:
+	case SEARCH_ARG_NZ:
 		node->number = imap_nz_number(p);
 		break;
 	case SEARCH_ARG_OBJECT:
