@@ -252,6 +252,10 @@ static void abandon(struct exchange *x)
 		set_verdict(x, ERR_AUTH, "hung up before it was verified", "");
 		count_quick_guess(x);
 		answer_settle(x);
+	} else if (x->state == ASKING && x->proof_seen && !x->settled) {
+		/* SCRAM has told it that the password is right. */
+		set_verdict(x, ERR_INVALID, "hung up after a right proof", "");
+		answer_settle(x);
 	}
 	forget(x);
 	auth_check_end(a);
@@ -442,6 +446,7 @@ static void step(struct exchange *x, str response)
 
 static void step_kept(struct exchange *x)
 {
+	x->proof_seen = true;
 	step(x, buf_str(&x->response));
 }
 

@@ -130,6 +130,7 @@ struct exchange {
 		WORKING, /* on a worker */
 	} state;
 	bool proof_next; /* the client's next response is a guess */
+	bool proof_seen; /* it was not wrong, if we still ask */
 	bool settled;	 /* logged and counted; the client is told the rest */
 	bool unhindered; /* the throttle had nothing against it or its likes */
 	bool quick_done; /* the verdict stands */

@@ -90,6 +90,24 @@ def test_scram(one, mechanism):
     client.close()
 
 
+def test_who_hangs_up_after_a_right_proof_is_logged(one):
+    """SCRAM tells that the password is right before it lets anybody in."""
+    name, password = one.account()
+    client = connect(one)
+    exchange = Scram("SCRAM-SHA-256", name, password)
+    client.send("a AUTHENTICATE SCRAM-SHA-256")
+    client.line()
+    client.send(base64.b64encode(exchange.first()).decode())
+    server_first = base64.b64decode(client.line()[1:].strip())
+    client.send(base64.b64encode(exchange.final(server_first)).decode())
+    verifier = base64.b64decode(client.line()[1:].strip())
+    assert verifier == exchange.signature
+    client.close()
+    eventually(lambda: [a for a in attempts(one) if a["account"] == name],
+               "it is in the log")
+    assert last_attempt(one, name)["reason"] == "hung up after a right proof"
+
+
 def test_scram_tells_no_names(one):
     """An account that is not there has a salt as stable as one that is, and
     as many iterations."""
