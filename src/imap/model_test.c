@@ -44,7 +44,7 @@ struct player {
 	struct facts *facts;
 	struct random_data random;
 	char random_state[64];
-	bool rev2;
+	bool rev2, qresync;
 	int box;	     /* selected */
 	unsigned selection;  /* which SELECT of all this is */
 	struct entry *known; /* by message number - 1 */
@@ -160,18 +160,53 @@ static void told_expunge(struct player *p, uint64_t number)
 	p->count--;
 }
 
+/* Where a UID was not told yet, it is one of those that it may be. */
+static unsigned find_vanished(struct player *p, uid_num uid)
+{
+	unsigned may = p->count;
+
+	for (unsigned i = 0; i < p->count && p->known[i].uid <= uid; i++)
+		if (p->known[i].uid == uid)
+			return i;
+		else if (p->known[i].uid)
+			may = p->count;
+		else if (may == p->count)
+			may = i;
+	return may;
+}
+
+/* VANISHED 3:5,7 */
+static void told_vanished(struct player *p, str set)
+{
+	CHECK(p, p->qresync);
+	while (set.n && ascii_is_digit(set.p[0])) {
+		size_t n = str_find_byte(set, ',');
+		str range = str_take(set, n);
+		size_t colon = str_find_byte(range, ':');
+		uint64_t uid = talk_number(&p->talk, range), to = uid;
+
+		if (colon < range.n)
+			to = talk_number(&p->talk, str_skip(range, colon + 1));
+		for (; uid <= to; uid++)
+			told_expunge(p, find_vanished(p, (uid_num)uid) + 1);
+		set = str_skip(set, n + 1);
+	}
+}
+
 static void told(struct player *p, str line)
 {
 	uint64_t number;
 	str rest;
 
+	if (str_starts(line, STR("* VANISHED ")))
+		told_vanished(p, str_skip(line, 11));
 	if (!ascii_is_digit(line.p[2]))
 		return;
 	number = talk_number(&p->talk, str_skip(line, 2));
 	rest = str_skip(line, 2 + str_find_byte(str_skip(line, 2), ' ') + 1);
 	if (str_starts(rest, STR("EXISTS")))
 		told_exists(p, number);
-	else if (str_starts(rest, STR("EXPUNGE")))
+	else if (str_starts(rest, STR("EXPUNGE")) && !p->qresync)
 		told_expunge(p, number);
 	else if (str_starts(rest, STR("FETCH")))
 		told_fetch(p, number, rest);
@@ -255,6 +290,22 @@ struct range {
 	char text[32];
 };
 
+/* VANISHED tells UIDs, so that such a client must know them. */
+static bool learn_uids(struct player *p, const struct range *r)
+{
+	bool known = !p->qresync;
+
+	for (int round = 0; !known && round < 2; round++) {
+		known = true;
+		for (unsigned i = r->from; i <= r->to; i++)
+			known &= p->known[i].uid != 0;
+		if (!known && round == 0)
+			command(p, false, "FETCH %u:%u (UID)", r->from + 1,
+				r->to + 1);
+	}
+	return known;
+}
+
 static bool pick_range(struct player *p, struct range *r)
 {
 	unsigned length = pick(p, 3) ? 1 : 1 + pick(p, 8);
@@ -265,6 +316,8 @@ static bool pick_range(struct player *p, struct range *r)
 	r->to = r->from + length - 1;
 	if (r->to >= p->count)
 		r->to = p->count - 1;
+	if (!learn_uids(p, r))
+		return false;
 	r->uid = p->known[r->from].uid && p->known[r->to].uid && pick(p, 2);
 	snprintf(r->text, sizeof r->text, "%u:%u",
 		r->uid ? p->known[r->from].uid : r->from + 1,
@@ -473,6 +526,9 @@ static void player_begin(struct player *p, struct world *w, struct facts *facts,
 	p->rev2 = number % 2;
 	if (p->rev2)
 		CHECK(p, command(p, false, "ENABLE IMAP4rev2"));
+	p->qresync = number % 3 == 2;
+	if (p->qresync)
+		CHECK(p, command(p, false, "ENABLE QRESYNC"));
 	command(p, false, "CREATE other");
 	do_select(p);
 }

@@ -155,6 +155,7 @@ struct player {
 
 struct game {
 	struct world w;
+	struct mail *eye; /* of the model: keeps no view fresh for others */
 	struct model model;
 	struct player players[CLIENTS];
 	struct talk_log log;
@@ -312,7 +313,7 @@ static void told_vanished(struct player *p, str rest)
 				(size_t)(&c->all[--c->count] - k) * sizeof *k);
 	}
 	if (earlier) {
-		CHECK(p, !p->has_vanished);
+		CHECK(p, !p->has_vanished && (!p->selecting || c->valid));
 		p->has_vanished = true;
 		uidset_copy(&p->vanished, &set);
 		/* What has a number did not vanish earlier. */
@@ -330,7 +331,8 @@ static void told_while_selecting(
 	struct cache *c = &p->caches[p->name];
 	struct kept *k = find_kept(c, uid);
 
-	CHECK(p, uid && modseq);
+	/* Of another UIDVALIDITY nothing is told. */
+	CHECK(p, c->valid && uid && modseq);
 	if (!k) {
 		CHECK(p, uid > c->complete);
 		CHECK(p, p->extra_count < MESSAGES);
@@ -1061,7 +1063,7 @@ static void flush(struct player *p, enum cut cut)
 	buf_fini(&text);
 	buf_reset(&p->out);
 	p->numbers_shift = false;
-	model_hold(&p->talk, &p->game->model, p->game->w.mail);
+	model_hold(&p->talk, &p->game->model, p->game->eye);
 	if (!p->sent_count)
 		agree(p, false);
 }
@@ -1756,12 +1758,13 @@ static void script_run(const struct script *s)
 	struct game *g = xcalloc(1, sizeof *g);
 
 	world_begin(&g->w);
+	g->eye = mail_new(g->w.store, NULL);
 	g->names = s->names;
 	g->model.by_name[0] = g->model.by_name[1] = g->model.by_name[2] = -1;
 	model_create(&g->model, 0);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		player_begin(&g->players[i], g, s->seed);
-	model_hold(&g->players[0].talk, &g->model, g->w.mail);
+	model_hold(&g->players[0].talk, &g->model, g->eye);
 	for (unsigned i = 0; i < s->count; i++)
 		play(g, &s->events[i]);
 	for (unsigned i = 0; i < CLIENTS; i++)
@@ -1769,6 +1772,7 @@ static void script_run(const struct script *s)
 	ask_plainly(&g->players[0]);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		player_end(&g->players[i]);
+	mail_free(g->eye);
 	world_end(&g->w);
 	free(g);
 }
