@@ -236,6 +236,40 @@ static void do_append(struct game *g)
 	model_add(&g->boxes[b], m);
 }
 
+/* Of one that is there, or of one that is not: then nothing happens. */
+static void do_replace(struct game *g)
+{
+	int from = pick_box(g), to = pick_box(g);
+	struct box *source = &g->boxes[from], *target = &g->boxes[to];
+	struct modelled m = {.content = pick(g, 40)};
+	unsigned at = pick(g, source->count + 1);
+	bool there = at < source->count;
+	struct append_item item = {0};
+	struct append_result result;
+	struct mailbox_ref ref;
+	char text[64];
+
+	if (target->count > MESSAGES / 2)
+		return;
+	snprintf(text, sizeof text, "Subject: %u\r\n\r\n", m.content);
+	item.upload = upload_new(g->w.mail, ann.account);
+	CHECK(g, upload_feed(item.upload, str_c(text)) == OK);
+	check_ref(g, from, &ref);
+	CHECK(g, append_replace(g->w.mail, &ann, &ref,
+			 there ? source->messages[at].uid : source->uidnext,
+			 str_c(names[to]), &item,
+			 &result) == (there ? OK : ERR_EXPUNGED));
+	CHECK(g, uidset_count(&result.uids) == there);
+	if (there) {
+		CHECK(g, uidset_has(&result.uids, target->uidnext));
+		CHECK(g, result.uidvalidity == target->uidvalidity);
+		model_remove(source, at);
+		model_add(target, m);
+	}
+	uidset_fini(&result.uids);
+	upload_free(item.upload);
+}
+
 static void do_store(struct game *g)
 {
 	static const uint32_t system[] = {
@@ -407,8 +441,8 @@ static void play(unsigned seed)
 {
 	static void (*const acts[])(struct game *) = {do_append, do_append,
 		do_append, do_append, do_store, do_store, do_store, do_copy,
-		do_copy, do_expunge, do_create, do_create, do_delete, do_rename,
-		do_clean};
+		do_copy, do_replace, do_expunge, do_create, do_create,
+		do_delete, do_rename, do_clean};
 	struct game *g = xcalloc(1, sizeof *g);
 
 	g->seed = seed;
