@@ -595,6 +595,19 @@ static int scope_of(enum lookup_ldap_scope scope)
 	}
 }
 
+/* libldap, and its use of TLS, set themselves up with the first handle, which
+ * is not safe when several threads have their first at once. No connection is
+ * made. */
+static void set_up_library(const struct ldap_source *s)
+{
+	LDAP *ld = NULL;
+
+	if (ldap_initialize(&ld, s->uri) == LDAP_SUCCESS)
+		(void)set_options(s, ld);
+	if (ld)
+		close_connection(ld);
+}
+
 struct lookup_source *lookup_ldap_new(
 	const struct lookup_ldap_settings *settings)
 {
@@ -625,5 +638,6 @@ struct lookup_source *lookup_ldap_new(
 	s->scope = scope_of(settings->scope);
 	s->method = settings->method;
 	collect_attributes(s);
+	set_up_library(s);
 	return &s->source;
 }
