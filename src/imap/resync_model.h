@@ -32,6 +32,7 @@ struct gone {
 struct box {
 	bool changed; /* since */
 	bool unknown; /* what is in it is to be learnt */
+	bool unsure;  /* commands whose answers nobody heard may have acted */
 	uint32_t uidvalidity;
 	uid_num uidnext;
 	modseq_num modseq;
@@ -142,6 +143,37 @@ static void learn(struct talk *t, struct box *b, const struct view *v)
 	b->unknown = false;
 }
 
+/* What changed has a new mod-sequence, what came a new UID. */
+static void make_sure(struct talk *t, struct box *b, const struct view *v)
+{
+	struct view_iter it = view_iter(v, 1);
+	const struct membership *m;
+	uid_num uidnext = b->uidnext;
+
+	for (unsigned i = b->count; i-- > 0;) {
+		struct message *was = &b->all[i];
+
+		m = view_find(v, was->uid);
+		if (!m)
+			box_expunge(b, was->uid);
+		else if (m->modseq != was->modseq)
+			box_set(b, was, flags_of(t, v, m));
+		/* It may be as it was, after two changes. */
+		if (m && m->modseq != was->modseq)
+			was->modseq = 0;
+	}
+	while ((m = view_iter_next(&it))) {
+		if (box_find(b, m->uid))
+			continue;
+		CHECK_BOX(t, m->uid >= uidnext);
+		box_append(b, m->uid, flags_of(t, v, m));
+	}
+	CHECK_BOX(t, v->uidnext >= b->uidnext);
+	b->uidnext = v->uidnext;
+	b->changed = v->modseq != b->modseq;
+	b->unsure = false;
+}
+
 static void hold_box(struct talk *t, struct box *b, const struct view *v)
 {
 	struct view_iter it = view_iter(v, 1);
@@ -150,6 +182,8 @@ static void hold_box(struct talk *t, struct box *b, const struct view *v)
 
 	if (b->unknown)
 		learn(t, b, v);
+	if (b->unsure)
+		make_sure(t, b, v);
 	if (!b->uidvalidity)
 		b->uidvalidity = v->uidvalidity;
 	CHECK_BOX(t, b->uidvalidity == v->uidvalidity);

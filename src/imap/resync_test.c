@@ -27,8 +27,9 @@
 
 enum cut {
 	CUT_NONE,
-	CUT_ANSWER, /* hears only so many bytes */
-	CUT_COMMAND /* says only so many */
+	CUT_ANSWER,  /* hears only so many bytes */
+	CUT_COMMAND, /* says only so many */
+	CUT_BOTH     /* is gone at once, hears nothing; what was done? */
 };
 
 static bool is_last(const struct player *p, str line)
@@ -64,6 +65,29 @@ static void hang_up(struct player *p)
 	p->name = p->box = -1;
 	p->count = 0;
 	talk_note(&p->talk, '-', STR("is offline"));
+}
+
+/* Ends the connection, which the server may still be writing to. */
+static void break_off(struct player *p)
+{
+	struct game *g = p->game;
+	unsigned online = 0;
+
+	keep(p);
+	close(p->talk.c.fd);
+	forget_sent(p);
+	buf_reset(&p->talk.c.in);
+	p->online = p->idling = false;
+	p->name = p->box = -1;
+	p->count = 0;
+	talk_note(&p->talk, '-', STR("is gone"));
+	for (unsigned i = 0; i < CLIENTS; i++)
+		online += g->players[i].online;
+	while (session_service_count(g->w.service) > online)
+		usleep(100);
+	for (int i = 0; i < g->model.count; i++)
+		g->model.boxes[i].unsure = true;
+	model_hold(&p->talk, &g->model, g->eye);
 }
 
 /* All that is answered, as one text with the lines' ends. */
@@ -102,6 +126,10 @@ static void flush(struct player *p, enum cut cut)
 	if (cut == CUT_COMMAND)
 		out = str_take(out, roll(&p->dice, (unsigned)out.n));
 	talk_send(&p->talk, out);
+	if (cut == CUT_BOTH) {
+		break_off(p);
+		return;
+	}
 	if (cut == CUT_COMMAND)
 		shutdown(p->talk.c.fd, SHUT_WR);
 	lines = gather(p, cut, &text, ends);
@@ -696,6 +724,8 @@ static void prune(struct game *g, bool all)
 static void play(struct game *g, const struct event *e)
 {
 	struct player *p = &g->players[e->client];
+	static const enum cut cuts[] = {
+		CUT_ANSWER, CUT_ANSWER, CUT_ANSWER, CUT_COMMAND, CUT_BOTH};
 	enum cut cut = CUT_NONE;
 
 	p->dice.state = e->seed;
@@ -708,7 +738,7 @@ static void play(struct game *g, const struct event *e)
 		return;
 	}
 	if (e->kind == E_CUT)
-		cut = roll(&p->dice, 3) ? CUT_ANSWER : CUT_COMMAND;
+		cut = cuts[roll(&p->dice, COUNT_OF(cuts))];
 	if (p->online) {
 		play_online(p, e, cut);
 	} else if (e->kind == E_SELECT || e->kind == E_CUT) {
