@@ -288,7 +288,7 @@ static enum login_want take_command(struct login *l, str line, struct buf *out)
 	struct pop3_command c;
 	enum err e = pop3_parse(line, &c);
 
-	if (is_http(line)) {
+	if (e == ERR_NOTFOUND && is_http(line)) {
 		pop3_put_wrong(out, "This is not a web server");
 		return end(l, "an HTTP request");
 	}
