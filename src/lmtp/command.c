@@ -152,6 +152,7 @@ static void (*const executors[LMTP_VERB_COUNT])(
 static void lose_step(struct lmtp *s, enum lmtp_say say)
 {
 	lmtp_say(s, say);
+	lmtp_put(lmtp_out(s), LMTP_SAY_END_LOST);
 	lmtp_transaction_end(s);
 	s->doing = LMTP_DOING_LEAVE;
 }

@@ -185,7 +185,9 @@ static const struct row {
 	{"a chunk whose size cannot be read: what follows is no command",
 		HELLO MAIL RCPT(
 			"ann@x") "C: BDAT 1e3 LAST\n"
-				 "S: 501 5.5.4 The argument is malformed\n"},
+				 "S: 501 5.5.4 The argument is malformed\n"
+				 "S: 421 4.5.4 What follows cannot be told "
+				 "from commands\n"},
 };
 
 /* A script, taken apart. */
@@ -791,8 +793,10 @@ static void speaking_on(void **state)
 		say(v.fd, str_of(chunk, sizeof chunk));
 	}
 	hear(v.fd, &v.got, SIZE_MAX);
-	assert_true(str_ends(buf_str(&v.got),
-		STR("501 5.5.4 The argument is malformed\r\n")));
+	assert_true(str_ends(
+		buf_str(&v.got), STR("501 5.5.4 The argument is malformed\r\n"
+				     "421 4.5.4 What follows cannot be told "
+				     "from commands\r\n")));
 	visit_end(&v);
 }
 

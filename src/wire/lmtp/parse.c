@@ -14,9 +14,9 @@ void lmtp_fail(struct lmtp_parser *p, enum lmtp_say say)
 	cursor_fail(&p->c, ERR_INVALID, lmtp_say_words(say));
 }
 
-/* esmtp clients of all kinds write a space behind the colon, which RFC 5321
- * section 3.3 warns of: "spaces are not permitted on either side of the colon
- * ... many implementations accept them". */
+/* Clients of all kinds write a space behind the colon; RFC 5321 section 3.3:
+ * "Since it has been a common source of errors, it is worth noting that spaces
+ * are not permitted on either side of the colon". */
 static void tolerate_space_after_colon(struct lmtp_parser *p)
 {
 	while (cursor_accept(&p->c, ' '))

@@ -61,6 +61,7 @@
 	X(END_UNAVAILABLE, 421, "4.3.2", "Cannot be served now")               \
 	X(END_IDLE, 421, "4.4.2", "Silent for too long")                       \
 	X(END_HTTP, 421, "4.7.0", "This is not a web server")                  \
+	X(END_LOST, 421, "4.5.4", "What follows cannot be told from commands") \
 	X(END_ERRORS, 421, "4.7.0", "Too many errors")                         \
 	X(END_REFUSED, 421, "4.7.0", "Your address may not deliver here")
 
