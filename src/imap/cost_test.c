@@ -68,7 +68,7 @@ static void remove_message(
  * memory is as old as the client. */
 static void make_changes(struct world *w)
 {
-	struct mail_user user = {1, RIGHT_ALL};
+	struct mail_user user = {.account = 1, .rights = RIGHT_ALL};
 	struct mailbox_ref box;
 
 	assert_ok(mailbox_open(w->mail, &user, STR("INBOX"), RIGHT_ALL, &box));

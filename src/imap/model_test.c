@@ -473,7 +473,7 @@ static void play(struct player *p)
 /* At the end, with nobody else about: what the client was told is what is. */
 static void compare(struct player *p)
 {
-	struct mail_user user = {1, RIGHT_ALL};
+	struct mail_user user = {.account = 1, .rights = RIGHT_ALL};
 	struct mailbox_ref ref;
 	const struct membership *m;
 	struct view_iter it;

@@ -204,7 +204,7 @@ static void hold_box(struct talk *t, struct box *b, const struct view *v)
 
 static void model_hold(struct talk *t, struct model *model, struct mail *mail)
 {
-	struct mail_user user = {1, RIGHT_ALL};
+	struct mail_user user = {.account = 1, .rights = RIGHT_ALL};
 
 	for (int i = 0; i < NAMES; i++) {
 		struct mailbox_ref ref;

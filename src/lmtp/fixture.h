@@ -221,7 +221,7 @@ static inline void hear(int fd, struct buf *in, size_t lines)
 static inline uint32_t stored(struct world *w, account_num account,
 	const char *mailbox, struct buf *bytes)
 {
-	const struct mail_user user = {account, RIGHT_ALL};
+	const struct mail_user user = {.account = account, .rights = RIGHT_ALL};
 	struct mailbox_ref ref;
 	struct store_txn *txn;
 	struct view *v;

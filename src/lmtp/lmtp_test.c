@@ -886,7 +886,7 @@ static void over_quota_before(void **state)
 /* Where the detail leads. */
 static void details(void **state)
 {
-	const struct mail_user ann = {1, RIGHT_ALL};
+	const struct mail_user ann = {.account = 1, .rights = RIGHT_ALL};
 	struct buf bytes = BUF_UNBOUNDED;
 	struct mailbox_ref ref;
 	struct visit v;

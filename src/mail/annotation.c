@@ -5,7 +5,10 @@
 struct mailbox_ref annotation_account(const struct mail_user *user)
 {
 	return (struct mailbox_ref){
-		.account = user->account, .rights = user->rights};
+		.account = user->account,
+		.rights = user->rights,
+		.by = user->by,
+	};
 }
 
 enum err annotation_scan(struct mail *mail, const struct mailbox_ref *ref,
@@ -124,7 +127,9 @@ enum err annotation_set(struct mail *mail, const struct mailbox_ref *ref,
 			return ERR_TOOBIG;
 	e = account_write(mail, ref->account, set, &q);
 	if (!e && q.changed && ref->id)
-		mail_notify(mail, ref->account, ref->id);
+		mail_notify(mail, ref->account, ref->id, 0, ref->by);
+	for (size_t i = 0; !e && q.changed && i < count; i++)
+		news_of_annotation(mail, ref, items[i].name);
 	return e;
 }
 

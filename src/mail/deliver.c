@@ -283,7 +283,7 @@ static void conclude(struct delivery *d, struct copy *c, enum err e)
 	if (c->message)
 		upload_settled(c->upload, c->message);
 	for (size_t i = 0; i < c->box_count; i++)
-		mail_notify(d->mail, c->account, c->boxes[i]);
+		mail_notify(d->mail, c->account, c->boxes[i], NEWS_ADDED, NULL);
 }
 
 void delivery_commit(struct delivery *d)

@@ -13,7 +13,7 @@
 #define NOW 1700000000
 #define LARGE (3 * CHUNK_SIZE)
 
-static const struct mail_user bob = {2, RIGHT_ALL};
+static const struct mail_user bob = {.account = 2, .rights = RIGHT_ALL};
 
 /* The engine under test. */
 

@@ -13,7 +13,7 @@
 #include "message/flags.h"
 #include "store/store.h"
 
-static const struct mail_user ann = {1, RIGHT_ALL};
+static const struct mail_user ann = {.account = 1, .rights = RIGHT_ALL};
 
 struct world {
 	struct store *store;

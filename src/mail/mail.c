@@ -151,7 +151,8 @@ static bool watches(
 	return w->account == account && w->mailbox == mailbox;
 }
 
-void mail_notify(struct mail *mail, account_num account, mailbox_num mailbox)
+void mail_notify(struct mail *mail, account_num account, mailbox_num mailbox,
+	unsigned kinds, const struct news_watch *by)
 {
 	struct mail_watch *w;
 
@@ -159,6 +160,7 @@ void mail_notify(struct mail *mail, account_num account, mailbox_num mailbox)
 	for (w = *watch_bucket(mail, account, mailbox); w; w = w->next)
 		if (watches(w, account, mailbox))
 			w->changed(w);
+	news_of_box(mail, account, mailbox, kinds, by);
 	pthread_mutex_unlock(&mail->watch_lock);
 }
 

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 struct mail;
+struct news_watch;
 struct store;
 
 struct mail_limits {
@@ -71,6 +72,8 @@ enum right {
 struct mail_user {
 	account_num account;
 	uint32_t rights; /* on the account's own mailboxes */
+	/* Is not told of what this user does (news.h); or NULL. */
+	const struct news_watch *by;
 };
 
 /* Special uses (RFC 6154). */
@@ -91,6 +94,7 @@ struct mailbox_ref {
 	mailbox_num id;
 	uint32_t uidvalidity;
 	uint32_t rights;
+	const struct news_watch *by; /* the opener's */
 };
 
 /* The one way to a mailbox, for everything that names one. Forbidden looks

@@ -793,7 +793,7 @@ static void test_history_is_pruned(void **unused)
 /* More than one step's worth of everything. */
 static void test_account_is_removed(void **unused)
 {
-	struct mail_user bob = {2, RIGHT_ALL};
+	struct mail_user bob = {.account = 2, .rights = RIGHT_ALL};
 	struct mailbox_ref ref;
 	struct world w;
 

@@ -46,6 +46,7 @@ struct make_request {
 	uint32_t special_use;
 	uint32_t uidvalidity;
 	mailbox_num made;
+	size_t parents_from; /* names this long and longer were made */
 };
 
 static enum err make_inbox(struct store_txn *txn, void *arg)
@@ -77,6 +78,7 @@ static enum err find_mailbox(struct mail *mail, const struct mail_user *user,
 		ref_r->account = user->account;
 		ref_r->uidvalidity = record.uidvalidity;
 		ref_r->rights = user->rights;
+		ref_r->by = user->by;
 	}
 	store_end_read(txn);
 	buf_fini(&value);
@@ -251,6 +253,19 @@ enum err mailbox_list(struct mail *mail, const struct mail_user *user,
 	return e;
 }
 
+static enum err is_subscribed(
+	struct store_txn *txn, account_num account, str name, bool *yes_r)
+{
+	struct buf key = BUF_UNBOUNDED;
+	enum err e;
+
+	key_name(&key, account, 's', name);
+	e = store_has(txn, buf_str(&key));
+	buf_fini(&key);
+	*yes_r = e == OK;
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
 enum err mailbox_status(struct mail *mail, const struct mailbox_ref *ref,
 	struct arena *arena, struct mailbox_info *info_r)
 {
@@ -263,6 +278,8 @@ enum err mailbox_status(struct mail *mail, const struct mailbox_ref *ref,
 		*info_r = (struct mailbox_info){
 			.name = arena_str(arena, record.name)};
 		info_from_record(info_r, ref->id, &record);
+		e = is_subscribed(
+			txn, ref->account, record.name, &info_r->subscribed);
 	}
 	store_end_read(txn);
 	buf_fini(&value);
@@ -285,12 +302,14 @@ static enum err check_special_use(struct change *ch, uint32_t special_use)
 	return e;
 }
 
-/* Makes the parents that are missing, the topmost first. */
+/* Makes the parents that are missing, the topmost first. from_r: the length of
+ * the first of these names. */
 static enum err create_parents(
-	struct change *ch, str name, uint32_t max_mailboxes)
+	struct change *ch, str name, uint32_t max_mailboxes, size_t *from_r)
 {
 	enum err e = OK;
 
+	*from_r = name.n;
 	for (size_t i = 0; !e && i < name.n; i++) {
 		mailbox_num id;
 
@@ -300,6 +319,8 @@ static enum err create_parents(
 		if (e != ERR_NOTFOUND)
 			continue;
 		e = change_create_mailbox(ch, str_take(name, i), 0, 0, &id);
+		if (i < *from_r)
+			*from_r = i;
 		if (!e && ch->record.mailboxes > max_mailboxes)
 			e = ERR_LIMIT;
 	}
@@ -320,7 +341,7 @@ static enum err create(struct store_txn *txn, void *arg)
 	if (!e)
 		e = check_special_use(&ch, q->special_use);
 	if (!e)
-		e = create_parents(&ch, q->name, max);
+		e = create_parents(&ch, q->name, max, &q->parents_from);
 	if (!e)
 		e = change_create_mailbox(
 			&ch, q->name, q->special_use, q->uidvalidity, &q->made);
@@ -351,7 +372,12 @@ enum err mailbox_create(struct mail *mail, const struct mail_user *user,
 		return e ? e : ERR_EXISTS;
 	}
 	e = account_write(mail, user->account, create, &q);
-	return e ? e : mailbox_open(mail, user, name, 0, ref_r);
+	if (e)
+		return e;
+	news_of_name(mail, user, NEWS_NAME, name, str_none(), q.parents_from);
+	/* It may have had another UIDVALIDITY. */
+	mail_notify(mail, user->account, q.made, NEWS_FLAGS, user->by);
+	return mailbox_open(mail, user, name, 0, ref_r);
 }
 
 /* Deleting. Blocks, links and bytes go later, by the janitor. */
@@ -420,7 +446,8 @@ enum err mailbox_delete(
 	e = account_write(mail, user->account, delete_by_name, &q);
 	if (e)
 		return e;
-	mail_notify(mail, user->account, q.made);
+	mail_notify(mail, user->account, q.made, NEWS_EXPUNGED, user->by);
+	news_of_name(mail, user, NEWS_NAME, name, str_none(), name.n);
 	mail_wake_janitor(mail);
 	return OK;
 }
@@ -431,7 +458,8 @@ struct rename_request {
 	struct mail *mail;
 	const struct mail_user *user;
 	str from, to;
-	mailbox_num inbox;
+	mailbox_num inbox, made;
+	size_t parents_from;
 };
 
 /* Gives a mailbox of the tree its new name, which must be free. */
@@ -463,8 +491,10 @@ static int compare_lengths(const void *a, const void *b)
 
 /* Parents first: when `to` is above `from`, the name that a mailbox gets may
  * be one that another of them still has. */
-static enum err rename_tree(struct change *ch, str from, str to, uint32_t max)
+static enum err rename_tree(struct change *ch, struct rename_request *q)
 {
+	str from = q->from, to = q->to;
+	uint32_t max = q->mail->limits.mailboxes;
 	struct listing list = {.arena = &ch->arena};
 	size_t moved = 0;
 	enum err e = scan_mailboxes(ch->txn, ch->account, &list);
@@ -481,7 +511,8 @@ static enum err rename_tree(struct change *ch, str from, str to, uint32_t max)
 	}
 	if (e)
 		return e;
-	return moved ? create_parents(ch, to, max) : ERR_NOTFOUND;
+	return moved ? create_parents(ch, to, max, &q->parents_from)
+		     : ERR_NOTFOUND;
 }
 
 static enum err rename_mailbox(struct store_txn *txn, void *arg)
@@ -495,7 +526,7 @@ static enum err rename_mailbox(struct store_txn *txn, void *arg)
 	e = change_find_name(&ch, q->to, &taken);
 	e = e == ERR_NOTFOUND ? OK : e ? e : ERR_EXISTS;
 	if (!e)
-		e = rename_tree(&ch, q->from, q->to, q->mail->limits.mailboxes);
+		e = rename_tree(&ch, q);
 	return change_end(&ch, e);
 }
 
@@ -505,32 +536,34 @@ static enum err rename_inbox(struct store_txn *txn, void *arg)
 {
 	struct rename_request *q = arg;
 	struct change ch;
-	mailbox_num made, taken;
+	mailbox_num taken;
 	enum err e;
 
 	change_begin(&ch, txn, q->user->account);
 	e = change_find_name(&ch, q->to, &taken);
 	e = e == ERR_NOTFOUND ? OK : e ? e : ERR_EXISTS;
 	if (!e)
-		e = create_parents(&ch, q->to, q->mail->limits.mailboxes);
+		e = create_parents(&ch, q->to, q->mail->limits.mailboxes,
+			&q->parents_from);
 	if (!e)
-		e = change_create_mailbox(&ch, q->to, 0, 0, &made);
+		e = change_create_mailbox(&ch, q->to, 0, 0, &q->made);
 	if (!e && ch.record.mailboxes > q->mail->limits.mailboxes)
 		e = ERR_LIMIT;
 	if (!e)
 		e = change_find_name(&ch, STR("INBOX"), &q->inbox);
 	if (!e)
-		e = change_move_all(&ch, q->inbox, made);
+		e = change_move_all(&ch, q->inbox, q->made);
 	/* RFC 5464 section 4.1. */
 	if (!e)
-		e = change_copy_annotations(&ch, q->inbox, made);
+		e = change_copy_annotations(&ch, q->inbox, q->made);
 	return change_end(&ch, e);
 }
 
 enum err mailbox_rename(
 	struct mail *mail, const struct mail_user *user, str from, str to)
 {
-	struct rename_request q = {mail, user, from, to, 0};
+	struct rename_request q = {
+		.mail = mail, .user = user, .from = from, .to = to};
 	struct mailbox_ref ref;
 	enum err e;
 
@@ -542,14 +575,21 @@ enum err mailbox_rename(
 		return ERR_INVALID;
 	if (mailbox_name_is_inbox(to))
 		return ERR_EXISTS;
-	if (!mailbox_name_is_inbox(from))
-		return account_write(mail, user->account, rename_mailbox, &q);
-	e = mailbox_open(mail, user, from, 0, &ref);
-	if (!e)
-		e = account_write(mail, user->account, rename_inbox, &q);
+	if (!mailbox_name_is_inbox(from)) {
+		e = account_write(mail, user->account, rename_mailbox, &q);
+	} else {
+		e = mailbox_open(mail, user, from, 0, &ref);
+		if (!e)
+			e = account_write(
+				mail, user->account, rename_inbox, &q);
+	}
 	if (e)
 		return e;
-	mail_notify(mail, user->account, q.inbox);
+	news_of_name(mail, user, NEWS_NAME, to, from, q.parents_from);
+	if (!q.inbox)
+		return OK;
+	mail_notify(mail, user->account, q.inbox, NEWS_EXPUNGED, user->by);
+	mail_notify(mail, user->account, q.made, NEWS_ADDED, user->by);
 	mail_wake_janitor(mail);
 	return OK;
 }
@@ -580,12 +620,17 @@ enum err mailbox_subscribe(struct mail *mail, const struct mail_user *user,
 	str name, bool subscribed)
 {
 	struct subscribe_request q = {user->account, name, subscribed};
+	enum err e;
 
 	if (!mailbox_name_is_canonical(name))
 		return ERR_INVALID;
 	if (!(user->rights & RIGHT_WRITE))
 		return ERR_DENIED;
-	return account_write(mail, user->account, subscribe, &q);
+	e = account_write(mail, user->account, subscribe, &q);
+	if (!e)
+		news_of_name(mail, user, NEWS_SUBSCRIPTION, name, str_none(),
+			name.n);
+	return e;
 }
 
 /* Imports. */
@@ -642,8 +687,12 @@ enum err mailbox_set_uids(struct mail *mail, const struct mailbox_ref *ref,
 	uint32_t uidvalidity, uid_num uidnext)
 {
 	struct uids_request q = {ref, uidvalidity, uidnext};
+	enum err e;
 
 	if (uidvalidity == UINT32_MAX || uidnext == 0)
 		return ERR_INVALID;
-	return account_write(mail, ref->account, set_uids, &q);
+	e = account_write(mail, ref->account, set_uids, &q);
+	if (!e)
+		mail_notify(mail, ref->account, ref->id, NEWS_FLAGS, ref->by);
+	return e;
 }

@@ -129,7 +129,7 @@ enum err message_store_flags(struct mail *mail, const struct mailbox_ref *ref,
 	*result_r = (struct store_result){0};
 	e = account_write(mail, ref->account, store_flags, &q);
 	if (!e && result_r->modseq)
-		mail_notify(mail, ref->account, ref->id);
+		mail_notify(mail, ref->account, ref->id, NEWS_FLAGS, ref->by);
 	return e;
 }
 
@@ -282,12 +282,14 @@ enum err message_copy(struct mail *mail, const struct mail_user *user,
 		return e;
 	if (how == COPY_MOVE && (from->rights & needed) != needed)
 		return ERR_DENIED;
+	result_r->mailbox = target.id;
 	e = account_write(mail, from->account, copy, &q);
 	if (e)
 		return e;
-	mail_notify(mail, target.account, target.id);
+	mail_notify(mail, target.account, target.id, NEWS_ADDED, user->by);
 	if (how == COPY_MOVE) {
-		mail_notify(mail, from->account, from->id);
+		mail_notify(
+			mail, from->account, from->id, NEWS_EXPUNGED, from->by);
 		mail_wake_janitor(mail);
 	}
 	return OK;
@@ -347,7 +349,8 @@ static enum err run_expunge(struct mail *mail, struct expunge_request *q)
 	enum err e = account_write(mail, q->ref->account, expunge, q);
 
 	if (!e && !uidset_is_empty(q->expunged)) {
-		mail_notify(mail, q->ref->account, q->ref->id);
+		mail_notify(mail, q->ref->account, q->ref->id, NEWS_EXPUNGED,
+			q->ref->by);
 		mail_wake_janitor(mail);
 	}
 	return e;

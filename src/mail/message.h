@@ -38,6 +38,7 @@ MUST enum err message_store_flags(struct mail *, const struct mailbox_ref *,
 	modseq_num unchanged_since, struct store_result *result_r);
 
 struct copy_result {
+	mailbox_num mailbox;  /* the target */
 	uint32_t uidvalidity; /* of the target */
 	/* Ascending, and the n-th of one became the n-th of the other. */
 	struct uidset source, target;

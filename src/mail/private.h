@@ -5,6 +5,7 @@
 
 #include "base/cursor.h"
 #include "mail/mail.h"
+#include "mail/news.h"
 #include "mail/view.h"
 #include "store/store.h"
 
@@ -23,6 +24,7 @@ struct mail {
 
 	pthread_mutex_t watch_lock;
 	struct mail_watch *watches[WATCH_BUCKETS];
+	struct news_watch *news[WATCH_BUCKETS]; /* by account */
 
 	pthread_mutex_t view_lock;
 	struct view_entry *views[VIEW_BUCKETS];
@@ -36,8 +38,19 @@ struct mail {
 };
 
 uint64_t mailbox_hash(account_num, mailbox_num);
-/* Tells all who watch the mailbox. */
-void mail_notify(struct mail *, account_num, mailbox_num);
+/* Tells all who watch the mailbox, and those who watch its account and want
+ * news of these kinds (enum news_kind), but `by`. */
+void mail_notify(struct mail *, account_num, mailbox_num, unsigned kinds,
+	const struct news_watch *by);
+/* Of a mailbox of this number, with watch_lock. */
+void news_of_box(struct mail *, account_num, mailbox_num, unsigned kinds,
+	const struct news_watch *by);
+/* Of a name; old: what it was before, or absent. Its parents, from the one of
+ * this length on, were made by the way. */
+void news_of_name(struct mail *, const struct mail_user *, enum news_kind,
+	str name, str old, size_t parents_from);
+/* An annotation was changed; ref->id 0: one of the account. */
+void news_of_annotation(struct mail *, const struct mailbox_ref *, str name);
 void mail_wake_janitor(struct mail *);
 /* The least floor of all who watch it; UINT64_MAX when nobody does. */
 modseq_num mail_watch_floor(struct mail *, account_num, mailbox_num);

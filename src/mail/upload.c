@@ -394,6 +394,7 @@ static enum err commit(struct mail *mail, const struct mail_user *user,
 	}
 	if (e)
 		return e;
+	q->result->mailbox = ref.id;
 	q->ref = &ref;
 	q->messages = xcalloc(q->count, sizeof *q->messages);
 	e = account_write(mail, user->account, fn, q);
@@ -402,7 +403,7 @@ static enum err commit(struct mail *mail, const struct mail_user *user,
 	free(q->messages);
 	q->ref = NULL;
 	if (!e)
-		mail_notify(mail, ref.account, ref.id);
+		mail_notify(mail, ref.account, ref.id, NEWS_ADDED, user->by);
 	return e;
 }
 
@@ -436,7 +437,8 @@ enum err append_replace(struct mail *mail, const struct mail_user *user,
 		return ERR_DENIED;
 	e = commit(mail, user, mailbox, replace, &q);
 	if (!e) {
-		mail_notify(mail, from->account, from->id);
+		mail_notify(
+			mail, from->account, from->id, NEWS_EXPUNGED, from->by);
 		mail_wake_janitor(mail);
 	}
 	return e;

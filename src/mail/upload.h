@@ -36,6 +36,7 @@ struct append_item {
 };
 
 struct append_result {
+	mailbox_num mailbox;
 	uint32_t uidvalidity;
 	struct uidset uids; /* the caller's to fini */
 };

@@ -34,7 +34,7 @@ struct world {
 	pthread_t thread;
 };
 
-static const struct mail_user ann = {1, RIGHT_ALL};
+static const struct mail_user ann = {.account = 1, .rights = RIGHT_ALL};
 
 static void *run_loop(void *arg)
 {

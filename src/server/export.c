@@ -110,7 +110,11 @@ static enum err send_messages(struct export *ex, const struct mailbox_ref *ref)
 static enum err send_mailbox(struct export *ex, const struct mailbox_info *info)
 {
 	struct mailbox_ref ref = {
-		ex->user.account, info->id, info->uidvalidity, RIGHT_ALL};
+		.account = ex->user.account,
+		.id = info->id,
+		.uidvalidity = info->uidvalidity,
+		.rights = RIGHT_ALL,
+	};
 	json_t *item = json_pack("{ss%sbsbsIsI}", "mailbox", info->name.p,
 		info->name.n, "subscribed", info->subscribed, "exists",
 		info->exists, "uidvalidity", (json_int_t)info->uidvalidity,

@@ -596,7 +596,8 @@ bool session_begin(struct session_service *service,
 	no_delay(fd);
 	s = new_session(service, protocol, h);
 	s->account = xstrndup(t->name.p, t->name.n);
-	s->user = (struct mail_user){t->account, mail_rights(t->rights)};
+	s->user = (struct mail_user){
+		.account = t->account, .rights = mail_rights(t->rights)};
 	s->minted_ms = ticket_minted_ms(t);
 	s->rights = t->rights;
 	s->word = RUNNING; /* until it is in the set: no event comes between */

@@ -116,7 +116,8 @@ static void dump_annotation(void *arg, str name, str value)
 static void dump_mailbox(
 	struct place *p, const struct mailbox_info *info, struct buf *out)
 {
-	struct mailbox_ref ref = {ann.account, info->id, 0, RIGHT_ALL};
+	struct mailbox_ref ref = {
+		.account = ann.account, .id = info->id, .rights = RIGHT_ALL};
 	const struct membership *m;
 	struct store_txn *txn;
 	struct view_iter it;
@@ -540,7 +541,8 @@ static void test_nothing_is_left_at_last(void **unused)
 
 	(void)unused;
 	for (; fired; n++) {
-		struct mailbox_ref ref = {ann.account, 0, 0, RIGHT_ALL};
+		struct mailbox_ref ref = {
+			.account = ann.account, .rights = RIGHT_ALL};
 		struct store_iter *it;
 		struct store_txn *txn;
 		struct place p;
