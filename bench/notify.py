@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What one APPEND sets in motion among many sessions: those in IDLE on its
-mailbox are told, once; no other session is looked at."""
+mailbox are told, once; no other session is looked at. And those that asked by NOTIFY for
+news of all mailboxes."""
 from bench import (Bench, Counting, Imap, Report, Trace, account, arguments,
                    can_trace, make_message, roles)
 
@@ -15,6 +16,42 @@ def session(server, name, mailbox, idle):
     if idle:
         imap.idle()
     return imap
+
+
+def notified(server, name):
+    imap = Imap(server).login(name)
+    imap.do(b"NOTIFY SET (personal (MessageNew MessageExpunge))")
+    return imap
+
+
+def deliver_news(imap, watchers, number):
+    imap.append(b"news", make_message(number))
+    return [watcher.until(b")\r\n") for watcher in watchers]
+
+
+def news(server, writer, report):
+    """NOTIFY: of another mailbox than any that is selected."""
+    writer.do(b"CREATE news")
+    watchers = [notified(server, "ann") for _ in range(WATCHERS)]
+    deliver_news(writer, watchers, 5)
+    with Counting(server) as c:
+        told = deliver_news(writer, watchers, 6)
+    report.at_most(f"records read by an APPEND, {WATCHERS} sessions being "
+                   "told by NOTIFY",
+                   c.store["reads"] + c.store["scanned"], 30)
+    if can_trace():
+        with Trace(roles(server)["mail"], TOUCHES) as t:
+            told += deliver_news(writer, watchers, 7)
+        report.at_most("answers and notifications sent, NOTIFY",
+                       t.count("sendto", "sendmsg"), WATCHERS + 1)
+        report.at_most("system calls on connections, NOTIFY", len(t.lines),
+                       10 * (WATCHERS + 1))
+    report.line(all(b.count(b"* STATUS news (") == 1 for b in told),
+                "each was told once by NOTIFY", "")
+    for imap in watchers:
+        report.line(b"STATUS" not in imap.do(b"NOOP"),
+                    "nothing came twice by NOTIFY", "")
+        imap.close()
 
 
 def deliver(imap, watchers, number):
@@ -61,6 +98,7 @@ def main():
             answer = imap.finish(b"I1")
             report.line(b"EXISTS" not in answer, "nothing came twice",
                         repr(answer))
+        news(server, writer, report)
         for imap in others:
             imap.close()
     report.exit()

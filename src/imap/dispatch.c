@@ -23,6 +23,7 @@ static imap_executor *const executors[IMAP_VERB_COUNT] = {
 	[IMAP_GETMETADATA] = imap_getmetadata,
 	[IMAP_SETMETADATA] = imap_setmetadata,
 	[IMAP_IDLE] = imap_idle,
+	[IMAP_NOTIFY] = imap_notify,
 	[IMAP_COMPRESS] = imap_compress,
 	[IMAP_CHECK] = imap_check,
 	[IMAP_CLOSE] = imap_close,
@@ -98,9 +99,14 @@ static bool may_expunge(const struct imap_command *c)
 static enum err tell_changes(struct imap *s, const struct imap_command *c,
 	const struct imap_reply *reply)
 {
-	if (!s->selected || reply->no_sync)
+	enum err e = OK;
+
+	if (reply->no_sync)
 		return OK;
-	return imap_sync(s, may_expunge(c), c->uid || s->rev2);
+	if (s->selected)
+		e = imap_sync(s, may_expunge(c), c->uid || s->rev2);
+	imap_notify_news(s);
+	return e;
 }
 
 void imap_complete(struct imap *s, struct imap_command *c, enum err e,

@@ -52,6 +52,7 @@ static void open_session(struct session *session, const struct handover *h)
 	struct imap *s = imap_of(session);
 
 	set_limits(s);
+	s->wants = IMAP_WANTS_ALL;
 	imap_framer_init(&s->framer, &s->limits);
 	buf_add(imap_out(s), h->tag);
 	buf_add_c(imap_out(s), " OK ");
@@ -75,6 +76,9 @@ static void close_imap(struct session *session)
 	imap_fetch_abort(s);
 	imap_append_abort(s);
 	imap_unselect(s);
+	imap_notify_end(s);
+	uidset_fini(&s->own_added);
+	uidset_fini(&s->own_expunged);
 	uidset_fini(&s->own);
 	uidset_fini(&s->own_changes);
 	uidset_fini(&s->to_tell);
@@ -310,6 +314,23 @@ static enum step take_body(struct imap *s)
 	return STEP_ON;
 }
 
+static void put_bye(struct imap *s, const char *text)
+{
+	buf_addf(imap_out(s), "* BYE %s\r\n", text);
+}
+
+/* The items of what arrived were sent; nothing is answered. A message that is
+ * gone by now has none. */
+static enum step end_news(struct imap *s)
+{
+	s->fetch_is_news = false;
+	s->doing = s->idling ? IMAP_DOING_IDLE : IMAP_DOING_NOTHING;
+	if (!s->session.told_stop)
+		return STEP_ON;
+	put_bye(s, "[UNAVAILABLE] The server ends this session");
+	return STEP_CLOSE;
+}
+
 static enum step fetch_step(struct imap *s)
 {
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
@@ -317,6 +338,8 @@ static enum step fetch_step(struct imap *s)
 
 	if (e == ERR_AGAIN)
 		return STEP_OUTPUT;
+	if (s->fetch_is_news)
+		return end_news(s);
 	if (s->command->verb != IMAP_FETCH)
 		imap_select_reply(s, &reply);
 	imap_complete(s, s->command, e, &reply);
@@ -326,6 +349,8 @@ static enum step fetch_step(struct imap *s)
 
 static enum step step_on(struct imap *s)
 {
+	if (imap_notify_fetch(s))
+		return fetch_step(s);
 	switch (s->doing) {
 	case IMAP_DOING_FETCH:
 		return fetch_step(s);
@@ -343,7 +368,7 @@ static size_t input_room(const struct imap *s)
 
 static enum session_want bye(struct imap *s, const char *text)
 {
-	buf_addf(imap_out(s), "* BYE %s\r\n", text);
+	put_bye(s, text);
 	return SESSION_WANT_CLOSE;
 }
 
@@ -376,11 +401,17 @@ static enum session_want handle_events(struct imap *s, unsigned events)
 
 static enum session_want wait_for_input(struct imap *s)
 {
-	enum err e = session_flush(&s->session);
+	enum err e;
 
+	do {
+		imap_notify_between(s);
+		e = session_flush(&s->session);
+	} while (!e && imap_notify_waits(s));
 	if (e)
 		return e == ERR_AGAIN ? SESSION_WANT_OUTPUT
 				      : SESSION_WANT_CLOSE;
+	if (imap_notify_has_arrived(s))
+		return SESSION_WANT_TURN;
 	if (s->doing == IMAP_DOING_BODY)
 		return SESSION_WANT_INPUT;
 	e = session_read(&s->session, input_room(s));

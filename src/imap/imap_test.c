@@ -179,6 +179,122 @@ static void test_read_only(void **unused)
 	world_end(&w);
 }
 
+/* Ten thousand names are kept, looked up by halving; what is longer than a
+ * session may keep is refused, and the session goes on. */
+static void test_notify_of_many_mailboxes(void **unused)
+{
+	struct buf text = BUF_UNBOUNDED;
+	struct world w;
+	struct client a, b;
+
+	(void)unused;
+	world_begin(&w);
+	client_begin(&w, &a);
+	client_begin(&w, &b);
+	say(&b, "a CREATE m9999\r\n");
+	hear(&b, "a OK");
+	buf_add_c(&text, "a NOTIFY SET (mailboxes (");
+	for (int i = 0; i < 10000; i++)
+		buf_addf(&text, "m%d%s", i, i < 9999 ? " " : "");
+	buf_add_c(&text, ") (MailboxName MessageNew MessageExpunge))\r\n");
+	buf_add_byte(&text, '\0');
+	say(&a, text.p);
+	hear(&a, "a OK");
+	say(&b, "b RENAME m9999 m9998\r\n");
+	hear(&b, "b OK");
+	hear(&a, "(\"OLDNAME\" (m9999))\r\n");
+	buf_reset(&text);
+	buf_add_c(&text, "c NOTIFY SET (mailboxes (");
+	for (int i = 0; i < 30000; i++)
+		buf_add_c(&text, "a ");
+	buf_add_c(&text, "a) (MailboxName))\r\n");
+	buf_add_byte(&text, '\0');
+	say(&a, text.p);
+	hear(&a, "c NO [NOTIFICATIONOVERFLOW]");
+	/* What was asked before is in force. */
+	say(&b, "d DELETE m9998\r\n");
+	hear(&b, "d OK");
+	hear(&a, "* LIST (\\NonExistent");
+	client_end(&a);
+	client_end(&b);
+	buf_fini(&text);
+	world_end(&w);
+}
+
+/* More happens to names than is kept for somebody who does not read: he is
+ * told that he was not told. */
+static void test_notify_overflow(void **unused)
+{
+	struct mail_user user = {.account = 1, .rights = RIGHT_ALL};
+	struct world w;
+	struct client c;
+	str all;
+
+	(void)unused;
+	world_begin(&w);
+	client_begin(&w, &c);
+	say(&c, "a NOTIFY SET (personal (SubscriptionChange))\r\n");
+	hear(&c, "a OK");
+	/* It is busy meanwhile: a message is coming. */
+	say(&c, "b APPEND INBOX {6}\r\n");
+	hear(&c, "+ OK");
+	for (int i = 0; i < 1001; i++)
+		assert_ok(
+			mailbox_subscribe(w.mail, &user, STR("x"), i % 2 == 0));
+	say(&c, "a: b\r\n\r\n");
+	all = hear(&c, "b OK");
+	assert_true(str_starts(all, STR("* OK [NOTIFICATIONOVERFLOW] ")));
+	/* As after NOTIFY NONE. */
+	assert_ok(mailbox_subscribe(w.mail, &user, STR("x"), true));
+	expect(&c, "c NOOP\r\n", "c OK", "c OK NOOP completed\r\n");
+	say(&c, "d NOTIFY SET (personal (SubscriptionChange))\r\n");
+	hear(&c, "d OK");
+	assert_ok(mailbox_subscribe(w.mail, &user, STR("x"), false));
+	hear(&c, "* LIST (");
+	client_end(&c);
+	world_end(&w);
+}
+
+/* One word to everybody who asked, from several writers at once. */
+static void test_notify_at_once(void **unused)
+{
+	struct world w;
+	struct client watchers[4], writers[2];
+
+	(void)unused;
+	world_begin(&w);
+	for (size_t i = 0; i < COUNT_OF(watchers); i++) {
+		client_begin(&w, &watchers[i]);
+		say(&watchers[i], i % 2 ? "a SELECT INBOX\r\n" : "a NOOP\r\n");
+		hear(&watchers[i], "a OK");
+		say(&watchers[i],
+			"b NOTIFY SET (selected (MessageNew (UID FLAGS) "
+			"MessageExpunge FlagChange)) (personal (MailboxName "
+			"MessageNew MessageExpunge FlagChange))\r\n");
+		hear(&watchers[i], "b OK");
+	}
+	for (size_t i = 0; i < COUNT_OF(writers); i++)
+		client_begin(&w, &writers[i]);
+	for (int round = 0; round < 20; round++) {
+		for (size_t i = 0; i < COUNT_OF(writers); i++)
+			say(&writers[i], "c APPEND INBOX {3+}\r\nabc\r\n"
+					 "d SELECT INBOX\r\n"
+					 "e STORE 1 +FLAGS \\Deleted\r\n"
+					 "f EXPUNGE\r\ng UNSELECT\r\n");
+		for (size_t i = 0; i < COUNT_OF(writers); i++)
+			hear(&writers[i], "g OK");
+	}
+	say(&writers[0], "h CREATE end\r\n");
+	hear(&writers[0], "h OK");
+	for (size_t i = 0; i < COUNT_OF(watchers); i++)
+		hear(&watchers[i], "* LIST (\\HasNoChildren) \"/\" end");
+	for (size_t i = 0; i < COUNT_OF(watchers); i++)
+		client_end(&watchers[i]);
+	for (size_t i = 0; i < COUNT_OF(writers); i++)
+		client_end(&writers[i]);
+	world_end(&w);
+}
+
 /* Autologout, with a reason (RFC 9051 section 5.4). */
 static void test_silence_ends_a_session(void **unused)
 {
@@ -305,6 +421,9 @@ int main(void)
 		cmocka_unit_test(test_lists_are_fetched_without_bodies),
 		cmocka_unit_test(test_two_sessions_and_idle),
 		cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_notify_of_many_mailboxes),
+		cmocka_unit_test(test_notify_overflow),
+		cmocka_unit_test(test_notify_at_once),
 		cmocka_unit_test(test_silence_ends_a_session),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_save_limit),

@@ -14,6 +14,7 @@
 
 struct imap_append_run; /* cmd/append.c */
 struct imap_fetch_run;	/* cmd/fetch.c */
+struct imap_notifying;	/* cmd/notify.c */
 struct imap;
 
 /* The mailbox that is selected. What the client was told: the messages it
@@ -28,6 +29,10 @@ struct imap_selected {
 	struct uidset known;
 	struct uidset recent; /* this session's */
 	modseq_num told;
+	/* Up to here was looked for changes, of which those of `held` are not
+	 * told: NOTIFY says so. Without it: as told, and none. */
+	modseq_num looked;
+	struct uidset held;
 	uid_num recent_seen;	/* arrivals below were looked at for \Recent */
 	uint64_t keywords_told; /* hash of the keywords' names */
 };
@@ -53,6 +58,7 @@ struct imap {
 	bool logged_out;
 	bool compress_next; /* after this command */
 	_Atomic bool idling;
+	_Atomic bool listening;		/* NOTIFY: to the selected mailbox */
 	struct imap_selected *selected; /* NULL: authenticated state */
 	struct uidset saved;		/* SEARCHRES: "$" */
 	/* For the next sync: UIDs whose flags this command changed, so that
@@ -60,6 +66,8 @@ struct imap {
 	 * mod-sequences of these changes are told + each of own_changes. And
 	 * UIDs whose flags it wants to be told. */
 	struct uidset own, own_changes, to_tell;
+	/* And of its own doing, told whatever it wants to know. */
+	struct uidset own_added, own_expunged;
 	/* Of these, which it changed, it wants the mod-sequence. */
 	struct uidset to_date;
 	bool told_modseq;     /* this command did, of a message */
@@ -71,7 +79,17 @@ struct imap {
 	struct imap_fetch_run *fetch;
 	struct imap_append_run *append;
 	uint64_t body_left;
+	/* RFC 5465: which events of the selected mailbox it wants to be told,
+	 * of IMAP_WANTS_ALL; and whether expunges wait for a command. */
+	unsigned wants;
+	bool expunges_wait;
+	bool fetch_is_news;		  /* NOTIFY's, and no command's */
+	struct imap_notifying *notifying; /* NULL: NOTIFY SET is not in force */
 };
+
+/* What is told without NOTIFY. */
+#define IMAP_WANTS_ALL                                                         \
+	(unsigned)(IMAP_NOTIFY_NEW | IMAP_NOTIFY_EXPUNGE | IMAP_NOTIFY_FLAGS)
 
 /* Of session.out. */
 static inline struct buf *imap_out(struct imap *s)
@@ -130,6 +148,8 @@ void imap_put_flag_lists(struct imap *, const struct view *);
 /* The client knows the flags of these, as of this change. */
 void imap_note_own(struct imap *, const struct uidset *, modseq_num);
 uint64_t imap_hash_keywords(const struct view *);
+/* These were added to a mailbox by this session. */
+void imap_note_added(struct imap *, mailbox_num, const struct uidset *);
 /* The newest view; an empty one when the mailbox was deleted. */
 MUST enum err imap_view(struct imap *, struct view **view_r);
 
@@ -165,6 +185,21 @@ void imap_unselect(struct imap *);
 bool imap_was_normalized(const struct imap_mailbox *);
 /* LIST's line of one mailbox. old: for OLDNAME, or absent. */
 MUST enum err imap_put_list_of(struct imap *, str name, str old);
+/* LIST's lines of names to which something happened, with all attributes as
+ * they are now, each name once: those that are wanted. */
+struct imap_list_line {
+	str name;
+	str old;       /* or absent */
+	unsigned what; /* for `wanted` */
+};
+MUST enum err imap_put_list_lines(struct imap *, const struct imap_list_line *,
+	size_t count,
+	bool (*wanted)(
+		void *arg, const struct imap_list_line *, bool subscribed),
+	void *arg);
+/* list.c: STATUS's line. */
+void imap_put_status(
+	struct imap *, const struct mailbox_info *, unsigned items);
 /* LIST with OLDNAME, for IMAP4rev2, when the name that was asked for is not in
  * the form that the mailbox has it (RFC 9051 section 6.3.9.7). RENAME asks for
  * one and gets another; else both are the same. */
@@ -247,13 +282,33 @@ void imap_fetch_abort(struct imap *);
 MUST enum err imap_fetch_changes(
 	struct imap *, struct imap_command *, struct uidset *uids);
 
+/* fetch.c: begins to send these items of these messages, which are taken over;
+ * of no command. */
+void imap_fetch_news(
+	struct imap *, const struct imap_fetch *, struct uidset *uids);
+
+/* notify.c. As if NOTIFY had never been given. */
+void imap_notify_end(struct imap *);
+/* Tells what happened in other mailboxes, and to names. */
+void imap_notify_news(struct imap *);
+/* No command runs, or IDLE: tells what may be told now, as far as there is
+ * room for output; and whether there is more. */
+void imap_notify_between(struct imap *);
+bool imap_notify_waits(const struct imap *);
+/* Messages were told that are not in known_before. */
+void imap_notify_arrived(struct imap *, const struct uidset *known_before);
+void imap_notify_forget_arrived(struct imap *);
+bool imap_notify_has_arrived(const struct imap *);
+/* True: their FETCH items are being sent from now on. */
+bool imap_notify_fetch(struct imap *);
+
 /* The executors, a row each in dispatch.c. */
 imap_executor imap_getmetadata, imap_setmetadata;
 imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,
 	imap_select, imap_create, imap_delete, imap_rename, imap_subscribe,
 	imap_list, imap_lsub, imap_namespace, imap_status, imap_append,
-	imap_idle, imap_compress, imap_check, imap_close, imap_unselect_command,
-	imap_expunge, imap_search, imap_sort, imap_thread, imap_fetch,
-	imap_store, imap_copy;
+	imap_idle, imap_notify, imap_compress, imap_check, imap_close,
+	imap_unselect_command, imap_expunge, imap_search, imap_sort,
+	imap_thread, imap_fetch, imap_store, imap_copy;
 
 #endif

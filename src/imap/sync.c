@@ -120,11 +120,14 @@ static void tell_expunged(struct imap *s, const struct view *v, modseq_num now)
 	struct imap_selected *box = s->selected;
 	struct uidset expunged = UIDSET_EMPTY;
 	struct uidset_iter it;
-	uint32_t uid, told = 0;
+	uint32_t uid, told = 0, all;
 	bool vanished = s->qresync || s->uidonly;
 
 	uidset_copy(&expunged, &box->known);
 	uidset_andnot(&expunged, &v->uids);
+	all = uidset_count(&expunged);
+	if (!(s->wants & IMAP_NOTIFY_EXPUNGE))
+		uidset_and(&expunged, &s->own_expunged);
 	it = uidset_iter(&expunged, 1);
 	if (vanished) {
 		imap_put_vanished(s, &expunged, false);
@@ -136,8 +139,9 @@ static void tell_expunged(struct imap *s, const struct view *v, modseq_num now)
 	uidset_andnot(&box->known, &expunged);
 	uidset_andnot(&box->recent, &expunged);
 	uidset_andnot(&s->saved, &expunged);
-	box->watch.floor = now;
-	if (told)
+	if (told == all)
+		box->watch.floor = now;
+	if (told && told == all)
 		mail_watch_told(imap_mail(s), &box->watch);
 	uidset_fini(&expunged);
 }
@@ -168,6 +172,9 @@ static enum err tell_arrivals(struct imap *s, const struct view *v)
 	uint32_t before = uidset_count(&box->known), after;
 	enum err e;
 
+	/* Message numbers ascend: who added some is told of all. */
+	if (!(s->wants & IMAP_NOTIFY_NEW) && uidset_is_empty(&s->own_added))
+		return OK;
 	uidset_or(&box->known, &v->uids);
 	after = uidset_count(&box->known);
 	if (after == before)
@@ -195,6 +202,13 @@ void imap_note_own(struct imap *s, const struct uidset *uids, modseq_num modseq)
 	uidset_add(&s->own_changes, (uint32_t)(modseq - told));
 }
 
+void imap_note_added(
+	struct imap *s, mailbox_num mailbox, const struct uidset *uids)
+{
+	if (s->selected && s->selected->ref.id == mailbox)
+		uidset_or(&s->own_added, uids);
+}
+
 /* The last change of this message is one that the client knows. */
 static bool is_own(const struct imap *s, const struct membership *m)
 {
@@ -204,30 +218,78 @@ static bool is_own(const struct imap *s, const struct membership *m)
 	       uidset_has(&s->own_changes, (uint32_t)since);
 }
 
+/* What others changed since it was looked last, and what was held back. */
+static void find_changed(struct imap *s, const struct view *v,
+	const struct uidset *known_before, struct uidset *changed)
+{
+	struct imap_selected *box = s->selected;
+	struct uidset_iter it;
+	uint32_t uid;
+
+	view_changed_since(v, box->looked, changed);
+	uidset_and(changed, known_before);
+	if (!uidset_is_empty(&s->own)) {
+		struct uidset own = UIDSET_EMPTY;
+
+		it = uidset_iter(changed, 1);
+		while ((uid = uidset_iter_next(&it)))
+			if (is_own(s, view_find(v, uid)))
+				uidset_add(&own, uid);
+		uidset_andnot(changed, &own);
+		uidset_fini(&own);
+	}
+	if (s->wants & IMAP_NOTIFY_FLAGS) {
+		uidset_or(changed, &box->held);
+		uidset_clear(&box->held);
+	} else {
+		uidset_or(&box->held, changed);
+		uidset_andnot(&box->held, &s->to_tell);
+		uidset_and(&box->held, &v->uids);
+		uidset_clear(changed);
+	}
+}
+
 /* Of what others changed, and what this command asked to be told. */
 static void tell_flags(struct imap *s, const struct view *v,
 	const struct uidset *known_before, bool with_uid)
 {
-	struct uidset changed = UIDSET_EMPTY;
+	struct uidset changed = UIDSET_EMPTY, all = UIDSET_EMPTY;
 	struct uidset_iter it;
 	uint32_t uid;
 
-	view_changed_since(v, s->selected->told, &changed);
-	uidset_and(&changed, known_before);
+	find_changed(s, v, known_before, &changed);
 	uidset_or(&changed, &s->to_tell);
-	uidset_or(&changed, &s->to_date);
-	uidset_and(&changed, &v->uids);
-	it = uidset_iter(&changed, 1);
+	uidset_copy(&all, &changed);
+	uidset_or(&all, &s->to_date);
+	uidset_and(&all, &v->uids);
+	it = uidset_iter(&all, 1);
 	while ((uid = uidset_iter_next(&it))) {
 		const struct membership *m = view_find(v, uid);
 
-		if (uidset_has(&s->to_tell, uid) ||
-			!(is_own(s, m) || m->modseq <= s->selected->told))
+		if (uidset_has(&changed, uid))
 			imap_put_fetch_flags(s, v, m, with_uid);
-		else if (uidset_has(&s->to_date, uid))
+		else
 			put_fetch_modseq(s, m);
 	}
 	uidset_fini(&changed);
+	uidset_fini(&all);
+}
+
+/* Does the client know all that there is? Without NOTIFY it does, but for
+ * expunges (imap_safe_modseq). */
+static bool knows_all(
+	const struct imap_selected *box, const struct view *v, unsigned wants)
+{
+	return uidset_is_empty(&box->held) &&
+	       (wants & IMAP_NOTIFY_NEW || uidset_eq(&box->known, &v->uids));
+}
+
+static bool has_to_tell(const struct imap *s, modseq_num now)
+{
+	const struct imap_selected *box = s->selected;
+
+	return box->looked != now || box->told != now ||
+	       !uidset_is_empty(&s->to_tell) || !uidset_is_empty(&s->to_date);
 }
 
 static void tell_keywords(struct imap *s, const struct view *v)
@@ -235,6 +297,9 @@ static void tell_keywords(struct imap *s, const struct view *v)
 	uint64_t hash = imap_hash_keywords(v);
 
 	if (hash == s->selected->keywords_told || s->selected->gone)
+		return;
+	if (!(s->wants & IMAP_NOTIFY_FLAGS) && uidset_is_empty(&s->to_tell) &&
+		uidset_is_empty(&s->own))
 		return;
 	imap_put_flag_lists(s, v);
 	s->selected->keywords_told = hash;
@@ -254,15 +319,18 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 	now = box->gone ? box->told : v->modseq;
 	if (may_expunge && (box->gone || box->watch.floor != now))
 		tell_expunged(s, v, now);
-	if (box->told != now || !uidset_is_empty(&s->to_tell) ||
-		!uidset_is_empty(&s->to_date)) {
+	if (has_to_tell(s, now)) {
 		tell_keywords(s, v);
 		uidset_copy(&known_before, &box->known);
 		e = tell_arrivals(s, v);
 		tell_flags(s, v, &known_before, with_uid);
+		imap_notify_arrived(s, &known_before);
 		uidset_fini(&known_before);
-		s->told_modseq |= box->told != now;
-		box->told = now;
+		box->looked = now;
+		if (knows_all(box, v, s->wants)) {
+			s->told_modseq |= box->told != now;
+			box->told = now;
+		}
 		uidset_compact(&box->known);
 	}
 	/* Also of what was told before, as long as it is held back. */
@@ -273,6 +341,8 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 	uidset_clear(&s->own_changes);
 	uidset_clear(&s->to_tell);
 	uidset_clear(&s->to_date);
+	uidset_clear(&s->own_added);
+	uidset_clear(&s->own_expunged);
 	view_release(imap_mail(s), v);
 	return e;
 }

@@ -499,7 +499,8 @@ def match_data(name, w, g, variables):
             match_name(w[2], g[2], variables) and \
             match_list(w[3:], [same_kind(*p) for p in zip(w[3:], g[3:])] +
                        g[3 + len(w[3:]):], variables)
-    if name in ("STATUS", "METADATA") and len(w) == len(g) == 2:
+    if name in ("STATUS", "METADATA") and len(w) == len(g) == 2 and \
+            isinstance(w[1], list) and isinstance(g[1], list):
         return match_name(w[0], g[0], variables) and \
             match_pairs(w[1], g[1], variables)
     if name in ("FETCH", "UIDFETCH") and len(w) == len(g) == 1:

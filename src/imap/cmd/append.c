@@ -198,6 +198,10 @@ enum err imap_append_end(
 			imap_put_appenduid(
 				&reply->code, result.uidvalidity, &result.uids);
 	}
+	if (!e)
+		imap_note_added(s, result.mailbox, &result.uids);
+	if (!e && run->replaced)
+		uidset_add(&s->own_expunged, run->replaced);
 	uidset_fini(&result.uids);
 	return e;
 }

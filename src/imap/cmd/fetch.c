@@ -169,6 +169,13 @@ enum err imap_fetch_changes(
 	return ERR_AGAIN;
 }
 
+void imap_fetch_news(
+	struct imap *s, const struct imap_fetch *q, struct uidset *uids)
+{
+	begin(s, NULL, q, uids);
+	s->fetch_is_news = true;
+}
+
 void imap_fetch_abort(struct imap *s)
 {
 	struct imap_fetch_run *run = s->fetch;

@@ -23,6 +23,7 @@ struct node {
 	bool children;			 /* a mailbox is below it */
 	bool child_chosen;		 /* something below it is chosen */
 	bool child_hidden;		 /* and no pattern matches that */
+	bool listed;
 };
 
 struct listing {
@@ -212,7 +213,7 @@ static void put_list(struct listing *l, const struct node *n, str old)
 		buf_add_c(out, " (\"CHILDINFO\" (\"SUBSCRIBED\"))");
 	if (!str_is_none(old)) {
 		buf_add_c(out, " (\"OLDNAME\" (");
-		imap_put_mailbox(out, old, true);
+		imap_put_mailbox(out, old, l->imap->rev2);
 		buf_add_c(out, "))");
 	}
 	buf_add_c(out, "\r\n");
@@ -243,7 +244,7 @@ static void put_number(
 	buf_addf(out, " %llu", (unsigned long long)n);
 }
 
-static void put_status(
+void imap_put_status(
 	struct imap *s, const struct mailbox_info *info, unsigned items)
 {
 	struct buf *out = imap_out(s);
@@ -321,7 +322,7 @@ static void put_all(struct listing *l)
 		 * section 6.3.9.8 example 11). */
 		if (l->q->returns & IMAP_RETURN_STATUS && exists(n) &&
 			chosen(l, n))
-			put_status(l->imap, n->info, l->q->status);
+			imap_put_status(l->imap, n->info, l->q->status);
 		if (l->q->returns & IMAP_RETURN_METADATA && exists(n) &&
 			chosen(l, n))
 			put_metadata(l, n);
@@ -361,6 +362,38 @@ enum err imap_put_list_of(struct imap *s, str name, str old)
 	note_children(&l);
 	n = find(&l, name);
 	put_list(&l, n ? n : &absent, old);
+	return OK;
+}
+
+/* RFC 5465 sections 5.4 and 5.5. */
+enum err imap_put_list_lines(struct imap *s, const struct imap_list_line *lines,
+	size_t line_count,
+	bool (*wanted)(void *, const struct imap_list_line *, bool), void *arg)
+{
+	static const struct imap_list q = {
+		.extended = true, .returns = IMAP_RETURN_SUBSCRIBED};
+	struct listing l = {.imap = s, .q = &q};
+	struct mailbox_info *infos;
+	size_t count;
+	enum err e = mailbox_list(
+		imap_mail(s), &s->session.user, imap_arena(s), &infos, &count);
+
+	if (e)
+		return e;
+	build(&l, infos, count);
+	note_children(&l);
+	for (size_t i = 0; i < line_count; i++) {
+		struct node absent = {.name = lines[i].name};
+		struct node *n = find(&l, lines[i].name);
+
+		n = n ? n : &absent;
+		if (n->listed && str_is_none(lines[i].old))
+			continue;
+		if (!wanted(arg, &lines[i], n->info && n->info->subscribed))
+			continue;
+		put_list(&l, n, lines[i].old);
+		n->listed = true;
+	}
 	return OK;
 }
 
@@ -433,6 +466,6 @@ enum err imap_status(
 	if (!e && c->status.items & IMAP_STATUS_HIGHESTMODSEQ)
 		imap_enable_condstore(s);
 	if (!e)
-		put_status(s, &info, c->status.items);
+		imap_put_status(s, &info, c->status.items);
 	return e;
 }

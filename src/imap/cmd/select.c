@@ -12,7 +12,7 @@ static void changed(struct mail_watch *watch)
 {
 	struct imap_selected *box = (struct imap_selected *)(void *)watch;
 
-	if (box->imap->idling)
+	if (box->imap->idling || box->imap->listening)
 		session_wake(&box->imap->session);
 }
 
@@ -25,7 +25,11 @@ void imap_unselect(struct imap *s)
 	mail_watch_remove(imap_mail(s), &box->watch);
 	uidset_fini(&box->known);
 	uidset_fini(&box->recent);
+	uidset_fini(&box->held);
 	uidset_fini(&s->saved);
+	uidset_clear(&s->own_added);
+	uidset_clear(&s->own_expunged);
+	imap_notify_forget_arrived(s);
 	free(box);
 	s->selected = NULL;
 }
@@ -122,6 +126,7 @@ static enum err enter(struct imap *s, const struct imap_command *c,
 	uidset_copy(&box->known, &v->uids);
 	uidset_compact(&box->known);
 	box->told = v->modseq;
+	box->looked = v->modseq;
 	box->watch.floor = v->modseq;
 	box->keywords_told = imap_hash_keywords(v);
 	e = claim_recent(s, box, v);

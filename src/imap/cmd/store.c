@@ -154,6 +154,10 @@ static enum err copy(struct imap *s, struct imap_command *c,
 			buf_add_c(out, "Moved UIDs\r\n");
 		reply->highest = move && s->condstore;
 	}
+	if (!e)
+		imap_note_added(s, result.mailbox, &result.target);
+	if (!e && move)
+		uidset_or(&s->own_expunged, &result.source);
 	copy_result_fini(&result);
 	return e;
 }
@@ -196,6 +200,7 @@ enum err imap_expunge(
 			c->uid ? &uids : NULL, &expunged, &modseq);
 	/* RFC 7162 sections 3.2.7 and 3.2.9. */
 	reply->highest = s->condstore && !uidset_is_empty(&expunged);
+	uidset_or(&s->own_expunged, &expunged);
 	uidset_fini(&uids);
 	uidset_fini(&expunged);
 	return e;

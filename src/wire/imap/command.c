@@ -89,6 +89,29 @@ const struct imap_name imap_fetch_names[] = {
 	END,
 };
 
+const struct imap_name imap_notify_filter_names[] = {
+	{STR_LIT("SELECTED"), IMAP_NOTIFY_SELECTED},
+	{STR_LIT("SELECTED-DELAYED"), IMAP_NOTIFY_SELECTED_DELAYED},
+	{STR_LIT("INBOXES"), IMAP_NOTIFY_INBOXES},
+	{STR_LIT("PERSONAL"), IMAP_NOTIFY_PERSONAL},
+	{STR_LIT("SUBSCRIBED"), IMAP_NOTIFY_SUBSCRIBED},
+	{STR_LIT("SUBTREE"), IMAP_NOTIFY_SUBTREE},
+	{STR_LIT("MAILBOXES"), IMAP_NOTIFY_MAILBOXES},
+	END,
+};
+
+const struct imap_name imap_notify_event_names[] = {
+	{STR_LIT("MessageNew"), IMAP_NOTIFY_NEW},
+	{STR_LIT("MessageExpunge"), IMAP_NOTIFY_EXPUNGE},
+	{STR_LIT("FlagChange"), IMAP_NOTIFY_FLAGS},
+	{STR_LIT("AnnotationChange"), IMAP_NOTIFY_ANNOTATIONS},
+	{STR_LIT("MailboxName"), IMAP_NOTIFY_NAMES},
+	{STR_LIT("SubscriptionChange"), IMAP_NOTIFY_SUBSCRIPTIONS},
+	{STR_LIT("MailboxMetadataChange"), IMAP_NOTIFY_METADATA},
+	{STR_LIT("ServerMetadataChange"), IMAP_NOTIFY_SERVER_METADATA},
+	END,
+};
+
 unsigned imap_name_bit(const struct imap_name *row, str name)
 {
 	while (row->name.p && !str_ieq(row->name, name))

@@ -49,6 +49,7 @@ enum imap_verb {
 	IMAP_GETMETADATA,
 	IMAP_SETMETADATA,
 	IMAP_IDLE,
+	IMAP_NOTIFY,
 	IMAP_COMPRESS,
 	/* selected */
 	IMAP_CHECK,
@@ -135,6 +136,8 @@ extern const struct imap_name imap_search_return_names[];
 extern const struct imap_name imap_sort_names[];   /* 1 << enum sort_key */
 extern const struct imap_name imap_thread_names[]; /* enum imap_thread_by */
 extern const struct imap_name imap_fetch_names[];
+extern const struct imap_name imap_notify_filter_names[];
+extern const struct imap_name imap_notify_event_names[];
 
 /* In any case; 0 when there is none. */
 unsigned imap_name_bit(const struct imap_name *, str name);
@@ -440,6 +443,49 @@ struct imap_fetch {
 	struct imap_partial partial;
 };
 
+/* RFC 5465 section 6. */
+enum imap_notify_filter {
+	IMAP_NOTIFY_SELECTED = 1 << 0,
+	IMAP_NOTIFY_SELECTED_DELAYED = 1 << 1,
+	IMAP_NOTIFY_INBOXES = 1 << 2,
+	IMAP_NOTIFY_PERSONAL = 1 << 3,
+	IMAP_NOTIFY_SUBSCRIBED = 1 << 4,
+	IMAP_NOTIFY_SUBTREE = 1 << 5,
+	IMAP_NOTIFY_MAILBOXES = 1 << 6,
+};
+
+/* RFC 5465 section 5. */
+enum imap_notify_event {
+	IMAP_NOTIFY_NEW = 1 << 0,
+	IMAP_NOTIFY_EXPUNGE = 1 << 1,
+	IMAP_NOTIFY_FLAGS = 1 << 2,
+	IMAP_NOTIFY_ANNOTATIONS = 1 << 3,
+	IMAP_NOTIFY_NAMES = 1 << 4,
+	IMAP_NOTIFY_SUBSCRIPTIONS = 1 << 5,
+	IMAP_NOTIFY_METADATA = 1 << 6,
+	IMAP_NOTIFY_SERVER_METADATA = 1 << 7,
+	IMAP_NOTIFY_UNKNOWN = 1 << 8, /* one that nobody knows */
+};
+
+struct imap_notify_mailbox {
+	struct imap_notify_mailbox *next;
+	struct imap_mailbox mailbox;
+};
+
+struct imap_notify_group {
+	struct imap_notify_group *next;
+	enum imap_notify_filter filter;
+	struct imap_notify_mailbox *mailboxes; /* SUBTREE, MAILBOXES */
+	unsigned events;	  /* enum imap_notify_event; none: NONE */
+	struct imap_fetch *fetch; /* of MessageNew; NULL: nothing */
+};
+
+struct imap_notify {
+	bool set; /* else NONE */
+	bool status;
+	struct imap_notify_group *groups;
+};
+
 enum imap_store_op {
 	IMAP_STORE_SET,
 	IMAP_STORE_ADD,
@@ -482,8 +528,9 @@ struct imap_command {
 		struct imap_status status;
 		struct imap_append append;     /* APPEND REPLACE */
 		struct imap_metadata metadata; /* GETMETADATA SETMETADATA */
-		str compress;		       /* the mechanism */
-		struct seqset expunge;	       /* UID EXPUNGE */
+		struct imap_notify notify;
+		str compress;	       /* the mechanism */
+		struct seqset expunge; /* UID EXPUNGE */
 		struct imap_search search;
 		struct imap_sort sort;
 		struct imap_thread thread;

@@ -55,6 +55,7 @@ const struct imap_command_row imap_command_table[IMAP_VERB_COUNT] = {
 		"METADATA"),
 	ROW(IDLE, NULL, AUTH, IMAP_MAY_EXPUNGE | IMAP_CONVERSES, "IDLE"),
 
+	ROW(NOTIFY, imap_parse_notify, AUTH, IMAP_MAY_EXPUNGE, "NOTIFY"),
 	ROW(COMPRESS, imap_parse_compress, AUTH, IMAP_MAY_EXPUNGE,
 		"COMPRESS=DEFLATE"),
 

@@ -272,6 +272,27 @@ static const struct {
 		"A02 UID SEARCH RETURN (PARTIAL 23500:24000) UNDELETED "
 		"UNKEYWORD $Junk",
 		NULL},
+	{5465,
+		"a notify set (mailboxes INBOX (Messagenew messageExpunge)) "
+		"(personal (SubscriptionChange))",
+		"a NOTIFY SET (MAILBOXES (INBOX) (MessageNew MessageExpunge)) "
+		"(PERSONAL (SubscriptionChange))"},
+	{5465,
+		"a notify set (selected (Messagenew (uid flags) "
+		"messageExpunge)) (personal (MessageNew FlagChange "
+		"MessageExpunge))",
+		"a NOTIFY SET (SELECTED (MessageNew (FLAGS UID) "
+		"MessageExpunge)) (PERSONAL (MessageNew MessageExpunge "
+		"FlagChange))"},
+	/* Section 3.1's, as the grammar and section 5 have it. */
+	{5465,
+		"b notify set status (selected (MessageNew (uid "
+		"body.peek[header.fields (from to subject)]) MessageExpunge)) "
+		"(subtree Lists (MessageNew MessageExpunge))",
+		"b NOTIFY SET STATUS (SELECTED (MessageNew (UID "
+		"BODY.PEEK[HEADER.FIELDS (from to subject)]) MessageExpunge)) "
+		"(SUBTREE (Lists) (MessageNew MessageExpunge))"},
+	{5465, "a NOTIFY NONE", NULL},
 	{9394, "10 UID FETCH 25900:26600 (UID FLAGS) (PARTIAL -1:-3)",
 		"10 UID FETCH 25900:26600 (FLAGS UID) (PARTIAL -1:-3)"},
 	{9394,

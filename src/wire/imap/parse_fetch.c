@@ -207,6 +207,15 @@ static void fetch_att(struct imap_parser *p, struct imap_fetch *fetch,
 	}
 }
 
+void imap_fetch_att_list(struct imap_parser *p, struct imap_fetch *fetch)
+{
+	struct imap_section **end = &fetch->sections;
+
+	do
+		fetch_att(p, fetch, &end);
+	while (imap_next_item(p));
+}
+
 /* "(" fetch-att *(SP fetch-att) ")", or one alone, or a macro. */
 static void fetch_atts(struct imap_parser *p, struct imap_fetch *fetch)
 {
@@ -214,9 +223,7 @@ static void fetch_atts(struct imap_parser *p, struct imap_fetch *fetch)
 	struct cursor before = p->c;
 
 	if (cursor_accept(&p->c, '(')) {
-		do
-			fetch_att(p, fetch, &end);
-		while (imap_next_item(p));
+		imap_fetch_att_list(p, fetch);
 		return;
 	}
 	fetch->items = imap_name_bit(macros, imap_word(p));

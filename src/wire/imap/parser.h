@@ -87,6 +87,8 @@ void imap_read_select_params(struct imap_parser *, struct imap_select *);
 void imap_read_fetch_modifiers(
 	struct imap_parser *, struct imap_fetch *, bool uid);
 void imap_read_store_modifiers(struct imap_parser *, struct imap_store *);
+/* fetch-att *(SP fetch-att) ")": a list, behind its "(". */
+void imap_fetch_att_list(struct imap_parser *, struct imap_fetch *);
 /* partial-range (RFC 9394) */
 struct imap_partial imap_partial_range(struct imap_parser *);
 /* "(" status-att *(SP status-att) ")" */
@@ -105,6 +107,7 @@ void imap_parse_rename(struct imap_parser *, struct imap_command *);
 void imap_parse_list(struct imap_parser *, struct imap_command *);
 void imap_parse_lsub(struct imap_parser *, struct imap_command *);
 void imap_parse_status(struct imap_parser *, struct imap_command *);
+void imap_parse_notify(struct imap_parser *, struct imap_command *);
 void imap_parse_append(struct imap_parser *, struct imap_command *);
 void imap_parse_getmetadata(struct imap_parser *, struct imap_command *);
 void imap_parse_setmetadata(struct imap_parser *, struct imap_command *);

@@ -384,11 +384,8 @@ static void print_section(const struct printer *p, const struct imap_section *s)
 	buf_fini(&name);
 }
 
-static void print_fetch(const struct printer *p, const struct imap_command *c)
+static void fetch_atts(const struct printer *p, const struct imap_fetch *f)
 {
-	const struct imap_fetch *f = &c->fetch;
-
-	set(p, &f->set);
 	word(p, " (");
 	bits(p, imap_fetch_names, f->items);
 	for (const struct imap_section *s = f->sections; s; s = s->next) {
@@ -397,7 +394,61 @@ static void print_fetch(const struct printer *p, const struct imap_command *c)
 		print_section(p, s);
 	}
 	word(p, ")");
+}
+
+static void print_fetch(const struct printer *p, const struct imap_command *c)
+{
+	const struct imap_fetch *f = &c->fetch;
+
+	set(p, &f->set);
+	fetch_atts(p, f);
 	params(p, f->modifiers);
+}
+
+static void notify_events(
+	const struct printer *p, const struct imap_notify_group *g)
+{
+	unsigned rest = g->events & ~(unsigned)IMAP_NOTIFY_NEW &
+			~(unsigned)IMAP_NOTIFY_UNKNOWN;
+
+	if (!g->events) {
+		word(p, " NONE");
+		return;
+	}
+	word(p, " (");
+	if (g->events & IMAP_NOTIFY_NEW)
+		word(p, "MessageNew");
+	if (g->fetch)
+		fetch_atts(p, g->fetch);
+	if (g->events & IMAP_NOTIFY_NEW && rest)
+		sp(p);
+	bits(p, imap_notify_event_names, rest);
+	if (g->events & IMAP_NOTIFY_UNKNOWN)
+		word(p, g->events == IMAP_NOTIFY_UNKNOWN ? "UnknownEvent"
+							 : " UnknownEvent");
+	word(p, ")");
+}
+
+static void print_notify(const struct printer *p, const struct imap_command *c)
+{
+	const struct imap_notify_group *g = c->notify.groups;
+
+	word(p, c->notify.set ? " SET" : " NONE");
+	word(p, c->notify.status ? " STATUS" : "");
+	for (; g; g = g->next) {
+		const struct imap_notify_mailbox *m = g->mailboxes;
+
+		word(p, " (");
+		bits(p, imap_notify_filter_names, g->filter);
+		if (m)
+			word(p, " (");
+		for (; m; m = m->next) {
+			astring(p, m->mailbox.raw);
+			word(p, m->next ? " " : ")");
+		}
+		notify_events(p, g);
+		word(p, ")");
+	}
 }
 
 static void print_store(const struct printer *p, const struct imap_command *c)
@@ -450,6 +501,7 @@ static void (*const argument_printers[IMAP_VERB_COUNT])(
 	[IMAP_APPEND] = print_append,
 	[IMAP_GETMETADATA] = print_getmetadata,
 	[IMAP_SETMETADATA] = print_setmetadata,
+	[IMAP_NOTIFY] = print_notify,
 	[IMAP_EXPUNGE] = print_expunge,
 	[IMAP_SEARCH] = print_search,
 	[IMAP_SORT] = print_sort,

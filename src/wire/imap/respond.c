@@ -398,6 +398,12 @@ static const struct {
 	{IMAP_CREATE, ERR_CONFLICT, "NO [USEATTR] That special use cannot be"},
 	{IMAP_CREATE, ERR_TOOBIG, "NO [CANNOT] The name is too long"},
 	{IMAP_DELETE, ERR_UNSUPPORTED, "NO [CANNOT] INBOX stays"},
+	{IMAP_NOTIFY, ERR_UNSUPPORTED,
+		"NO [BADEVENT (MessageNew MessageExpunge FlagChange "
+		"MailboxName SubscriptionChange MailboxMetadataChange "
+		"ServerMetadataChange)] That event is not supported"},
+	{IMAP_NOTIFY, ERR_LIMIT,
+		"NO [NOTIFICATIONOVERFLOW] That is too much to be watched"},
 	{IMAP_RENAME, ERR_INVALID, "NO [CANNOT] No mailbox can have that name"},
 	{IMAP_RENAME, ERR_TOOBIG, "NO [CANNOT] The name is too long"},
 	{IMAP_LOGIN, ERR_DENIED,
