@@ -18,8 +18,8 @@
 enum credentials_step {
 	CREDENTIALS_ASK,
 	CREDENTIALS_CHALLENGE,
-	CREDENTIALS_UNKNOWN,	/* no such mechanism, or not offered */
-	CREDENTIALS_NEEDS_TLS,	/* it would be usable after STARTTLS */
+	CREDENTIALS_UNKNOWN,   /* no such mechanism, or not offered */
+	CREDENTIALS_NEEDS_TLS, /* it would be usable after STARTTLS */
 	CREDENTIALS_NOT_BASE64,
 	CREDENTIALS_CANCELLED,	/* by "*" */
 	CREDENTIALS_IMPOSSIBLE, /* a name or password that cannot be */

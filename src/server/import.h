@@ -8,8 +8,8 @@
  *	{"mailbox":"INBOX","uidvalidity":1275660208}	from here on into it; it
  *is made when there is none; uidvalidity is kept if it is new
  *	{"flags":["\\Seen","work"],"date":1700000000,"zone":60,"uid":12},
- *		"size":N and N bytes: a message; "uidl":"…": its POP3 unique-id, when
- *		it is not made of its UID
+ *		"size":N and N bytes: a message; "uidl":"…": its POP3 unique-id,
+ *when it is not made of its UID
  *	{"uidnext":25022}	of the mailbox: no UID below will be given out
  *	{"subscribe":"Lists/x"}
  *
