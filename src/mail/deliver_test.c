@@ -605,6 +605,8 @@ static void test_removed_account(void **unused)
 	b = add_copy(d, bob.account, "");
 	assert_ok(delivery_feed(d, STR("a: b\r\n\r\n")));
 	assert_ok(mail_account_purge(p.w.mail, ann.account));
+	/* Nothing is left of it, but that it was. */
+	assert_ok(mail_purge(p.w.mail, false));
 	delivery_commit(d);
 	assert_int_equal(delivery_result(d, a), ERR_NOTFOUND);
 	assert_ok(delivery_result(d, b));

@@ -22,6 +22,9 @@
 #define STEP_BYTES (16u << 20)
 #define HISTORY_ROUND_S 3600
 #define HISTORY_FIRST_S 300
+/* So long is remembered that an account was removed: a message that was on its
+ * way to it does not make it anew. Account numbers never come again. */
+#define REMOVED_KEPT_S (24 * 3600)
 
 struct pending {
 	account_num account;
@@ -204,6 +207,32 @@ static enum err purge_mailbox(struct change *ch, struct step *step)
 	return e;
 }
 
+/* All of it is gone: from now on the note is that, with the time. */
+static enum err note_removed(struct change *ch, const struct pending *work)
+{
+	enum err e;
+
+	key_pending(&ch->key, ch->account, work->kind, work->number);
+	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
+	if (!e && ch->value.n)
+		store_delete(ch->txn, buf_str(&ch->key));
+	if (e || ch->value.n)
+		return e == ERR_NOTFOUND ? OK : e;
+	buf_add_be64(&ch->value, (uint64_t)ch->now);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+	return OK;
+}
+
+/* Nothing is to be done about it yet. */
+static bool is_remembered(char kind, str value)
+{
+	struct cursor c = cursor_of(value);
+	int64_t since = (int64_t)cursor_be64(&c);
+
+	return kind == 'a' && cursor_ok(&c) &&
+	       clock_wall_s() < since + REMOVED_KEPT_S;
+}
+
 /* 'a': a removed account: whatever it still has. */
 static enum err purge_account(struct change *ch, struct step *step)
 {
@@ -224,7 +253,7 @@ static enum err purge_account(struct change *ch, struct step *step)
 	e = store_iter_end(it);
 	step->more = keys > 0;
 	if (!e && !keys)
-		done(ch, &step->work);
+		e = note_removed(ch, &step->work);
 	buf_fini(&from);
 	buf_fini(&to);
 	return e;
@@ -301,7 +330,7 @@ static enum err list_pending(struct mail *mail, struct arena *arena,
 		}
 		e = key_pending_read(
 			key, &list[n].account, &list[n].kind, &list[n].number);
-		n++;
+		n += !is_remembered(list[n].kind, value);
 	}
 	scan_e = store_iter_end(it);
 	store_end_read(txn);

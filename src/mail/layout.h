@@ -38,7 +38,8 @@
  * Work left for the janitor stands under keys of its own, 'P', account:8, a
  * letter and number:8, with an empty value:
  *
- *	a       account that was removed: all of its keys (number 0)
+ *	a       account that was removed: all of its keys (number 0); once they
+ *	        are gone with the unix seconds:8 of that, for a day
  *	p       mailbox with expunged messages ('p' keys) to be let go
  *	u       message of an upload that is not finished: chunks only
  *	z       deleted mailbox whose blocks are still there

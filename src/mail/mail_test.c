@@ -806,6 +806,8 @@ static void test_account_is_removed(void **unused)
 	assert_int_equal(mailbox_open(w.mail, &ann, STR("INBOX"), 0, &ref),
 		ERR_NOTFOUND);
 	assert_ok(mail_purge(w.mail, false));
+	assert_int_equal(mailbox_open(w.mail, &ann, STR("INBOX"), 0, &ref),
+		ERR_NOTFOUND);
 	/* Bob's account, mailbox and its name. */
 	assert_int_equal(count_keys(&w, "abcdhijlmnpsx"), 3);
 	assert_ok(mailbox_open(w.mail, &bob, STR("INBOX"), 0, &ref));
