@@ -130,8 +130,9 @@ enum err export_run(struct control_call *call, void *ctx)
 	struct export ex = {
 		.call = call,
 		.mail = service->mail,
-		.user = {(account_num)control_integer(call, "account", 0),
-			RIGHT_ALL},
+		.user = {.account = (account_num)control_integer(
+				 call, "account", 0),
+			.rights = RIGHT_ALL},
 	};
 	struct mailbox_info *list = NULL;
 	struct arena arena;
