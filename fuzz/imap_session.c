@@ -43,7 +43,8 @@ static void must(bool condition)
 
 static void add_message(struct mail *mail, str text)
 {
-	static const struct mail_user user = {1, RIGHT_ALL};
+	static const struct mail_user user = {
+		.account = 1, .rights = RIGHT_ALL};
 	struct append_item item = {.upload = upload_new(mail, 1)};
 	struct append_result result;
 

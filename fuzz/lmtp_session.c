@@ -124,7 +124,7 @@ static void session(struct mail *mail, str input, struct buf *said)
 
 static size_t stored(struct mail *mail, account_num account)
 {
-	const struct mail_user user = {account, RIGHT_ALL};
+	const struct mail_user user = {.account = account, .rights = RIGHT_ALL};
 	struct mailbox_ref ref;
 	struct view *view;
 	size_t n;
