@@ -248,7 +248,7 @@ def test_hostile(server):
             (b"RCPT TO:<" + b"@" * 3000 + b">\r\nQUIT\r\n", "221 2.0.0"),
             (b"MAIL FROM:<" + b"\"\\\\\"" * 900 + b"@x>\r\nQUIT\r\n",
              "221 2.0.0"),
-            (b"BDAT 99999999999999999999 LAST\r\nQUIT\r\n", "501 5.5.4"),
+            (b"BDAT 99999999999999999999 LAST\r\nQUIT\r\n", "421 4.5.4"),
             (b"BDAT 9223372036854775807 LAST\r\nQUIT\r\n", ""),
             (b"GET / HTTP/1.1\r\nMAIL FROM:<a@b>\r\n", "421 4.7.0"),
             (b"DATA\r\n" * 10 + b"QUIT\r\n", "221 2.0.0"),
