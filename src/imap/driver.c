@@ -40,7 +40,7 @@ static void set_limits(struct imap *s)
 	s->limits.multiappend = true;
 	snprintf(s->metadata_toobig, sizeof s->metadata_toobig,
 		"NO [METADATA MAXSIZE %u] The value is too large",
-		mail_annotation_max(imap_mail(s)));
+		mail_limits_of(imap_mail(s)).annotation);
 	s->limits.metadata_toobig = s->metadata_toobig;
 	s->limits.skip = limits.literal * 2 + (16 << 20);
 	if (limits.literal_minus)

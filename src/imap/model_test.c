@@ -549,11 +549,21 @@ static void *play_all(void *arg)
 	return NULL;
 }
 
+/* Nothing is remembered only because it is among the last. */
+static void remember_by_time(struct mail *mail)
+{
+	struct mail_limits limits = mail_limits_of(mail);
+
+	limits.history_entries = 0;
+	mail_set_limits(mail, &limits);
+}
+
 /* Lets go of what it can, all the while, as if years went by. */
 static void *clean_up(void *arg)
 {
 	struct cleaner *c = arg;
 
+	remember_by_time(c->mail);
 	while (!c->stop) {
 		CHECK_PLAIN(mail_purge(c->mail, false) == OK);
 		CHECK_PLAIN(mail_prune(c->mail,

@@ -709,6 +709,15 @@ static void restart(struct game *g)
 	world_begin_on(&g->w, g->w.store);
 }
 
+/* Nothing is remembered only because it is among the last. */
+static void remember_by_time(struct mail *mail)
+{
+	struct mail_limits limits = mail_limits_of(mail);
+
+	limits.history_entries = 0;
+	mail_set_limits(mail, &limits);
+}
+
 /* As if a few hours went by, or a year. */
 static void prune(struct game *g, bool all)
 {
@@ -716,6 +725,7 @@ static void prune(struct game *g, bool all)
 	int64_t later = all ? 365 * 86400 : 2 * 3600;
 
 	talk_note(t, '-', all ? STR("(a year)") : STR("(some hours)"));
+	remember_by_time(g->w.mail);
 	CHECK_BOX(t, mail_purge(g->w.mail, false) == OK);
 	CHECK_BOX(t, mail_prune(g->w.mail, clock_wall_s() + later) == OK);
 	for (int i = 0; all && i < g->model.count; i++)

@@ -116,14 +116,14 @@ enum err annotation_set(struct mail *mail, const struct mailbox_ref *ref,
 	const struct annotation *items, size_t count)
 {
 	struct set_request q = {
-		ref, items, count, mail->limits.annotations, false};
+		ref, items, count, mail_limits_of(mail).annotations, false};
 	enum err e;
 
 	if (!(ref->rights & RIGHT_WRITE))
 		return ERR_DENIED;
 	for (size_t i = 0; i < count; i++)
 		if (!str_is_none(items[i].value) &&
-			items[i].value.n > mail->limits.annotation)
+			items[i].value.n > mail_limits_of(mail).annotation)
 			return ERR_TOOBIG;
 	e = account_write(mail, ref->account, set, &q);
 	if (!e && q.changed && ref->id)

@@ -376,62 +376,101 @@ struct pruning {
 	account_num account;
 	mailbox_num mailbox;
 	int64_t flags_until, expunges_until; /* what is older goes */
+	uint64_t entries; /* but the last so many expunges stay */
 	struct history_record history;
 	bool more;
+	enum err err; /* of an entry that cannot be read */
 };
 
-/* One journal entry; true when it goes. */
-static bool prune_entry(
-	struct pruning *p, modseq_num modseq, const struct journal_record *j)
-{
-	bool expunges = !uidset_is_empty(&j->expunged);
+/* Calls for each entry from this mod-sequence on, at most a step's, until it
+ * says that this is enough. */
+typedef bool prune_fn(
+	struct pruning *, struct change *, str key, modseq_num, str value);
 
-	if (expunges && j->when < p->expunges_until) {
-		p->history.forgotten = modseq;
-		return true;
-	}
-	if (expunges && !p->history.oldest)
-		p->history.oldest = j->when;
-	return !expunges;
-}
-
-/* Entries from `from` on, at most a step's; stops at the first that is young:
- * they are in order of time. */
-static enum err prune_entries(
-	struct change *ch, struct pruning *p, str from, str to)
+static enum err each_entry(struct change *ch, struct pruning *p,
+	modseq_num from_modseq, prune_fn *call)
 {
-	struct store_iter *it = store_scan(ch->txn, from, to);
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct store_iter *it;
 	size_t keys = 0;
 	str key, value;
-	enum err e = OK, scan_e;
+	enum err e;
 
-	while (!e && keys++ < STEP_KEYS && store_iter_next(it, &key, &value)) {
+	key_journal(&from, p->account, p->mailbox, from_modseq);
+	key_mailbox(&to, p->account, 'j', p->mailbox);
+	key_prefix_end(&to);
+	it = store_scan(ch->txn, buf_str(&from), buf_str(&to));
+	p->more = false;
+	p->err = OK;
+	while (keys++ < STEP_KEYS && store_iter_next(it, &key, &value)) {
 		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
-		modseq_num modseq = cursor_be64(&c);
-		struct journal_record j;
-		bool young;
 
-		e = journal_decode(value, &j);
-		young = j.when >= p->flags_until;
-		if (!e && !young) {
-			if (prune_entry(p, modseq, &j))
-				store_delete(ch->txn, key);
-			if (modseq > p->history.pruned)
-				p->history.pruned = modseq;
-		}
-		journal_fini(&j);
-		if (young)
+		if (call(p, ch, key, cursor_be64(&c), value))
 			break;
+		p->more = keys == STEP_KEYS;
 	}
-	p->more = keys > STEP_KEYS;
-	scan_e = store_iter_end(it);
-	return e ? e : scan_e;
+	e = store_iter_end(it);
+	buf_fini(&from);
+	buf_fini(&to);
+	return e ? e : p->err;
+}
+
+/* What did not expunge goes once no view is that old. In order of time. */
+static bool thin_out(struct pruning *p, struct change *ch, str key,
+	modseq_num modseq, str value)
+{
+	struct history_record *h = &p->history;
+	struct journal_record j;
+	bool enough;
+
+	p->err = journal_decode(value, &j);
+	enough = p->err || j.when >= p->flags_until;
+	if (!enough) {
+		h->pruned = modseq;
+		if (uidset_is_empty(&j.expunged)) {
+			store_delete(ch->txn, key);
+		} else {
+			h->oldest = h->oldest ? h->oldest : j.when;
+			h->entries++;
+		}
+	}
+	journal_fini(&j);
+	return enough;
+}
+
+/* The first goes, as long as it is old and enough are left. */
+static bool forget_first(struct pruning *p, struct change *ch, str key,
+	modseq_num modseq, str value)
+{
+	struct history_record *h = &p->history;
+	struct journal_record j;
+	bool enough;
+
+	p->err = journal_decode(value, &j);
+	enough = p->err || modseq > h->pruned;
+	if (!enough) {
+		h->oldest = j.when;
+		enough =
+			j.when >= p->expunges_until || h->entries <= p->entries;
+	}
+	if (!enough) {
+		h->forgotten = modseq;
+		h->entries--;
+		store_delete(ch->txn, key);
+	}
+	journal_fini(&j);
+	return enough;
+}
+
+static bool may_forget(const struct pruning *p)
+{
+	return p->history.oldest && p->history.oldest < p->expunges_until &&
+	       p->history.entries > p->entries;
 }
 
 static enum err prune_step(struct store_txn *txn, void *arg)
 {
 	struct pruning *p = arg;
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
 	struct history_record *h = &p->history;
 	struct history_record was;
 	struct change ch;
@@ -440,22 +479,18 @@ static enum err prune_step(struct store_txn *txn, void *arg)
 	change_begin(&ch, txn, p->account);
 	e = history_read(txn, p->account, p->mailbox, h);
 	was = *h;
-	/* From the beginning only when an expunge there is old enough. */
-	if (h->oldest && h->oldest < p->expunges_until)
-		h->oldest = 0;
-	key_journal(
-		&from, p->account, p->mailbox, h->oldest ? h->pruned + 1 : 0);
-	key_mailbox(&to, p->account, 'j', p->mailbox);
-	key_prefix_end(&to);
 	if (!e)
-		e = prune_entries(&ch, p, buf_str(&from), buf_str(&to));
+		e = each_entry(&ch, p, h->pruned + 1, thin_out);
+	/* From the beginning only when something there is to go. */
+	if (!e && !p->more && may_forget(p))
+		e = each_entry(&ch, p, 0, forget_first);
+	if (!e && h->entries == 0)
+		h->oldest = 0;
 	if (!e && memcmp(&was, h, sizeof was) != 0) {
 		key_mailbox(&ch.key, p->account, 'h', p->mailbox);
 		history_encode(h, &ch.value);
 		store_put(txn, buf_str(&ch.key), buf_str(&ch.value));
 	}
-	buf_fini(&from);
-	buf_fini(&to);
 	return change_end(&ch, e);
 }
 
@@ -601,9 +636,11 @@ static enum err forget_seen(struct mail *mail, account_num account, int64_t now)
 
 enum err mail_prune(struct mail *mail, int64_t now)
 {
+	struct mail_limits limits = mail_limits_of(mail);
 	struct pruning p = {
 		.flags_until = now - HISTORY_ROUND_S,
-		.expunges_until = now - mail->limits.history,
+		.expunges_until = now - limits.history,
+		.entries = limits.history_entries,
 	};
 	enum err e, first = OK;
 

@@ -2,7 +2,7 @@
 #include "mail/layout.h"
 #include "base/cursor.h"
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
 #define PREFIX_SIZE 10 /* 'A', account, letter */
 
 static uint64_t zigzag(int64_t n)
@@ -181,6 +181,11 @@ static bool is_first_version(str value)
 	return value.n && value.p[0] == 1;
 }
 
+static bool has_entries(str value)
+{
+	return value.n && value.p[0] > 2;
+}
+
 static struct cursor begun(str value)
 {
 	struct cursor c = cursor_of(value);
@@ -346,6 +351,7 @@ void history_encode(const struct history_record *r, struct buf *value)
 	buf_add_varint(value, r->pruned);
 	buf_add_varint(value, r->forgotten);
 	buf_add_varint(value, zigzag(r->oldest));
+	buf_add_varint(value, r->entries);
 }
 
 enum err history_decode(str value, struct history_record *r)
@@ -355,6 +361,7 @@ enum err history_decode(str value, struct history_record *r)
 	r->pruned = cursor_varint(&c);
 	r->forgotten = cursor_varint(&c);
 	r->oldest = unzigzag(cursor_varint(&c));
+	r->entries = has_entries(value) ? cursor_varint(&c) : 0;
 	return ended(&c);
 }
 

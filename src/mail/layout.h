@@ -54,8 +54,9 @@
  * where form is growth*4 + own_uidl*2 + eightbit.
  *
  * Values of records begin with a version byte. Version 1 had no growth (it is
- * read as 0). Numbers not said otherwise are
- * varints; strings are length and bytes.
+ * read as 0), version 2 no history_record.entries (0 too: then more is kept
+ * than need be). Numbers not said otherwise are varints; strings are length
+ * and bytes.
  */
 #ifndef MAIL_LAYOUT_H
 #define MAIL_LAYOUT_H
@@ -141,6 +142,7 @@ struct history_record {
 	modseq_num forgotten; /* up to here nothing is left in it */
 	int64_t oldest;	      /* unix seconds of the first of what is left up
 				 to `pruned` */
+	uint64_t entries;     /* how many these are */
 };
 
 /* The chunk that has the byte at this offset of the message. */

@@ -12,6 +12,7 @@ static const struct mail_limits default_limits = {
 	.literal = 64 << 20,
 	.view_cache = 64 << 20,
 	.history = 180 * 86400,
+	.history_entries = 1000000,
 	.annotation = 16 << 10,
 	.annotations = 100,
 };
@@ -23,6 +24,7 @@ struct mail *mail_new(struct store *store, const struct mail_limits *limits)
 
 	mail->store = store;
 	mail->limits = limits ? *limits : default_limits;
+	pthread_mutex_init(&mail->limits_lock, NULL);
 	pthread_mutex_init(&mail->watch_lock, NULL);
 	pthread_mutex_init(&mail->view_lock, NULL);
 	pthread_mutex_init(&mail->janitor_lock, NULL);
@@ -34,14 +36,27 @@ struct mail *mail_new(struct store *store, const struct mail_limits *limits)
 	return mail;
 }
 
-uint32_t mail_annotation_max(const struct mail *mail)
+void mail_set_limits(struct mail *mail, const struct mail_limits *limits)
 {
-	return mail->limits.annotation;
+	pthread_mutex_lock(&mail->limits_lock);
+	mail->limits = *limits;
+	pthread_mutex_unlock(&mail->limits_lock);
+}
+
+struct mail_limits mail_limits_of(struct mail *mail)
+{
+	struct mail_limits limits;
+
+	pthread_mutex_lock(&mail->limits_lock);
+	limits = mail->limits;
+	pthread_mutex_unlock(&mail->limits_lock);
+	return limits;
 }
 
 void mail_free(struct mail *mail)
 {
 	view_cache_free(mail);
+	pthread_mutex_destroy(&mail->limits_lock);
 	pthread_mutex_destroy(&mail->watch_lock);
 	pthread_mutex_destroy(&mail->view_lock);
 	pthread_mutex_destroy(&mail->janitor_lock);

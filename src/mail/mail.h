@@ -23,10 +23,13 @@ struct news_watch;
 struct store;
 
 struct mail_limits {
-	uint32_t mailboxes;   /* per account */
-	uint64_t literal;     /* bytes of one message */
-	size_t view_cache;    /* bytes of memory for views nobody uses now */
-	int64_t history;      /* seconds that expunges are remembered */
+	uint32_t mailboxes; /* per account */
+	uint64_t literal;   /* bytes of one message */
+	size_t view_cache;  /* bytes of memory for views nobody uses now */
+	/* Expunges are remembered for these seconds, and the last so many
+	 * changes of a mailbox that expunged something however old they are. */
+	int64_t history;
+	uint64_t history_entries;
 	uint32_t annotation;  /* bytes of one; see mail/annotation.h */
 	uint32_t annotations; /* of one mailbox */
 };
@@ -35,8 +38,9 @@ struct mail_limits {
 struct mail *mail_new(struct store *, const struct mail_limits *);
 void mail_free(struct mail *);
 struct store *mail_store(struct mail *);
-/* limits.annotation */
-uint32_t mail_annotation_max(const struct mail *);
+/* For what begins from now on. */
+void mail_set_limits(struct mail *, const struct mail_limits *);
+struct mail_limits mail_limits_of(struct mail *);
 
 /* Lets go of what nothing refers to any more: expunged messages that every
  * session was told of, deleted mailboxes, removed accounts, old history.
@@ -48,9 +52,10 @@ void mail_stop(struct mail *);
 MUST enum err mail_purge(struct mail *, bool all);
 /* Only those uploads; the rest is the janitor's. */
 MUST enum err mail_purge_uploads(struct mail *);
-/* Forgets old history as if it were `now` (unix seconds): expunges after
- * limits.history, other changes, which only views read, after an hour; and
- * Message-IDs that may be delivered again. The janitor does it once an hour. */
+/* Forgets old history as if it were `now` (unix seconds): expunges when both
+ * limits.history and limits.history_entries let them go, other changes, which
+ * only views read, after an hour; and Message-IDs that may be delivered again.
+ * The janitor does it once an hour. */
 MUST enum err mail_prune(struct mail *, int64_t now);
 
 /* Rights (RFC 4314 section 2.1), as needed by what is asked. */

@@ -297,7 +297,7 @@ static void test_annotations(void **unused)
 	less.rights = RIGHT_READ | RIGHT_LOOKUP;
 	assert_int_equal(
 		annotate(&w, &less, "/private/d", STR("x")), ERR_DENIED);
-	while (large.n <= mail_annotation_max(w.mail))
+	while (large.n <= mail_limits_of(w.mail).annotation)
 		buf_add_byte(&large, 'x');
 	assert_int_equal(annotate(&w, &w.inbox, "/private/d", buf_str(&large)),
 		ERR_TOOBIG);
@@ -740,6 +740,14 @@ static void assert_vanished(struct world *w, modseq_num since, const char *uids)
 	buf_fini(&text);
 }
 
+static void remember_last(struct world *w, uint64_t entries)
+{
+	struct mail_limits limits = mail_limits_of(w->mail);
+
+	limits.history_entries = entries;
+	mail_set_limits(w->mail, &limits);
+}
+
 static void test_history_is_pruned(void **unused)
 {
 	int64_t day = 86400, now = clock_wall_s();
@@ -750,6 +758,7 @@ static void test_history_is_pruned(void **unused)
 
 	(void)unused;
 	begin(&w);
+	remember_last(&w, 0);
 	for (int i = 0; i < 5; i++)
 		add(&w, "a: 1\r\n\r\n", 0);
 	assert_ok(view_acquire(w.mail, &w.inbox, &v));
@@ -787,6 +796,69 @@ static void test_history_is_pruned(void **unused)
 	add(&w, "c: 3\r\n\r\n", 0);
 	assert_ok(mail_prune(w.mail, now + 181 * day));
 	assert_uids(&w, &w.inbox, "1,3,7");
+	end(&w);
+}
+
+/* However old, the last so many expunges are known; and before both bounds
+ * every UID that is not there is told. */
+static void test_history_keeps_the_last(void **unused)
+{
+	int64_t day = 86400, now = clock_wall_s();
+	modseq_num at[6];
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	remember_last(&w, 2);
+	for (int i = 0; i < 6; i++)
+		add(&w, "a: 1\r\n\r\n", 0);
+	for (uid_num uid = 1; uid <= 5; uid++) {
+		at[uid] = modseq_now(&w);
+		expunge_one(&w, uid);
+	}
+	/* Young: all of them, however many. */
+	assert_ok(mail_prune(w.mail, now + 179 * day));
+	assert_int_equal(count_keys(&w, "j"), 5);
+	assert_vanished(&w, at[1], "1:5");
+	assert_vanished(&w, at[2], "2:5");
+	/* Old: the last two. What came before is "all that is not there". */
+	assert_ok(mail_prune(w.mail, now + 181 * day));
+	assert_int_equal(count_keys(&w, "j"), 2);
+	assert_vanished(&w, at[2], "1:5");
+	assert_vanished(&w, at[4], "4:5");
+	assert_vanished(&w, at[5], "5");
+	/* A bound that is lowered counts from the next round on. */
+	remember_last(&w, 1);
+	assert_vanished(&w, at[4], "4:5");
+	assert_ok(mail_prune(w.mail, now + 181 * day));
+	assert_vanished(&w, at[4], "1:5");
+	assert_vanished(&w, at[5], "5");
+	end(&w);
+}
+
+/* Steps of the janitor are bounded: of what is thinned out, and forgotten. */
+static void test_history_in_many_steps(void **unused)
+{
+	int64_t day = 86400, now = clock_wall_s();
+	struct world w;
+	modseq_num begun;
+
+	(void)unused;
+	begin(&w);
+	remember_last(&w, 7);
+	begun = modseq_now(&w);
+	for (uid_num uid = 1; uid <= 2100; uid++) {
+		add(&w, "a: 1\r\n\r\n", 0);
+		expunge_one(&w, uid);
+	}
+	assert_ok(mail_prune(w.mail, now + day));
+	assert_int_equal(count_keys(&w, "j"), 2100);
+	assert_vanished(&w, begun, "1:2100");
+	assert_vanished(&w, modseq_now(&w) - 2 * 2, "2099:2100");
+	assert_ok(mail_prune(w.mail, now + 181 * day));
+	assert_int_equal(count_keys(&w, "j"), 7);
+	assert_vanished(&w, modseq_now(&w) - 2 * 2, "2099:2100");
+	assert_vanished(&w, begun, "1:2100");
 	end(&w);
 }
 
@@ -837,6 +909,8 @@ int main(void)
 		cmocka_unit_test(test_uids_of_an_import),
 		cmocka_unit_test(test_shared_bytes),
 		cmocka_unit_test(test_history_is_pruned),
+		cmocka_unit_test(test_history_keeps_the_last),
+		cmocka_unit_test(test_history_in_many_steps),
 		cmocka_unit_test(test_account_is_removed),
 	};
 

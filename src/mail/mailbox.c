@@ -330,7 +330,7 @@ static enum err create_parents(
 static enum err create(struct store_txn *txn, void *arg)
 {
 	struct make_request *q = arg;
-	uint32_t max = q->mail->limits.mailboxes;
+	uint32_t max = mail_limits_of(q->mail).mailboxes;
 	struct change ch;
 	mailbox_num id;
 	enum err e;
@@ -494,7 +494,7 @@ static int compare_lengths(const void *a, const void *b)
 static enum err rename_tree(struct change *ch, struct rename_request *q)
 {
 	str from = q->from, to = q->to;
-	uint32_t max = q->mail->limits.mailboxes;
+	uint32_t max = mail_limits_of(q->mail).mailboxes;
 	struct listing list = {.arena = &ch->arena};
 	size_t moved = 0;
 	enum err e = scan_mailboxes(ch->txn, ch->account, &list);
@@ -543,11 +543,11 @@ static enum err rename_inbox(struct store_txn *txn, void *arg)
 	e = change_find_name(&ch, q->to, &taken);
 	e = e == ERR_NOTFOUND ? OK : e ? e : ERR_EXISTS;
 	if (!e)
-		e = create_parents(&ch, q->to, q->mail->limits.mailboxes,
-			&q->parents_from);
+		e = create_parents(&ch, q->to,
+			mail_limits_of(q->mail).mailboxes, &q->parents_from);
 	if (!e)
 		e = change_create_mailbox(&ch, q->to, 0, 0, &q->made);
-	if (!e && ch.record.mailboxes > q->mail->limits.mailboxes)
+	if (!e && ch.record.mailboxes > mail_limits_of(q->mail).mailboxes)
 		e = ERR_LIMIT;
 	if (!e)
 		e = change_find_name(&ch, STR("INBOX"), &q->inbox);

@@ -20,7 +20,8 @@ struct upload;
 
 struct mail {
 	struct store *store;
-	struct mail_limits limits;
+	pthread_mutex_t limits_lock;
+	struct mail_limits limits; /* by mail_limits_of */
 
 	pthread_mutex_t watch_lock;
 	struct mail_watch *watches[WATCH_BUCKETS];

@@ -428,6 +428,10 @@ static void do_rename(struct game *g)
 
 static void do_clean(struct game *g)
 {
+	struct mail_limits limits = mail_limits_of(g->w.mail);
+
+	limits.history_entries = pick(g, 3);
+	mail_set_limits(g->w.mail, &limits);
 	if (pick(g, 2))
 		CHECK(g, mail_purge(g->w.mail, false) == OK);
 	else

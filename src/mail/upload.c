@@ -33,7 +33,7 @@ struct upload *upload_new(struct mail *mail, account_num account)
 
 	u->mail = mail;
 	u->account = account;
-	u->limit = mail->limits.literal;
+	u->limit = mail_limits_of(mail).literal;
 	buf_init(&u->chunk, CHUNK_SIZE);
 	u->digest = BUF_UNBOUNDED;
 	u->parser = mime_parser_new(NULL);

@@ -310,9 +310,9 @@ static size_t view_memory(const struct view *v)
 static void forget_oldest(struct mail *mail, const struct view_entry *keep)
 {
 	struct view_entry *entry = mail->view_oldest;
+	size_t most = mail_limits_of(mail).view_cache;
 
-	while (mail->view_bytes > mail->limits.view_cache && entry &&
-		entry != keep) {
+	while (mail->view_bytes > most && entry && entry != keep) {
 		struct view_entry *newer = entry->newer;
 
 		entry_free(mail, entry);

@@ -316,8 +316,22 @@ static void set_host(char *room, size_t size, const char *configured)
 		snprintf(room, size, "localhost");
 }
 
+static struct mail_limits mail_limits(const struct config *config)
+{
+	return (struct mail_limits){
+		.mailboxes = (uint32_t)config->limits_mailboxes_per_account,
+		.literal = (uint64_t)config->limits_literal,
+		.view_cache = (size_t)config->store_cache / 2,
+		.history = (int64_t)(config->store_history / 1000),
+		.history_entries = (uint64_t)config->store_history_entries,
+		.annotation = (uint32_t)config->limits_annotation,
+		.annotations = (uint32_t)config->limits_annotations,
+	};
+}
+
 static void apply_config(struct mail_role *m)
 {
+	struct mail_limits mail = mail_limits(m->role.config);
 	const struct config *config = m->role.config;
 	struct session_limits limits = {
 		.per_account = (unsigned)config->limits_connections_per_account,
@@ -342,6 +356,7 @@ static void apply_config(struct mail_role *m)
 		config->pop3_uidl);
 	set_host(limits.host, sizeof limits.host, config->lmtp_hostname);
 	session_service_set_limits(m->service.sessions, &limits);
+	mail_set_limits(m->service.mail, &mail);
 	pool_set_max(m->pool, (unsigned)config->workers_mail_threads);
 }
 
@@ -401,14 +416,7 @@ static void *run_janitor(void *arg)
 static enum err open_store(struct mail_role *m)
 {
 	const struct config *config = m->role.config;
-	struct mail_limits limits = {
-		.mailboxes = (uint32_t)config->limits_mailboxes_per_account,
-		.literal = (uint64_t)config->limits_literal,
-		.view_cache = (size_t)config->store_cache / 2,
-		.history = 180 * 86400,
-		.annotation = (uint32_t)config->limits_annotation,
-		.annotations = (uint32_t)config->limits_annotations,
-	};
+	struct mail_limits limits = mail_limits(config);
 	struct mail_service *service = &m->service;
 	enum err e = OK;
 

@@ -198,6 +198,14 @@ S(store_cache, "store.cache", SIZE, "128mb", "8mb..1tb", 0, "",                \
 S(store_compression, "store.compression", ENUM, "lz4", "none|lz4|zstd", 0, "", \
   "how mail is compressed in the store")                                       \
                                                                                \
+S(store_history, "store.history", TIME, "180d", "0ms..36500d", 1, "",          \
+  "how long it is known exactly which messages were expunged, for clients "    \
+  "that come back (RFC 7162)")                                                 \
+S(store_history_entries, "store.history_entries", INT, "1000000",              \
+  "0..1000000000", 1, "",                                                      \
+  "expunges of each mailbox, the last so many, that are known exactly however " \
+  "old they are")                                                              \
+                                                                               \
 S(users_front, "users.front", TEXT, "culver-front", "nonempty", 0, "",         \
   "user (name or number) of the front role, when started as root")             \
 S(users_auth, "users.auth", TEXT, "culver-auth", "nonempty", 0, "",            \

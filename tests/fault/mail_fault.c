@@ -408,6 +408,10 @@ static enum err purge(struct place *p)
 
 static enum err prune(struct place *p)
 {
+	struct mail_limits limits = mail_limits_of(p->w.mail);
+
+	limits.history_entries = 0;
+	mail_set_limits(p->w.mail, &limits);
 	return mail_prune(p->w.mail, clock_wall_s() + 400 * 86400);
 }
 

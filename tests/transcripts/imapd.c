@@ -8,8 +8,13 @@
  * standard input does.
  *
  *	imapd [THREADS]		prints the port it listens on
+ *
+ * A line "SECONDS ENTRIES LATER" on its standard input makes it forget what was
+ * expunged as if it were so many seconds later, having been told to remember
+ * it for so long; it answers with a line.
  */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/cursor.h"
 #include "base/hash.h"
 #include "base/ipc.h"
@@ -36,6 +41,7 @@ static const char greeting[] = "+OK the heart alone\r\n";
 
 struct imapd {
 	struct loop *loop;
+	struct mail *mail;
 	struct session_service *sessions;
 	struct loop_watch listener;
 	struct loop_watch input;
@@ -165,14 +171,32 @@ static void on_listener(
 		log_in(d, fd);
 }
 
+static void forget(struct imapd *d, char *line)
+{
+	struct mail_limits limits = mail_limits_of(d->mail);
+	enum err e;
+
+	limits.history = strtol(line, &line, 10);
+	limits.history_entries = strtoul(line, &line, 10);
+	mail_set_limits(d->mail, &limits);
+	e = mail_prune(d->mail, clock_wall_s() + strtol(line, NULL, 10));
+	printf("%s\n", e ? "failed" : "done");
+	fflush(stdout);
+}
+
 static void on_input(
 	struct loop *loop, struct loop_watch *watch, uint32_t events)
 {
-	char byte;
+	char line[256];
+	ssize_t n = read(watch->fd, line, sizeof line - 1);
 
 	(void)events;
-	if (read(watch->fd, &byte, 1) <= 0)
+	if (n <= 0) {
 		loop_stop(loop);
+		return;
+	}
+	line[n] = '\0';
+	forget(LOOP_OWNER(watch, struct imapd, input), line);
 }
 
 static int listen_anywhere(void)
@@ -197,7 +221,7 @@ int main(int argc, char **argv)
 	struct mail *mail = mail_new(store, NULL);
 	struct pool *pool =
 		pool_new(argc > 1 ? (unsigned)atoi(argv[1]) : 4, 1024 * 1024);
-	struct imapd d = {0};
+	struct imapd d = {.mail = mail};
 
 	log_setup("imapd", STDERR_FILENO, LOG_LOGFMT);
 	log_set_level(LOG_WARN);

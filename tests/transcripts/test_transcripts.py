@@ -101,6 +101,12 @@ class Heart:
     def credentials(self, alias):
         return f"{alias}{Heart.count}", "x"
 
+    def forget(self, days, entries, later):
+        line = f"{days * 86400} {entries} {later * 86400}\n"
+        self.process.stdin.write(line.encode())
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == b"done\n"
+
     def close(self):
         self.process.stdin.close()
         return self.process.wait(60)

@@ -874,6 +874,9 @@ class Player:
             return
         raise Mismatch(f"expected the end, got {show(got)}")
 
+    def do_forget(self, step, days, entries, later):
+        self.world.forget(int(days), int(entries), int(later))
+
     def do_mailbox(self, step, *names):
         for name in names:
             self._setup(b'CREATE "%s"' % name.encode())

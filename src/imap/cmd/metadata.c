@@ -164,7 +164,7 @@ enum err imap_setmetadata(
 		reply->no = true;
 		reply->text = "A value is too large";
 		buf_addf(&reply->code, "[METADATA MAXSIZE %u] ",
-			mail_annotation_max(imap_mail(s)));
+			mail_limits_of(imap_mail(s)).annotation);
 	}
 	return e;
 }
