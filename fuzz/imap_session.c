@@ -2,26 +2,12 @@
 /* What a client says after login, byte by byte whatever it likes, to a session
  * with some mail: no crash, no leak, and the store agrees with itself after.
  * For bounded memory: -malloc_limit_mb=80 (a message may have 64). */
-#include "base/log.h"
+#include "talk.h"
 #include "imap/imap.h"
 #include "mail/upload.h"
-#include "mail/verify.h"
 #include "session/ticket.h"
-#include "store/store.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define STACK (1024 * 1024)
-#define INPUT_MAX 65536
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct loop *loop;
-static struct pool *pool;
 
 static const str messages[] = {
 	STR_LIT("From: Ann <ann@example.org>\r\nSubject: =?utf-8?q?caf=C3=A9?="
@@ -34,12 +20,6 @@ static const str messages[] = {
 	STR_LIT("Subject: quoted\r\nContent-Transfer-Encoding: quoted-printable"
 		"\r\n\r\na=C3=A9=\r\nb\r\n"),
 };
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void add_message(struct mail *mail, str text)
 {
@@ -54,49 +34,10 @@ static void add_message(struct mail *mail, str text)
 	upload_free(item.upload);
 }
 
-static void problem(void *arg, str words)
-{
-	(void)arg;
-	fprintf(stderr, "verify: %.*s\n", STR_ARG(words));
-	abort();
-}
-
-/* Lets the session work, and takes what it says. */
-static void pump(int fd)
-{
-	char piece[65536];
-
-	loop_run_once(loop, 0);
-	pool_drain(pool);
-	while (recv(fd, piece, sizeof piece, MSG_DONTWAIT) > 0)
-		;
-}
-
-static void talk(struct session_service *service, int fd, str input)
-{
-	bool ended = false;
-
-	while (session_service_count(service)) {
-		ssize_t n = input.n ? send(fd, input.p, input.n,
-					      MSG_DONTWAIT | MSG_NOSIGNAL)
-				    : 0;
-
-		if (n > 0)
-			input = str_skip(input, (size_t)n);
-		else if (n < 0 && errno != EAGAIN)
-			input.n = 0;
-		if (!input.n && !ended)
-			ended = shutdown(fd, SHUT_WR) == 0;
-		pump(fd);
-	}
-	/* What ended it was posted. */
-	pump(fd);
-}
-
 static void session(struct mail *mail, str input)
 {
 	struct session_service *service =
-		session_service_new(loop, pool, mail, NULL);
+		session_service_new(talk_loop, talk_pool, mail, NULL);
 	struct handover h = {
 		.protocol = STR("imap"),
 		.tag = STR("L"),
@@ -110,36 +51,24 @@ static void session(struct mail *mail, str input)
 		&(struct ticket){.account = 1,
 			.name = STR("ann"),
 			.rights = TICKET_MAY_ALL});
-	talk(service, fds[0], input);
+	talk(service, fds[0], input, NULL);
 	close(fds[0]);
 	session_service_free(service);
 }
 
-static void begin(void)
-{
-	log_set_level(LOG_ERROR);
-	must(loop_new(&loop) == OK);
-	pool = pool_new(1, STACK);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct verify verify = {.problem = problem};
 	struct store *store;
 	struct mail *mail;
 
-	if (size > INPUT_MAX)
+	if (size > TALK_INPUT_MAX)
 		return 0;
-	if (!loop)
-		begin();
+	talk_begin();
 	store = store_open_memory();
 	mail = mail_new(store, NULL);
 	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
 		add_message(mail, messages[i]);
 	session(mail, str_of((const char *)data, size));
-	must(mail_purge(mail, false) == OK);
-	must(verify_mail(mail, 0, &verify) == OK);
-	mail_free(mail);
-	store_close(store);
+	talk_verify(store, mail);
 	return 0;
 }

@@ -4,38 +4,11 @@
  * there. For bounded memory: -malloc_limit_mb=80 (a message may have 64). */
 #include "base/cursor.h"
 #include "base/ipc.h"
-#include "base/log.h"
+#include "talk.h"
 #include "lmtp/lmtp.h"
-#include "mail/verify.h"
 #include "mail/view.h"
-#include "store/store.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define STACK (1024 * 1024)
-#define INPUT_MAX 65536
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct loop *loop;
-static struct pool *pool;
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
-static void problem(void *arg, str words)
-{
-	(void)arg;
-	fprintf(stderr, "verify: %.*s\n", STR_ARG(words));
-	abort();
-}
 
 /* Auth: "n…" is nobody; all others mean one of two accounts, or both. */
 static enum err resolve(void *ctx, uint32_t type, uint32_t id, str payload)
@@ -66,44 +39,10 @@ static enum err resolve(void *ctx, uint32_t type, uint32_t id, str payload)
 	return OK;
 }
 
-/* Lets the session work, and takes what it says. */
-static void pump(int fd, struct buf *said)
-{
-	char piece[65536];
-	ssize_t n;
-
-	loop_run_once(loop, 0);
-	pool_drain(pool);
-	while ((n = recv(fd, piece, sizeof piece, MSG_DONTWAIT)) > 0)
-		buf_add(said, str_of(piece, (size_t)n));
-}
-
-static void talk(
-	struct session_service *service, int fd, str input, struct buf *said)
-{
-	bool ended = false;
-
-	while (session_service_count(service)) {
-		ssize_t n = input.n ? send(fd, input.p, input.n,
-					      MSG_DONTWAIT | MSG_NOSIGNAL)
-				    : 0;
-
-		if (n > 0)
-			input = str_skip(input, (size_t)n);
-		else if (n < 0 && errno != EAGAIN)
-			input.n = 0;
-		if (!input.n && !ended)
-			ended = shutdown(fd, SHUT_WR) == 0;
-		pump(fd, said);
-	}
-	/* What ended it was posted. */
-	pump(fd, said);
-}
-
 static void session(struct mail *mail, str input, struct buf *said)
 {
 	struct session_service *service =
-		session_service_new(loop, pool, mail, NULL);
+		session_service_new(talk_loop, talk_pool, mail, NULL);
 	struct session_sender sender = {resolve, &service, 10000};
 	struct handover h = {
 		.protocol = STR("lmtp"),
@@ -155,32 +94,20 @@ static void check(struct mail *mail, str said)
 	must(n <= 2 * delivered && (n > 0) == (delivered > 0));
 }
 
-static void begin(void)
-{
-	log_set_level(LOG_ERROR);
-	must(loop_new(&loop) == OK);
-	pool = pool_new(1, STACK);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct verify verify = {.problem = problem};
 	struct buf said = BUF_UNBOUNDED;
 	struct store *store;
 	struct mail *mail;
 
-	if (size > INPUT_MAX)
+	if (size > TALK_INPUT_MAX)
 		return 0;
-	if (!loop)
-		begin();
+	talk_begin();
 	store = store_open_memory();
 	mail = mail_new(store, NULL);
 	session(mail, str_of((const char *)data, size), &said);
 	check(mail, buf_str(&said));
-	must(mail_purge(mail, false) == OK);
-	must(verify_mail(mail, 0, &verify) == OK);
-	mail_free(mail);
-	store_close(store);
+	talk_verify(store, mail);
 	buf_fini(&said);
 	return 0;
 }

@@ -1,29 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The session's loop: bytes through the framer, a command at a time through
- * the parser to its executor, answers out. Whenever it would have to wait it
- * says for what, and returns (session/session.h).
+ * The session's steps (session/drive.h): bytes through the framer, a command at
+ * a time through the parser to its executor, answers out.
  */
 #include "base/alloc.h"
 #include "base/log.h"
 #include "imap/private.h"
+#include "session/drive.h"
 #include "wire/imap/parse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Commands of a pipelining client before others get their turn. */
-#define TURN_COMMANDS 32
 #define BAD_MAX 20
 #define BODY_PIECE (64 * 1024)
-
-/* What one step of the loop came to. */
-enum step {
-	STEP_ON,     /* go on at once */
-	STEP_INPUT,  /* the framer needs more */
-	STEP_OUTPUT, /* much output waits */
-	STEP_CLOSE,
-};
 
 static struct imap *imap_of(struct session *session)
 {
@@ -94,7 +84,7 @@ static void forget_command(struct imap *s)
 	}
 }
 
-static enum step execute(struct imap *s, str text)
+static enum session_step execute(struct imap *s, str text)
 {
 	struct arena *arena = imap_arena(s);
 	struct imap_command *c = ARENA_NEW(arena, struct imap_command);
@@ -120,9 +110,9 @@ static enum step execute(struct imap *s, str text)
 	forget_command(s);
 	if (s->bad > BAD_MAX) {
 		buf_add_c(imap_out(s), "* BYE Too many bad commands\r\n");
-		return STEP_CLOSE;
+		return SESSION_STEP_CLOSE;
 	}
-	return s->logged_out ? STEP_CLOSE : STEP_ON;
+	return s->logged_out ? SESSION_STEP_CLOSE : SESSION_STEP_ON;
 }
 
 /* APPEND or REPLACE up to its message. */
@@ -173,7 +163,8 @@ static enum err next_body(struct imap *s, str text)
 	return e;
 }
 
-static enum step begin_body(struct imap *s, const struct imap_frame *frame)
+static enum session_step begin_body(
+	struct imap *s, const struct imap_frame *frame)
 {
 	str text = arena_str(imap_arena(s), frame->text);
 	enum err e = s->doing == IMAP_DOING_AFTER_BODY ? next_body(s, text)
@@ -184,17 +175,17 @@ static enum step begin_body(struct imap *s, const struct imap_frame *frame)
 		s->doing = IMAP_DOING_NOTHING;
 		imap_framer_refuse(&s->framer);
 		forget_command(s);
-		return STEP_ON;
+		return SESSION_STEP_ON;
 	}
 	s->doing = IMAP_DOING_BODY;
 	s->body_left = frame->body;
 	if (frame->sync)
 		buf_add_c(imap_out(s), "+ OK\r\n");
-	return STEP_ON;
+	return SESSION_STEP_ON;
 }
 
 /* The line after the message ends the command. */
-static enum step end_body(struct imap *s, str text)
+static enum session_step end_body(struct imap *s, str text)
 {
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
 	struct imap_command *c = s->command;
@@ -209,10 +200,10 @@ static enum step end_body(struct imap *s, str text)
 	imap_append_abort(s);
 	imap_complete(s, c, e, &reply);
 	forget_command(s);
-	return STEP_ON;
+	return SESSION_STEP_ON;
 }
 
-static enum step handle_line(struct imap *s, str text)
+static enum session_step handle_line(struct imap *s, str text)
 {
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
 	enum err e;
@@ -226,13 +217,14 @@ static enum step handle_line(struct imap *s, str text)
 		reply.text = e ? "Expected DONE" : "IDLE terminated";
 		imap_complete(s, s->command, e, &reply);
 		forget_command(s);
-		return STEP_ON;
+		return SESSION_STEP_ON;
 	default:
 		return execute(s, text);
 	}
 }
 
-static enum step handle_error(struct imap *s, const struct imap_frame *frame)
+static enum session_step handle_error(
+	struct imap *s, const struct imap_frame *frame)
 {
 	str tag = str_is_none(frame->tag) && s->command ? s->command->tag
 							: frame->tag;
@@ -244,21 +236,32 @@ static enum step handle_error(struct imap *s, const struct imap_frame *frame)
 		s->doing = IMAP_DOING_NOTHING;
 		forget_command(s);
 	}
-	return frame->fatal || ++s->bad > BAD_MAX ? STEP_CLOSE : STEP_ON;
+	return frame->fatal || ++s->bad > BAD_MAX ? SESSION_STEP_CLOSE
+						  : SESSION_STEP_ON;
 }
 
-static enum step next_frame(struct imap *s)
+/* Meanwhile there may be news to tell. */
+static enum session_step wait_for_input(struct imap *s)
+{
+	imap_notify_between(s);
+	if (imap_notify_waits(s))
+		return SESSION_STEP_OUTPUT;
+	return imap_notify_has_arrived(s) ? SESSION_STEP_ON
+					  : SESSION_STEP_INPUT;
+}
+
+static enum session_step next_frame(struct imap *s)
 {
 	struct buf *in = &s->session.in;
 	struct imap_frame frame = imap_framer_step(&s->framer, buf_str(in));
-	enum step step = STEP_ON;
+	enum session_step step = SESSION_STEP_ON;
 
 	switch (frame.kind) {
 	case IMAP_FRAME_MORE:
-		return STEP_INPUT;
+		return wait_for_input(s);
 	case IMAP_FRAME_CONTINUE:
 		buf_add_c(imap_out(s), "+ OK\r\n");
-		return STEP_INPUT;
+		return wait_for_input(s);
 	case IMAP_FRAME_COMMAND:
 		step = handle_line(s, frame.text);
 		break;
@@ -281,7 +284,7 @@ static enum step next_frame(struct imap *s)
 
 /* The message of an APPEND: what is in the buffer, then straight from the
  * socket. A store that refuses it is told at the end; its bytes are read. */
-static enum step take_body(struct imap *s)
+static enum session_step take_body(struct imap *s)
 {
 	struct buf *in = &s->session.in;
 	char piece[BODY_PIECE];
@@ -291,16 +294,17 @@ static enum step take_body(struct imap *s)
 
 	if (s->body_left == 0) {
 		s->doing = IMAP_DOING_AFTER_BODY;
-		return STEP_ON;
+		return SESSION_STEP_ON;
 	}
 	if (n == 0) {
 		if (session_flush(&s->session) == ERR_AGAIN)
-			return STEP_OUTPUT;
+			return SESSION_STEP_OUTPUT;
 		n = s->body_left < sizeof piece ? (size_t)s->body_left
 						: sizeof piece;
 		e = session_read_into(&s->session, piece, n, &n);
 		if (e)
-			return e == ERR_AGAIN ? STEP_INPUT : STEP_CLOSE;
+			return e == ERR_AGAIN ? SESSION_STEP_BYTES
+					      : SESSION_STEP_CLOSE;
 		from = piece;
 	}
 	if (n > s->body_left)
@@ -311,7 +315,7 @@ static enum step take_body(struct imap *s)
 	if (from != piece)
 		buf_consume(in, n);
 	s->body_left -= n;
-	return STEP_ON;
+	return SESSION_STEP_ON;
 }
 
 static void put_bye(struct imap *s, const char *text)
@@ -321,34 +325,36 @@ static void put_bye(struct imap *s, const char *text)
 
 /* The items of what arrived were sent; nothing is answered. A message that is
  * gone by now has none. */
-static enum step end_news(struct imap *s)
+static enum session_step end_news(struct imap *s)
 {
 	s->fetch_is_news = false;
 	s->doing = s->idling ? IMAP_DOING_IDLE : IMAP_DOING_NOTHING;
 	if (!s->session.told_stop)
-		return STEP_ON;
+		return SESSION_STEP_ON;
 	put_bye(s, "[UNAVAILABLE] The server ends this session");
-	return STEP_CLOSE;
+	return SESSION_STEP_CLOSE;
 }
 
-static enum step fetch_step(struct imap *s)
+static enum session_step fetch_step(struct imap *s)
 {
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
 	enum err e = imap_fetch_more(s);
 
 	if (e == ERR_AGAIN)
-		return STEP_OUTPUT;
+		return SESSION_STEP_OUTPUT;
 	if (s->fetch_is_news)
 		return end_news(s);
 	if (s->command->verb != IMAP_FETCH)
 		imap_select_reply(s, &reply);
 	imap_complete(s, s->command, e, &reply);
 	forget_command(s);
-	return STEP_ON;
+	return SESSION_STEP_ON;
 }
 
-static enum step step_on(struct imap *s)
+static enum session_step step(struct session *session)
 {
+	struct imap *s = imap_of(session);
+
 	if (imap_notify_fetch(s))
 		return fetch_step(s);
 	switch (s->doing) {
@@ -399,54 +405,14 @@ static enum session_want handle_events(struct imap *s, unsigned events)
 	return SESSION_WANT_TURN;
 }
 
-static enum session_want wait_for_input(struct imap *s)
-{
-	enum err e;
-
-	do {
-		imap_notify_between(s);
-		e = session_flush(&s->session);
-	} while (!e && imap_notify_waits(s));
-	if (e)
-		return e == ERR_AGAIN ? SESSION_WANT_OUTPUT
-				      : SESSION_WANT_CLOSE;
-	if (imap_notify_has_arrived(s))
-		return SESSION_WANT_TURN;
-	if (s->doing == IMAP_DOING_BODY)
-		return SESSION_WANT_INPUT;
-	e = session_read(&s->session, input_room(s));
-	if (e == OK)
-		return SESSION_WANT_TURN;
-	return e == ERR_AGAIN ? SESSION_WANT_INPUT : SESSION_WANT_CLOSE;
-}
-
 static enum session_want run(struct session *session, unsigned events)
 {
 	struct imap *s = imap_of(session);
 	enum session_want want = handle_events(s, events);
-	enum err e;
 
-	for (int turn = 0; want == SESSION_WANT_TURN; turn++) {
-		enum step step;
-
-		if (imap_out(s)->n - session->out_at >= SESSION_OUT_HIGH) {
-			e = session_flush(session);
-			if (e)
-				return e == ERR_AGAIN ? SESSION_WANT_OUTPUT
-						      : SESSION_WANT_CLOSE;
-		}
-		step = step_on(s);
-		if (step == STEP_CLOSE)
-			return SESSION_WANT_CLOSE;
-		if (step == STEP_INPUT)
-			want = wait_for_input(s);
-		else if (step == STEP_OUTPUT &&
-			 session_flush(session) == ERR_AGAIN)
-			return SESSION_WANT_OUTPUT;
-		else if (turn >= TURN_COMMANDS && s->doing != IMAP_DOING_BODY)
-			return SESSION_WANT_TURN;
-	}
-	return want;
+	return want == SESSION_WANT_TURN
+		       ? session_drive(session, input_room(s), step)
+		       : want;
 }
 
 const struct session_protocol imap_protocol = {

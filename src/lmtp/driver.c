@@ -1,27 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The session's loop: bytes in, commands and messages to those who act on
- * them, answers out. Whenever it would have to wait it says for what, and
- * returns (session/session.h).
+ * The session's steps (session/drive.h): bytes in, commands and messages to
+ * those who act on them, answers out.
  */
 #include "base/alloc.h"
 #include "lmtp/private.h"
+#include "session/drive.h"
 
 #include <stdlib.h>
 
-/* Steps of a busy client before others get their turn. */
-#define TURN_STEPS 64
 #define ERRORS_MAX 20
 #define PIECE (64 * 1024)
-
-/* What one step of the loop came to. */
-enum step {
-	STEP_ON,     /* go on at once */
-	STEP_INPUT,  /* the client is to say more */
-	STEP_OUTPUT, /* it has to read first */
-	STEP_ANSWER, /* auth is asked */
-	STEP_CLOSE,
-};
 
 static struct lmtp *lmtp_of(struct session *session)
 {
@@ -86,14 +75,17 @@ void lmtp_say(struct lmtp *s, enum lmtp_say say)
 
 /* ------------------------------------------------------------------ lines */
 
-static enum step next_line(struct lmtp *s)
+static enum session_step next_line(struct lmtp *s)
 {
 	struct buf *in = &s->session.in;
 	struct lmtp_frame frame = lmtp_framer_step(&s->framer, buf_str(in));
 
 	switch (frame.kind) {
 	case LMTP_FRAME_MORE:
-		return STEP_INPUT;
+		if (!s->session.told_stop)
+			return SESSION_STEP_INPUT;
+		end(s, LMTP_SAY_END_STOPPING);
+		return SESSION_STEP_CLOSE;
 	case LMTP_FRAME_LINE:
 		lmtp_execute(s, frame.line);
 		break;
@@ -104,7 +96,7 @@ static enum step next_line(struct lmtp *s)
 		break;
 	}
 	buf_consume(in, frame.n);
-	return STEP_ON;
+	return SESSION_STEP_ON;
 }
 
 /* --------------------------------------------------------------- messages */
@@ -166,7 +158,7 @@ static size_t take_bytes(struct lmtp *s, str bytes)
 
 /* What is in the buffer, then straight from the socket; what a client sent
  * behind the message comes into the buffer. */
-static enum step take_body(struct lmtp *s)
+static enum session_step take_body(struct lmtp *s)
 {
 	struct buf *in = &s->session.in;
 	char piece[PIECE];
@@ -175,21 +167,21 @@ static enum step take_body(struct lmtp *s)
 
 	if (in->n || (s->doing == LMTP_DOING_CHUNK && !s->left)) {
 		buf_consume(in, take_bytes(s, buf_str(in)));
-		return STEP_ON;
+		return SESSION_STEP_ON;
 	}
 	if (session_flush(&s->session) == ERR_AGAIN)
-		return STEP_OUTPUT;
+		return SESSION_STEP_OUTPUT;
 	e = session_read_into(&s->session, piece, sizeof piece, &n);
 	if (e)
-		return e == ERR_AGAIN ? STEP_INPUT : STEP_CLOSE;
+		return e == ERR_AGAIN ? SESSION_STEP_BYTES : SESSION_STEP_CLOSE;
 	taken = take_bytes(s, str_of(piece, n));
 	buf_add(in, str_of(piece + taken, n - taken));
-	return STEP_ON;
+	return SESSION_STEP_ON;
 }
 
 /* ------------------------------------------------------------------- loop */
 
-static enum step leave(struct lmtp *s)
+static enum session_step leave(struct lmtp *s)
 {
 	char piece[4096];
 	size_t n;
@@ -200,20 +192,22 @@ static enum step leave(struct lmtp *s)
 		session_say_no_more(&s->session);
 		e = session_read_into(&s->session, piece, sizeof piece, &n);
 	} else if (e == ERR_AGAIN) {
-		return STEP_OUTPUT;
+		return SESSION_STEP_OUTPUT;
 	}
 	if (e)
-		return e == ERR_AGAIN ? STEP_INPUT : STEP_CLOSE;
-	return STEP_ON;
+		return e == ERR_AGAIN ? SESSION_STEP_BYTES : SESSION_STEP_CLOSE;
+	return SESSION_STEP_ON;
 }
 
-static enum step step_on(struct lmtp *s)
+static enum session_step step(struct session *session)
 {
+	struct lmtp *s = lmtp_of(session);
+
 	if (s->ended)
-		return STEP_CLOSE;
+		return SESSION_STEP_CLOSE;
 	switch (s->doing) {
 	case LMTP_DOING_ASKING:
-		return lmtp_answered(s) ? STEP_ON : STEP_ANSWER;
+		return lmtp_answered(s) ? SESSION_STEP_ON : SESSION_STEP_ANSWER;
 	case LMTP_DOING_DATA:
 	case LMTP_DOING_CHUNK:
 		return take_body(s);
@@ -238,64 +232,10 @@ static void handle_events(struct lmtp *s, unsigned events)
 		end(s, LMTP_SAY_END_IDLE);
 }
 
-static enum session_want wait_for_input(struct lmtp *s)
-{
-	enum err e = session_flush(&s->session);
-
-	if (e)
-		return e == ERR_AGAIN ? SESSION_WANT_OUTPUT
-				      : SESSION_WANT_CLOSE;
-	if (s->doing != LMTP_DOING_LINES)
-		return SESSION_WANT_INPUT;
-	if (s->session.told_stop) {
-		end(s, LMTP_SAY_END_STOPPING);
-		return SESSION_WANT_CLOSE;
-	}
-	e = session_read(&s->session, LMTP_LINE_MAX);
-	if (e == OK)
-		return SESSION_WANT_TURN;
-	return e == ERR_AGAIN ? SESSION_WANT_INPUT : SESSION_WANT_CLOSE;
-}
-
-/* Answers that wait for nothing but this one go out before it; those of a
- * pipelining client go together. */
-static enum session_want wait_for_answer(struct lmtp *s)
-{
-	if (!s->session.in.n && session_flush(&s->session) == ERR_CLOSED)
-		return SESSION_WANT_CLOSE;
-	return SESSION_WANT_ANSWER;
-}
-
-/* TURN: go on. */
-static enum session_want after(struct lmtp *s, enum step step)
-{
-	switch (step) {
-	case STEP_INPUT:
-		return wait_for_input(s);
-	case STEP_OUTPUT:
-		return SESSION_WANT_OUTPUT;
-	case STEP_ANSWER:
-		return wait_for_answer(s);
-	case STEP_CLOSE:
-		return SESSION_WANT_CLOSE;
-	default:
-		return SESSION_WANT_TURN;
-	}
-}
-
 static enum session_want run(struct session *session, unsigned events)
 {
-	struct lmtp *s = lmtp_of(session);
-	enum session_want want = SESSION_WANT_TURN;
-
-	handle_events(s, events);
-	for (int i = 0; i < TURN_STEPS && want == SESSION_WANT_TURN; i++) {
-		if (lmtp_out(s)->n - session->out_at >= SESSION_OUT_HIGH &&
-			session_flush(session) == ERR_AGAIN)
-			return SESSION_WANT_OUTPUT;
-		want = after(s, step_on(s));
-	}
-	return want;
+	handle_events(lmtp_of(session), events);
+	return session_drive(session, LMTP_LINE_MAX, step);
 }
 
 const struct session_protocol lmtp_protocol = {

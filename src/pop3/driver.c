@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The session's loop: a line at a time through the parser to its executor,
- * answers out. Whenever it would have to wait it says for what, and returns
- * (session/session.h).
+ * The session's steps (session/drive.h): a line at a time through the parser to
+ * its executor, answers out.
  */
 #include "base/log.h"
 #include "pop3/private.h"
+#include "session/drive.h"
 
-/* Commands of a pipelining client before others get their turn. */
-#define TURN_COMMANDS 32
 #define BAD_MAX 20
 /* Input at a time; lines are shorter. */
 #define INPUT_ROOM 4096
-
-/* What one step of the loop came to. */
-enum step {
-	STEP_ON,     /* go on at once */
-	STEP_INPUT,  /* a whole line is not there */
-	STEP_OUTPUT, /* much output waits */
-	STEP_CLOSE,
-};
 
 static struct pop3 *pop3_of(struct session *session)
 {
@@ -68,13 +58,13 @@ static pop3_executor *const executors[POP3_VERB_COUNT] = {
 	[POP3_QUIT] = pop3_quit,
 };
 
-static enum step wrong(struct pop3 *s, const char *text)
+static enum session_step wrong(struct pop3 *s, const char *text)
 {
 	pop3_put_wrong(pop3_out(s), text);
-	return ++s->bad > BAD_MAX ? STEP_CLOSE : STEP_ON;
+	return ++s->bad > BAD_MAX ? SESSION_STEP_CLOSE : SESSION_STEP_ON;
 }
 
-static enum step execute(struct pop3 *s, str line)
+static enum session_step execute(struct pop3 *s, str line)
 {
 	struct pop3_command c;
 	enum err e = pop3_parse(line, &c);
@@ -92,18 +82,18 @@ static enum step execute(struct pop3 *s, str line)
 	e = executors[c.verb](s, &c);
 	if (e && e != ERR_AGAIN)
 		pop3_put_error(pop3_out(s), e, STR(""));
-	return s->quit ? STEP_CLOSE : STEP_ON;
+	return s->quit ? SESSION_STEP_CLOSE : SESSION_STEP_ON;
 }
 
-static enum step next_line(struct pop3 *s)
+static enum session_step next_line(struct pop3 *s)
 {
 	struct buf *in = &s->session.in;
 	struct pop3_frame frame = pop3_framer_step(&s->framer, buf_str(in));
-	enum step step = STEP_ON;
+	enum session_step step = SESSION_STEP_ON;
 
 	switch (frame.kind) {
 	case POP3_FRAME_MORE:
-		return STEP_INPUT;
+		return SESSION_STEP_INPUT;
 	case POP3_FRAME_LINE:
 		step = execute(s, frame.text);
 		break;
@@ -119,7 +109,7 @@ static enum step next_line(struct pop3 *s)
 
 /* The login's answer. A maildrop that cannot be opened ends the session: the
  * client's next command would be for one that could. */
-static enum step open_maildrop(struct pop3 *s)
+static enum session_step open_maildrop(struct pop3 *s)
 {
 	enum err e = maildrop_open(s);
 
@@ -130,24 +120,26 @@ static enum step open_maildrop(struct pop3 *s)
 			LOG_C("account", s->session.account));
 		pop3_put_error(pop3_out(s),
 			e == ERR_DENIED ? e : ERR_UNAVAILABLE, STR(""));
-		return STEP_CLOSE;
+		return SESSION_STEP_CLOSE;
 	}
 	pop3_put_ok(pop3_out(s), "Logged in");
-	return STEP_ON;
+	return SESSION_STEP_ON;
 }
 
 /* ------------------------------------------------------------------- loop */
 
-static enum step go_on(struct pop3 *s, enum err e)
+static enum session_step go_on(struct pop3 *s, enum err e)
 {
 	if (e == ERR_AGAIN)
-		return STEP_OUTPUT;
+		return SESSION_STEP_OUTPUT;
 	s->doing = POP3_DOING_NOTHING;
-	return STEP_ON;
+	return SESSION_STEP_ON;
 }
 
-static enum step step_on(struct pop3 *s)
+static enum session_step step(struct session *session)
 {
+	struct pop3 *s = pop3_of(session);
+
 	switch (s->doing) {
 	case POP3_DOING_OPEN:
 		return open_maildrop(s);
@@ -156,64 +148,20 @@ static enum step step_on(struct pop3 *s)
 	case POP3_DOING_RETR:
 		return go_on(s, pop3_retr_more(s));
 	default:
-		return next_line(s);
+		return session->told_stop ? SESSION_STEP_CLOSE : next_line(s);
 	}
 }
 
 /* RFC 1939 section 3, of the autologout timer: "the server should close the
  * TCP connection without removing any messages or sending any response". So
  * it is when the server stops, but an answer under way is finished. */
-static bool is_over(struct pop3 *s, unsigned events)
-{
-	if (events & SESSION_STOP)
-		s->session.told_stop = true;
-	if (events & SESSION_EXPIRED)
-		return true;
-	return s->session.told_stop && s->doing == POP3_DOING_NOTHING;
-}
-
-static enum session_want wait_for_input(struct pop3 *s)
-{
-	enum err e = session_flush(&s->session);
-
-	if (e)
-		return e == ERR_AGAIN ? SESSION_WANT_OUTPUT
-				      : SESSION_WANT_CLOSE;
-	e = session_read(&s->session, INPUT_ROOM);
-	if (e == OK)
-		return SESSION_WANT_TURN;
-	return e == ERR_AGAIN ? SESSION_WANT_INPUT : SESSION_WANT_CLOSE;
-}
-
 static enum session_want run(struct session *session, unsigned events)
 {
-	struct pop3 *s = pop3_of(session);
-	enum session_want want = SESSION_WANT_TURN;
-
-	for (int turn = 0; want == SESSION_WANT_TURN; turn++) {
-		enum step step;
-		enum err e;
-
-		if (is_over(s, events))
-			return SESSION_WANT_CLOSE;
-		if (pop3_out(s)->n - session->out_at >= SESSION_OUT_HIGH) {
-			e = session_flush(session);
-			if (e)
-				return e == ERR_AGAIN ? SESSION_WANT_OUTPUT
-						      : SESSION_WANT_CLOSE;
-		}
-		step = step_on(s);
-		if (step == STEP_CLOSE)
-			return SESSION_WANT_CLOSE;
-		if (step == STEP_INPUT)
-			want = wait_for_input(s);
-		else if (step == STEP_OUTPUT &&
-			 session_flush(session) == ERR_AGAIN)
-			return SESSION_WANT_OUTPUT;
-		else if (turn >= TURN_COMMANDS)
-			return SESSION_WANT_TURN;
-	}
-	return want;
+	if (events & SESSION_STOP)
+		session->told_stop = true;
+	if (events & SESSION_EXPIRED)
+		return SESSION_WANT_CLOSE;
+	return session_drive(session, INPUT_ROOM, step);
 }
 
 static void open_session(struct session *session, const struct handover *h)
