@@ -115,23 +115,26 @@ static void section_text(struct imap_parser *p, struct imap_section *section)
 	}
 }
 
-/* section = "[" [section-spec] "]"
- * section-spec = section-msgtext / (section-part ["." section-text])
- * section-binary = "[" [section-part] "]" */
-static void section(struct imap_parser *p, struct imap_section *section)
+void imap_section_spec(struct imap_parser *p, struct imap_section *section)
 {
-	int next;
-	bool text_follows;
+	int next = cursor_peek(&p->c);
+	bool text_follows = true;
 
-	cursor_expect(&p->c, '[', "\"[\"");
-	next = cursor_peek(&p->c);
-	text_follows = next != ']';
 	if (next >= '0' && next <= '9')
 		text_follows = section_part(p, section);
 	if (text_follows && section->name != IMAP_SECTION_BODY)
 		imap_expected(p, "a part number");
 	else if (text_follows)
 		section_text(p, section);
+}
+
+/* section = "[" [section-spec] "]"
+ * section-binary = "[" [section-part] "]" */
+static void section(struct imap_parser *p, struct imap_section *section)
+{
+	cursor_expect(&p->c, '[', "\"[\"");
+	if (cursor_peek(&p->c) != ']')
+		imap_section_spec(p, section);
 	cursor_expect(&p->c, ']', "\"]\"");
 }
 

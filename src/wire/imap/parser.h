@@ -89,6 +89,8 @@ void imap_read_fetch_modifiers(
 void imap_read_store_modifiers(struct imap_parser *, struct imap_store *);
 /* fetch-att *(SP fetch-att) ")": a list, behind its "(". */
 void imap_fetch_att_list(struct imap_parser *, struct imap_fetch *);
+/* section-spec = section-msgtext / (section-part ["." section-text]) */
+void imap_section_spec(struct imap_parser *, struct imap_section *);
 /* partial-range (RFC 9394) */
 struct imap_partial imap_partial_range(struct imap_parser *);
 /* "(" status-att *(SP status-att) ")" */
