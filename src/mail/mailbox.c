@@ -63,6 +63,11 @@ static enum err make_inbox(struct store_txn *txn, void *arg)
 	return change_end(&ch, e);
 }
 
+static bool holds(const struct mail_user *user, uint32_t rights)
+{
+	return (user->rights & rights) == rights;
+}
+
 static enum err find_mailbox(struct mail *mail, const struct mail_user *user,
 	str name, struct mailbox_ref *ref_r)
 {
@@ -237,8 +242,13 @@ enum err mailbox_list(struct mail *mail, const struct mail_user *user,
 	struct listing list = {.arena = arena};
 	struct mailbox_ref inbox;
 	struct store_txn *txn;
-	enum err e = mailbox_open(mail, user, STR("INBOX"), 0, &inbox);
+	enum err e;
 
+	*list_r = NULL;
+	*count_r = 0;
+	if (!holds(user, RIGHT_LOOKUP))
+		return OK;
+	e = mailbox_open(mail, user, STR("INBOX"), 0, &inbox);
 	if (e && e != ERR_NOTFOUND)
 		return e;
 	txn = store_begin_read(mail->store);
@@ -365,7 +375,7 @@ enum err mailbox_create(struct mail *mail, const struct mail_user *user,
 
 	if (!mailbox_name_is_canonical(name))
 		return ERR_INVALID;
-	if (!(user->rights & RIGHT_CREATE))
+	if (!holds(user, RIGHT_LOOKUP | RIGHT_CREATE))
 		return ERR_DENIED;
 	if (mailbox_name_is_inbox(name)) {
 		e = mailbox_open(mail, user, name, 0, ref_r);
@@ -441,7 +451,9 @@ enum err mailbox_delete(
 
 	if (mailbox_name_is_inbox(name))
 		return ERR_UNSUPPORTED;
-	if (!(user->rights & RIGHT_DELETE))
+	if (!holds(user, RIGHT_LOOKUP))
+		return ERR_NOTFOUND;
+	if (!holds(user, RIGHT_DELETE))
 		return ERR_DENIED;
 	e = account_write(mail, user->account, delete_by_name, &q);
 	if (e)
@@ -569,7 +581,9 @@ enum err mailbox_rename(
 
 	if (!mailbox_name_is_canonical(to))
 		return ERR_INVALID;
-	if (!(user->rights & RIGHT_CREATE) || !(user->rights & RIGHT_DELETE))
+	if (!holds(user, RIGHT_LOOKUP))
+		return ERR_NOTFOUND;
+	if (!holds(user, RIGHT_CREATE | RIGHT_DELETE))
 		return ERR_DENIED;
 	if (mailbox_name_is_below(to, from) && !mailbox_name_is_inbox(from))
 		return ERR_INVALID;

@@ -21,8 +21,7 @@ void store_result_fini(struct store_result *r)
 	uidset_fini(&r->modified);
 }
 
-/* The flags that the rights let be changed. */
-static uint64_t permitted_flags(uint32_t rights)
+uint64_t permitted_flags(uint32_t rights)
 {
 	uint64_t mask = 0;
 
@@ -167,7 +166,7 @@ static enum err translate_flags(const struct box_change *from,
 }
 
 static enum err copy_members(struct box_change *from, struct box_change *to,
-	const struct membership *members, size_t count,
+	const struct membership *members, size_t count, uint64_t permitted,
 	struct copy_result *result)
 {
 	uint64_t last = 0, translated = 0;
@@ -179,9 +178,10 @@ static enum err copy_members(struct box_change *from, struct box_change *to,
 
 		if (from != to && (m.flags != last || i == 0)) {
 			last = m.flags;
-			e = translate_flags(from, to, last, &translated);
+			e = translate_flags(
+				from, to, last & permitted, &translated);
 		}
-		m.flags = from == to ? m.flags : translated;
+		m.flags = from == to ? m.flags & permitted : translated;
 		m.uid = 0;
 		m.own_uidl = false;
 		if (!e)
@@ -205,7 +205,7 @@ static enum err remove_members(
 }
 
 static enum err transfer(struct box_change *from, struct box_change *to,
-	const struct uidset *uids, enum copy_how how,
+	const struct uidset *uids, enum copy_how how, uint64_t permitted,
 	struct copy_result *result)
 {
 	struct membership *members;
@@ -219,7 +219,7 @@ static enum err transfer(struct box_change *from, struct box_change *to,
 	if (how == COPY_MOVE)
 		from->ch->record.quota = 0;
 	if (!e)
-		e = copy_members(from, to, members, count, result);
+		e = copy_members(from, to, members, count, permitted, result);
 	if (!e && how == COPY_MOVE)
 		e = remove_members(from, members, count);
 	from->ch->record.quota = quota;
@@ -229,7 +229,7 @@ static enum err transfer(struct box_change *from, struct box_change *to,
 /* Between two mailboxes, or within one. */
 static enum err change_transfer(struct change *ch, mailbox_num from_id,
 	mailbox_num to_id, const struct uidset *uids, enum copy_how how,
-	struct copy_result *result)
+	uint64_t permitted, struct copy_result *result)
 {
 	struct box_change from, to;
 	struct box_change *target = from_id == to_id ? &from : &to;
@@ -240,7 +240,7 @@ static enum err change_transfer(struct change *ch, mailbox_num from_id,
 	if (target == &to)
 		e = box_begin(&to, ch, to_id);
 	if (!e)
-		e = transfer(&from, target, uids, how, result);
+		e = transfer(&from, target, uids, how, permitted, result);
 	result->uidvalidity = target->record.uidvalidity;
 	result->modseq = from.record.modseq;
 	if (target == &to)
@@ -251,7 +251,8 @@ static enum err change_transfer(struct change *ch, mailbox_num from_id,
 enum err change_move_all(struct change *ch, mailbox_num from, mailbox_num to)
 {
 	struct copy_result result = {0};
-	enum err e = change_transfer(ch, from, to, NULL, COPY_MOVE, &result);
+	enum err e = change_transfer(
+		ch, from, to, NULL, COPY_MOVE, UINT64_MAX, &result);
 
 	copy_result_fini(&result);
 	return e;
@@ -264,8 +265,9 @@ static enum err copy(struct store_txn *txn, void *arg)
 
 	copy_result_fini(q->result);
 	change_begin(&ch, txn, q->from->account);
-	return change_end(&ch, change_transfer(&ch, q->from->id, q->to->id,
-				       q->uids, q->how, q->result));
+	return change_end(&ch,
+		change_transfer(&ch, q->from->id, q->to->id, q->uids, q->how,
+			permitted_flags(q->to->rights), q->result));
 }
 
 enum err message_copy(struct mail *mail, const struct mail_user *user,

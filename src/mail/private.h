@@ -168,6 +168,9 @@ void upload_measure(const struct upload *, struct membership *);
 MUST enum err change_copy_annotations(
 	struct change *, mailbox_num from, mailbox_num to);
 
+/* message.c: the flags that the rights let be changed, or set where a message
+ * is added (RFC 4314 section 4). */
+uint64_t permitted_flags(uint32_t rights);
 /* message.c: moves every message, as RENAME of INBOX does. */
 MUST enum err change_move_all(
 	struct change *, mailbox_num from, mailbox_num to);

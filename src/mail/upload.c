@@ -290,31 +290,34 @@ static void put_uidl(struct box_change *box, uid_num uid, str uidl)
 	store_put(ch->txn, buf_str(&ch->key), uidl);
 }
 
-static enum err append_one(struct box_change *box,
-	const struct append_item *item, message_num *message_r,
-	struct append_result *result)
+/* Flags that the rights do not let be set are left out. */
+static enum err append_one(
+	struct box_change *box, struct append_request *q, size_t i)
 {
+	const struct append_item *item = &q->items[i];
+	uint64_t permitted = permitted_flags(q->ref->rights);
+	bool keywords = q->ref->rights & RIGHT_WRITE;
 	struct membership m = {
 		.uid = item->uid,
 		.internal_date = item->internal_date,
 		.zone = item->zone,
 	};
 	uid_num uid;
-	enum err e = box_keywords(
-		box, item->keywords, item->keyword_count, true, &m.flags);
+	enum err e = box_keywords(box, item->keywords,
+		keywords ? item->keyword_count : 0, true, &m.flags);
 
 	upload_measure(item->upload, &m);
 	m.own_uidl = item->uidl.n > 0;
-	m.flags |= item->system_flags;
+	m.flags |= item->system_flags & permitted;
 	if (!e)
-		e = upload_settle(item->upload, box->ch, message_r);
-	m.message = *message_r;
+		e = upload_settle(item->upload, box->ch, &q->messages[i]);
+	m.message = q->messages[i];
 	if (!e)
 		e = box_add(box, &m, &uid);
 	if (!e && m.own_uidl)
 		put_uidl(box, uid, item->uidl);
 	if (!e)
-		uidset_add(&result->uids, uid);
+		uidset_add(&q->result->uids, uid);
 	return e;
 }
 
@@ -329,7 +332,7 @@ static enum err append(struct store_txn *txn, void *arg)
 	change_begin(&ch, txn, q->ref->account);
 	e = box_begin(&box, &ch, q->ref->id);
 	for (size_t i = 0; !e && i < q->count; i++)
-		e = append_one(&box, &q->items[i], &q->messages[i], q->result);
+		e = append_one(&box, q, i);
 	q->result->uidvalidity = box.record.uidvalidity;
 	return change_end(&ch, box_end(&box, e));
 }
@@ -350,7 +353,7 @@ static enum err replace_in(struct box_change *from, struct box_change *to,
 	if (!e)
 		e = box_remove(from, q->replaced);
 	if (!e)
-		e = append_one(to, q->items, q->messages, q->result);
+		e = append_one(to, q, 0);
 	account->quota = quota;
 	return e;
 }

@@ -192,6 +192,7 @@ const struct session_protocol pop3_protocol = {
 	.name = "pop3",
 	.size = sizeof(struct pop3),
 	.idle_ms = 10 * 60 * 1000,
+	.needs = TICKET_MAY_READ,
 	.open = open_session,
 	.run = run,
 	.close = close_session,

@@ -90,12 +90,13 @@ static enum err open_annotated(struct imap *s, const struct imap_metadata *q,
 
 	if (q->server) {
 		*ref_r = annotation_account(&s->session.user);
-		return OK;
+		e = OK;
+	} else if (q->mailbox.err) {
+		e = ERR_NOTFOUND;
+	} else {
+		e = mailbox_open(imap_mail(s), &s->session.user,
+			q->mailbox.name, RIGHT_LOOKUP, ref_r);
 	}
-	if (q->mailbox.err)
-		return ERR_NOTFOUND;
-	e = mailbox_open(imap_mail(s), &s->session.user, q->mailbox.name,
-		RIGHT_LOOKUP, ref_r);
 	if (!e && !(ref_r->rights & RIGHTS_ANY))
 		e = ERR_DENIED;
 	return e;
