@@ -55,6 +55,7 @@ struct imap {
 	bool condstore; /* it asked for mod-sequences (RFC 7162) */
 	bool qresync;	/* ENABLE QRESYNC */
 	bool uidonly;	/* ENABLE UIDONLY (RFC 9586) */
+	bool metadata;	/* ENABLE METADATA (RFC 5464) */
 	bool logged_out;
 	bool compress_next; /* after this command */
 	_Atomic bool idling;
@@ -83,8 +84,10 @@ struct imap {
 	 * of IMAP_WANTS_ALL; and whether expunges wait for a command. */
 	unsigned wants;
 	bool expunges_wait;
-	bool fetch_is_news;		  /* NOTIFY's, and no command's */
-	struct imap_notifying *notifying; /* NULL: NOTIFY SET is not in force */
+	bool fetch_is_news; /* NOTIFY's, and no command's */
+	/* NULL: neither NOTIFY SET nor ENABLE METADATA is in force. */
+	struct imap_notifying *notifying;
+	bool notified; /* NOTIFY was given */
 };
 
 /* What is told without NOTIFY. */
@@ -210,6 +213,9 @@ void imap_tell_normalized(struct imap *, const struct imap_mailbox *asked,
 MUST enum err imap_put_metadata(
 	struct imap *, const struct mailbox_info *, const struct imap_entry *);
 
+/* Private ones are no guest's. */
+bool imap_sees_annotation(const struct imap *, str name);
+
 /* sets.c: the UIDs that a command's set names, among those known to the
  * client. `uid`: the set is of UIDs. ERR_INVALID: a message number that does
  * not exist. */
@@ -287,8 +293,10 @@ MUST enum err imap_fetch_changes(
 void imap_fetch_news(
 	struct imap *, const struct imap_fetch *, struct uidset *uids);
 
-/* notify.c. As if NOTIFY had never been given. */
+/* notify.c. As if NOTIFY and ENABLE METADATA had never been given. */
 void imap_notify_end(struct imap *);
+/* ENABLE METADATA. */
+void imap_notify_annotations(struct imap *);
 /* Tells what happened in other mailboxes, and to names. */
 void imap_notify_news(struct imap *);
 /* No command runs, or IDLE: tells what may be told now, as far as there is

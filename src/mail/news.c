@@ -194,23 +194,37 @@ void news_of_name(struct mail *mail, const struct mail_user *user,
 	pthread_mutex_unlock(&mail->watch_lock);
 }
 
-void news_of_annotation(
-	struct mail *mail, const struct mailbox_ref *ref, str name)
+/* id 0: of the account; account 0: of all. */
+static void tell_annotation(struct news_watch *w, account_num account,
+	mailbox_num id, str name, const struct news_watch *by)
 {
-	enum news_kind kind =
-		ref->id ? NEWS_ANNOTATION : NEWS_ACCOUNT_ANNOTATION;
-	struct news_watch *w;
+	enum news_kind kind = id ? NEWS_ANNOTATION : NEWS_ACCOUNT_ANNOTATION;
 
-	pthread_mutex_lock(&mail->watch_lock);
-	for (w = *news_bucket(mail, ref->account); w; w = w->next) {
+	for (; w; w = w->next) {
 		struct news_name *added;
 
-		if (!is_wanted(w, ref->account, kind, ref->by))
+		if (!is_wanted(w, account ? account : w->account, kind, by))
 			continue;
 		added = add_name(&w->news, kind, name, str_none());
 		if (added)
-			added->mailbox = ref->id;
+			added->mailbox = id;
 		w->changed(w);
 	}
+}
+
+void news_of_annotation(
+	struct mail *mail, const struct mailbox_ref *ref, str name)
+{
+	pthread_mutex_lock(&mail->watch_lock);
+	tell_annotation(*news_bucket(mail, ref->account), ref->account, ref->id,
+		name, ref->by);
+	pthread_mutex_unlock(&mail->watch_lock);
+}
+
+void news_of_server(struct mail *mail, str name)
+{
+	pthread_mutex_lock(&mail->watch_lock);
+	for (size_t i = 0; i < WATCH_BUCKETS; i++)
+		tell_annotation(mail->news[i], 0, 0, name, NULL);
 	pthread_mutex_unlock(&mail->watch_lock);
 }

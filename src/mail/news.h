@@ -71,4 +71,7 @@ void news_watch_remove(struct mail *, struct news_watch *);
  */
 void news_take(struct mail *, struct news_watch *, struct news *more);
 
+/* An annotation of all accounts was changed, which is not stored here. */
+void news_of_server(struct mail *, str name);
+
 #endif

@@ -2,6 +2,7 @@
 #include "server/config_check.h"
 #include "lookup/template.h"
 #include "base/alloc.h"
+#include "message/utf8.h"
 #include "server/listen.h"
 #include "wire/pop3/uidl.h"
 
@@ -438,6 +439,43 @@ static void check_mechanisms(const struct check *c)
 			"accounts.sources");
 }
 
+/* As sessions keep them, with their NUL (session/session.h). */
+#define NOTE_MAX 1024
+
+/* URI = scheme ":" hier-part …: RFC 3986 section 3, as far as characters go. */
+static bool is_uri(str s)
+{
+	const char more[] = "-._~:/?#[]@!$&'()*+,;=%";
+	size_t colon = str_find_byte(s, ':');
+
+	if (colon == 0 || colon + 1 >= s.n || !ascii_is_alpha(s.p[0]))
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		bool plain = ascii_is_alpha(s.p[i]) || ascii_is_digit(s.p[i]);
+
+		if (!plain && !memchr(i < colon ? "+-." : more, s.p[i],
+				      i < colon ? 3 : sizeof more - 1))
+			return false;
+	}
+	return true;
+}
+
+/* What all users may read: RFC 5464 section 6.2. */
+static void check_notes(const struct check *c)
+{
+	str comment = str_c(c->config->server_comment);
+	str admin = str_c(c->config->server_admin);
+
+	if (!utf8_is_valid(comment) || comment.n >= NOTE_MAX)
+		fail(c, "server.comment",
+			"is not UTF-8 of less than %d bytes; shorten it",
+			NOTE_MAX);
+	if (admin.n && (!is_uri(admin) || admin.n >= NOTE_MAX))
+		fail(c, "server.admin",
+			"is not a URI; write \"mailto:\" and an address, or "
+			"\"tel:\" and a number");
+}
+
 void config_check_rules(const struct config *config,
 	const struct config_place *places, struct config_errors *errors)
 {
@@ -464,6 +502,7 @@ void config_check_rules(const struct config *config,
 	check_tls_rules(&c);
 	check_ciphers(&c);
 	check_uidl(&c);
+	check_notes(&c);
 }
 
 /* No terminal is asked for a passphrase. */

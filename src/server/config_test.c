@@ -246,6 +246,17 @@ static void test_complaints(void **unused)
 			"c:3: tls.ciphers: OpenSSL knows no cipher of "
 			"\"NONE\"; see `openssl ciphers -v`\n",
 			"TLS"},
+		{SOUND "server = { admin = \"postmaster@example.org\"; };\n",
+			"c:2: server.admin: is not a URI; write \"mailto:\" "
+			"and an address, or \"tel:\" and a number\n",
+			"RFC 5464 section 6.2.2"},
+		{SOUND "server = { admin = \"mailto:a b\";\n"
+		       " comment = \"\xff\"; };\n",
+			"c:2: server.admin: is not a URI; write \"mailto:\" "
+			"and an address, or \"tel:\" and a number\n"
+			"c:3: server.comment: is not UTF-8 of less than 1024 "
+			"bytes; shorten it\n",
+			"blanks in a URI; a comment that is no text"},
 	};
 
 	(void)unused;

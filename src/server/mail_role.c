@@ -12,6 +12,7 @@
 #include "imap/imap.h"
 #include "lmtp/lmtp.h"
 #include "mail/mail.h"
+#include "mail/news.h"
 #include "net/limits.h"
 #include "pop3/pop3.h"
 #include "server/config.h"
@@ -316,6 +317,22 @@ static void set_host(char *room, size_t size, const char *configured)
 		snprintf(room, size, "localhost");
 }
 
+/* Who asked for it is told what is new. */
+static void set_notes(struct mail_role *m)
+{
+	const struct config *config = m->role.config;
+	struct session_notes was, is = {0};
+
+	snprintf(is.comment, sizeof is.comment, "%s", config->server_comment);
+	snprintf(is.admin, sizeof is.admin, "%s", config->server_admin);
+	session_service_notes(m->service.sessions, &was);
+	session_service_set_notes(m->service.sessions, &is);
+	if (strcmp(was.admin, is.admin) != 0)
+		news_of_server(m->service.mail, STR("/shared/admin"));
+	if (strcmp(was.comment, is.comment) != 0)
+		news_of_server(m->service.mail, STR("/shared/comment"));
+}
+
 static struct mail_limits mail_limits(const struct config *config)
 {
 	return (struct mail_limits){
@@ -357,6 +374,7 @@ static void apply_config(struct mail_role *m)
 	set_host(limits.host, sizeof limits.host, config->lmtp_hostname);
 	session_service_set_limits(m->service.sessions, &limits);
 	mail_set_limits(m->service.mail, &mail);
+	set_notes(m);
 	pool_set_max(m->pool, (unsigned)config->workers_mail_threads);
 }
 

@@ -175,6 +175,12 @@ S(imap_progress, "imap.progress", TIME, "12s", "1s..5min", 1, "",              \
 S(imap_id_version, "imap.id_version", BOOL, "false", "", 1, "",                \
   "tell the version in the answer to ID too")                                  \
                                                                                \
+S(server_comment, "server.comment", TEXT, "", "", 1, "",                       \
+  "what all users may read of this server as its /shared/comment (RFC 5464)")  \
+S(server_admin, "server.admin", TEXT, "", "", 1, "",                           \
+  "URI by which its administrator is reached, /shared/admin (RFC 5464): "      \
+  "\"mailto:postmaster@example.org\"")                                         \
+                                                                               \
 S(lmtp_hostname, "lmtp.hostname", TEXT, "", "", 1, "",                         \
   "name in the greeting and in Received fields; empty: the machine's")         \
 S(lmtp_networks, "lmtp.networks", NETWORKS, "127.0.0.0/8 ::1 unix", "", 1, "", \

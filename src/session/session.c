@@ -35,6 +35,7 @@ struct session_service {
 	struct questions questions; /* the loop's thread's */
 	pthread_mutex_t lock;	    /* of all that follows */
 	struct session_limits limits;
+	struct session_notes notes;
 	struct session *sessions;
 	unsigned count;
 	struct counts counts; /* of each account */
@@ -80,6 +81,22 @@ struct session_limits session_service_limits(struct session_service *service)
 	limits = service->limits;
 	pthread_mutex_unlock(&service->lock);
 	return limits;
+}
+
+void session_service_set_notes(
+	struct session_service *service, const struct session_notes *notes)
+{
+	pthread_mutex_lock(&service->lock);
+	service->notes = *notes;
+	pthread_mutex_unlock(&service->lock);
+}
+
+void session_service_notes(
+	struct session_service *service, struct session_notes *notes_r)
+{
+	pthread_mutex_lock(&service->lock);
+	*notes_r = service->notes;
+	pthread_mutex_unlock(&service->lock);
 }
 
 struct mail *session_service_mail(struct session_service *service)

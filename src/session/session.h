@@ -120,6 +120,12 @@ struct session_limits {
 	uint64_t duplicates_ms; /* as in mail/deliver.h */
 };
 
+/* What the administrator tells all users (RFC 5464), or empty. */
+struct session_notes {
+	char comment[1024];
+	char admin[1024]; /* a URI */
+};
+
 struct session_service *session_service_new(
 	struct loop *, struct pool *, struct mail *, struct scoreboard *);
 /* After session_service_drain came to 0 sessions, or when the rest may go. */
@@ -127,6 +133,10 @@ void session_service_free(struct session_service *);
 void session_service_set_limits(
 	struct session_service *, const struct session_limits *);
 struct session_limits session_service_limits(struct session_service *);
+void session_service_set_notes(
+	struct session_service *, const struct session_notes *);
+void session_service_notes(
+	struct session_service *, struct session_notes *notes_r);
 struct mail *session_service_mail(struct session_service *);
 
 /* Loop's thread. Takes fd over. The ticket was redeemed. True: the session

@@ -172,9 +172,11 @@ def test_second_instance_is_refused(mine):
 
 def test_reload(mine):
     imap = login(mine)
+    imap.enable("METADATA")
     begin = len(mine.log_text())
     mine.settings["login.plaintext_without_tls"] = "false"
     mine.settings["workers.fronts"] = "7"
+    mine.settings["server.comment"] = '"New here"'
     mine.write_config()
     mine.process.send_signal(signal.SIGHUP)
     wait_for_log(mine, 'msg="configuration reloaded"', begin)
@@ -184,6 +186,9 @@ def test_reload(mine):
     assert re.search(r'"setting changes with the next start only".*'
                      r'workers.fronts', text)
     assert imap.noop()[0] == "OK"  # sessions stay
+    # And are told what the administrator changed, once the mail role has it.
+    wait_for(lambda: imap.noop() and imap.response("METADATA")[1] == [
+        b'"" /shared/comment'], "the new comment")
     wait_for(lambda: "LOGINDISABLED" in imaplib.IMAP4(
         "127.0.0.1", mine.imap_port).capabilities, "the new setting")
 

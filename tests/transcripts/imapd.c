@@ -2,10 +2,10 @@
 /*
  * The heart of the server alone, for transcripts: sessions on the memory
  * engine in one process without confinement, so that sanitizers see everything.
- * It believes every LOGIN, and "POP3 name [utf8]" for POP3; "LMTP" begins
- * LMTP. Each name is an account of its own, and so is each local part of an
- * address before its "+", unless it begins with "nobody". Ends when its
- * standard input does.
+ * It believes every LOGIN (the password "guest" is a guest's), and "POP3 name
+ *[utf8]" for POP3; "LMTP" begins LMTP. Each name is an account of its own, and
+ *so is each local part of an address before its "+", unless it begins with
+ *"nobody". Ends when its standard input does.
  *
  *	imapd [THREADS]		prints the port it listens on
  *
@@ -127,6 +127,7 @@ static void log_in(struct imapd *d, int fd)
 	const struct session_protocol *protocol = &imap_protocol;
 	struct buf state = BUF_UNBOUNDED;
 	struct ticket t;
+	bool guest;
 	str name;
 
 	h.tag = next_word(&line);
@@ -141,9 +142,10 @@ static void log_in(struct imapd *d, int fd)
 		return;
 	}
 	name = next_word(&line);
+	guest = str_eq_c(line, " guest") || str_eq_c(line, " \"guest\"");
 	t = (struct ticket){.account = account_of(name),
 		.name = name,
-		.rights = TICKET_MAY_ALL};
+		.rights = guest ? TICKET_MAY_READ : TICKET_MAY_ALL};
 	pop3_before_encode(
 		&(struct pop3_before){
 			str_eq_c(next_word(&line), "utf8"), MECHANISM_PLAIN},

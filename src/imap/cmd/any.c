@@ -81,15 +81,19 @@ static bool enable(struct imap *s, str name)
 	bool rev2 = str_ieq_c(name, "IMAP4rev2") && !s->rev2;
 	bool qresync = str_ieq_c(name, "QRESYNC") && !s->qresync;
 	bool uidonly = str_ieq_c(name, "UIDONLY") && !s->uidonly;
+	bool metadata = str_ieq_c(name, "METADATA") && !s->metadata;
 	/* May be on because of some other command. */
 	bool condstore = str_ieq_c(name, "CONDSTORE");
 
 	s->rev2 = s->rev2 || rev2;
 	s->qresync = s->qresync || qresync;
 	s->uidonly = s->uidonly || uidonly;
+	s->metadata = s->metadata || metadata;
 	if (condstore || qresync)
 		imap_enable_condstore(s);
-	return rev2 || qresync || condstore || uidonly;
+	if (metadata)
+		imap_notify_annotations(s);
+	return rev2 || qresync || condstore || uidonly || metadata;
 }
 
 /* RFC 5161 and RFC 9051 section 6.3.1: unknown ones are ignored. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GETMETADATA, SETMETADATA: RFC 5464; LIST with METADATA: RFC 9590. Annotations
- * of the server are the account's own, under /private; nothing under /shared is
- * set by clients there. Private and shared ones of a mailbox are one thing as
- * long as a mailbox has one owner. */
+ * of the server are the account's own, under /private; what is under /shared
+ * there the administrator has set, and no client. Private ones of a mailbox are
+ * its owner's, and kept as shared ones are; guests see none and have none. */
 #include "imap/private.h"
 #include "mail/annotation.h"
 
@@ -46,12 +46,29 @@ static bool is_below(str name, str above, enum imap_depth depth)
 	       str_find_byte(name, '/') == name.n;
 }
 
+static bool is_private(str name)
+{
+	return str_starts(name, STR("/private/"));
+}
+
+static bool is_guest(const struct imap *s)
+{
+	return !(s->session.user.rights & RIGHT_WRITE);
+}
+
+bool imap_sees_annotation(const struct imap *s, str name)
+{
+	return !is_private(name) || !is_guest(s);
+}
+
 static void on_annotation(void *arg, str name, str value)
 {
 	struct answering *a = arg;
 	bool wanted = false;
 	size_t i = 0;
 
+	if (!imap_sees_annotation(a->imap, name))
+		return;
 	for (const struct imap_entry *e = a->q->entries; e; e = e->next, i++) {
 		if (str_eq(e->name, name))
 			wanted = a->found[i] = true;
@@ -68,12 +85,26 @@ static void on_annotation(void *arg, str name, str value)
 	put_pair(a, name, value);
 }
 
+/* RFC 5464 section 3.2.1.1, in order of names. */
+static void on_notes(struct answering *a)
+{
+	struct session_notes notes;
+
+	session_service_notes(a->imap->session.service, &notes);
+	if (*notes.admin)
+		on_annotation(a, STR("/shared/admin"), str_c(notes.admin));
+	if (*notes.comment)
+		on_annotation(a, STR("/shared/comment"), str_c(notes.comment));
+}
+
 /* What has no value is NIL, if it was asked for by itself. */
 static enum err answer(struct answering *a, const struct mailbox_ref *ref)
 {
 	enum err e = annotation_scan(imap_mail(a->imap), ref, on_annotation, a);
 	size_t i = 0;
 
+	if (a->q->server)
+		on_notes(a);
 	for (const struct imap_entry *x = a->q->entries; !e && x;
 		x = x->next, i++)
 		if (!a->found[i] && a->q->depth == IMAP_DEPTH_0)
@@ -140,9 +171,17 @@ enum err imap_put_metadata(struct imap *s, const struct mailbox_info *info,
 static bool is_settable(const struct imap_metadata *q)
 {
 	for (const struct imap_entry *e = q->entries; e; e = e->next)
-		if (q->server && !str_starts(e->name, STR("/private/")))
+		if (q->server && !is_private(e->name))
 			return false;
 	return true;
+}
+
+static bool has_private(const struct imap_metadata *q)
+{
+	for (const struct imap_entry *e = q->entries; e; e = e->next)
+		if (is_private(e->name))
+			return true;
+	return false;
 }
 
 enum err imap_setmetadata(
@@ -154,6 +193,12 @@ enum err imap_setmetadata(
 	size_t count = 0;
 	enum err e = open_annotated(s, q, &ref);
 
+	if (!e && is_guest(s) && has_private(q)) {
+		reply->no = true;
+		reply->text = "Nothing here is yours alone";
+		buf_add_c(&reply->code, "[METADATA NOPRIVATE] ");
+		return ERR_DENIED;
+	}
 	if (!e && !is_settable(q))
 		e = ERR_DENIED;
 	if (e)

@@ -39,6 +39,7 @@ struct imap_notifying {
 	struct news_watch watch;
 	struct imap *imap;
 	bool watching; /* it was added */
+	bool quiet;    /* not NOTIFY's: tells only with commands, and in IDLE */
 	struct news news;
 	struct arena arena; /* of what follows */
 	unsigned personal, subscribed;
@@ -153,7 +154,8 @@ static void changed(struct news_watch *watch)
 {
 	struct imap_notifying *n = (struct imap_notifying *)(void *)watch;
 
-	session_wake(&n->imap->session);
+	if (!n->quiet || n->imap->idling)
+		session_wake(&n->imap->session);
 }
 
 static void notifying_free(struct mail *mail, struct imap_notifying *n)
@@ -259,6 +261,7 @@ void imap_notify_end(struct imap *s)
 	set_watch(s, NULL);
 	notifying_free(imap_mail(s), s->notifying);
 	s->notifying = NULL;
+	s->notified = false;
 	s->wants = IMAP_WANTS_ALL;
 	s->expunges_wait = false;
 	s->listening = false;
@@ -269,6 +272,7 @@ static void want_nothing(struct imap *s)
 {
 	imap_notify_end(s);
 	s->wants = 0;
+	s->notified = true;
 }
 
 /* What the one before did not come to tell is told by this one. */
@@ -288,11 +292,29 @@ static void install(struct imap *s, struct imap_notifying *n,
 	const struct imap_notify_group *selected)
 {
 	s->notifying = n;
+	s->notified = true;
 	set_watch(s, &n->watch);
 	s->wants = selected ? selected->events : 0;
 	s->listening = s->wants != 0;
 	s->expunges_wait =
 		selected && selected->filter == IMAP_NOTIFY_SELECTED_DELAYED;
+}
+
+/* RFC 5464 section 4.4: annotations that others change, until NOTIFY says what
+ * is to be told. */
+void imap_notify_annotations(struct imap *s)
+{
+	struct imap_notify_group all = {
+		.filter = IMAP_NOTIFY_PERSONAL,
+		.events = IMAP_NOTIFY_METADATA | IMAP_NOTIFY_SERVER_METADATA,
+	};
+	const struct imap_notify q = {.set = true, .groups = &all};
+
+	if (s->notified || s->notifying)
+		return;
+	s->notifying = notifying_new(s, &q);
+	s->notifying->quiet = true;
+	set_watch(s, &s->notifying->watch);
 }
 
 /* Of other mailboxes. */
@@ -441,6 +463,7 @@ static enum err tell_annotation(struct imap *s, const struct news_name *name)
 	if (e)
 		return e == ERR_NOTFOUND ? OK : e;
 	if (!(s->notifying->watch.kinds & name->kind) ||
+		!imap_sees_annotation(s, name->name) ||
 		(ref.id &&
 			!(events_of(s->notifying, info.name, info.subscribed) &
 				IMAP_NOTIFY_METADATA)))
@@ -517,15 +540,19 @@ void imap_notify_news(struct imap *s)
 			LOG_C("session", s->session.id));
 	buf_add_c(imap_out(s), "* OK [NOTIFICATIONOVERFLOW] Too much happened; "
 			       "nothing more is told\r\n");
-	want_nothing(s);
+	if (n->quiet)
+		imap_notify_end(s); /* of annotations; it never gave NOTIFY */
+	else
+		want_nothing(s);
 }
 
 /* When. */
 
 static bool is_between(const struct imap *s)
 {
-	return s->notifying &&
-	       (s->doing == IMAP_DOING_NOTHING || s->doing == IMAP_DOING_IDLE);
+	return s->notifying && (s->doing == IMAP_DOING_IDLE ||
+				       (s->doing == IMAP_DOING_NOTHING &&
+					       !s->notifying->quiet));
 }
 
 void imap_notify_between(struct imap *s)
