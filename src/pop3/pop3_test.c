@@ -12,6 +12,7 @@
 #include "mail/upload.h"
 #include "mail/view.h"
 #include "pop3/pop3.h"
+#include "wire/pop3/command.h"
 #include "session/ticket.h"
 #include "store/store.h"
 
@@ -80,6 +81,7 @@ struct client {
 
 struct beginning {
 	struct world *w;
+	const struct session_protocol *protocol;
 	int fd;
 	uint32_t rights;
 };
@@ -94,11 +96,12 @@ static void begin_session(struct loop *loop, void *arg)
 		.account = 1, .name = STR("ann"), .rights = b->rights};
 
 	(void)loop;
-	session_begin(b->w->service, &pop3_protocol, b->fd, &h, &t);
+	session_begin(b->w->service, b->protocol, b->fd, &h, &t);
 	free(b);
 }
 
-static void dial(struct world *w, struct client *c, uint32_t rights)
+static void dial_to(struct world *w, struct client *c,
+	const struct session_protocol *protocol, uint32_t rights)
 {
 	struct beginning *b = xmalloc(sizeof *b);
 	int fds[2];
@@ -106,8 +109,13 @@ static void dial(struct world *w, struct client *c, uint32_t rights)
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	*c = (struct client){fds[0], BUF_UNBOUNDED};
-	*b = (struct beginning){w, fds[1], rights};
+	*b = (struct beginning){w, protocol, fds[1], rights};
 	loop_post(w->loop, begin_session, b);
+}
+
+static void dial(struct world *w, struct client *c, uint32_t rights)
+{
+	dial_to(w, c, &pop3_protocol, rights);
 }
 
 static void hang_up(struct client *c)
@@ -193,23 +201,147 @@ static void expunge(struct world *w, uid_num uid)
 
 /* ------------------------------------------------------------- single ones */
 
-static void test_rights(void **unused)
-{
-	struct world w;
-	struct client c;
+/* Every command of the table with every right missing: refused, and the store
+ * as before. */
 
-	(void)unused;
+/* Not only tickets' rights. */
+static uint32_t rights_now;
+static struct session_protocol limited;
+
+static void open_limited(struct session *s, const struct handover *h)
+{
+	s->user.rights = rights_now;
+	pop3_protocol.open(s, h);
+}
+
+static const struct right_row {
+	enum pop3_verb verb;
+	const char *line, *end; /* of the answer */
+	uint32_t needs;		/* without one of these it is refused */
+	uint32_t changes_with;	/* without one of these QUIT changes nothing */
+	bool changes;
+} right_rows[] = {
+	/* before login: refused after it */
+	{POP3_USER, "USER ann\r\n", "\r\n", RIGHT_ALL, 0, false},
+	{POP3_PASS, "PASS x\r\n", "\r\n", RIGHT_ALL, 0, false},
+	{POP3_APOP, "APOP ann c4c9334bac560ecc979e58001b3e22fb\r\n", "\r\n",
+		RIGHT_ALL, 0, false},
+	{POP3_AUTH, "AUTH PLAIN AGFubgB4\r\n", "\r\n", RIGHT_ALL, 0, false},
+	{POP3_STLS, "STLS\r\n", "\r\n", RIGHT_ALL, 0, false},
+	{POP3_UTF8, "UTF8\r\n", "\r\n", RIGHT_ALL, 0, false},
+
+	{POP3_LANG, "LANG\r\n", ".\r\n", 0, 0, false},
+	{POP3_CAPA, "CAPA\r\n", ".\r\n", 0, 0, false},
+	{POP3_QUIT, "", "", 0, 0, false},
+	{POP3_NOOP, "NOOP\r\n", "\r\n", 0, 0, false},
+	{POP3_RSET, "RSET\r\n", "\r\n", 0, 0, false},
+	{POP3_STAT, "STAT\r\n", "\r\n", 0, 0, false},
+	{POP3_LIST, "LIST\r\n", ".\r\n", 0, 0, false},
+	{POP3_UIDL, "UIDL\r\n", ".\r\n", 0, 0, false},
+	{POP3_RETR, "RETR 1\r\n", ".\r\n", 0, RIGHT_SEEN, true},
+	{POP3_TOP, "TOP 1 0\r\n", ".\r\n", 0, 0, false},
+	{POP3_DELE, "DELE 1\r\n", "\r\n", RIGHT_DELETED | RIGHT_EXPUNGE,
+		RIGHT_DELETED | RIGHT_EXPUNGE, true},
+};
+
+static void dump(struct world *w, struct buf *all)
+{
+	struct store_txn *txn = store_begin_read(w->store);
+	struct store_iter *it = store_scan(txn, STR("\1"), STR(""));
+	str key, value;
+
+	buf_reset(all);
+	while (store_iter_next(it, &key, &value)) {
+		buf_add_sized(all, key);
+		buf_add_sized(all, value);
+	}
+	assert_ok(store_iter_end(it));
+	store_end_read(txn);
+}
+
+/* Whether it was refused. */
+static bool try_row(struct world *w, const struct right_row *row)
+{
+	struct client c;
+	bool refused;
+
+	dial_to(w, &c, &limited, TICKET_MAY_READ);
+	assert_str(hear(&c, "\r\n"), "+OK Logged in\r\n");
+	refused = *row->line &&
+		  !str_starts(ask(&c, row->needs ? "\r\n" : row->end, "%s",
+				      row->line),
+			  STR("+OK"));
+	assert_true(
+		!refused || str_find(buf_str(&c.in), STR("a: b")) == c.in.n);
+	ask(&c, "", "QUIT\r\n");
+	hang_up(&c);
+	while (session_service_count(w->service))
+		usleep(100);
+	return refused;
+}
+
+static void check_row(const struct right_row *row, uint32_t rights)
+{
+	bool needs_login =
+		!(pop3_commands[row->verb].states & POP3_TRANSACTION);
+	bool may = (rights & row->needs) == row->needs && !needs_login;
+	bool change = may && row->changes &&
+		      (rights & row->changes_with) == row->changes_with;
+	struct buf before = BUF_UNBOUNDED, after = BUF_UNBOUNDED;
+	struct world w;
+
 	world_begin(&w);
 	add(&w, "a: b\r\n\r\n");
-	dial(&w, &c, TICKET_MAY_READ);
-	assert_str(hear(&c, "\r\n"), "+OK Logged in\r\n");
-	assert_str(ask(&c, "\r\n", "DELE 1\r\n"),
-		"-ERR The maildrop is read-only\r\n");
-	assert_str(ask(&c, ".\r\n", "RETR 1\r\n"),
-		"+OK 8 octets\r\na: b\r\n\r\n.\r\n");
-	assert_str(ask(&c, "", "QUIT\r\n"), "+OK Bye\r\n");
-	hang_up(&c);
+	dump(&w, &before);
+	rights_now = rights;
+	assert_int_equal(try_row(&w, row), !may);
+	dump(&w, &after);
+	assert_int_equal(!str_eq(buf_str(&before), buf_str(&after)), change);
+	buf_fini(&before);
+	buf_fini(&after);
 	world_end(&w);
+}
+
+static void test_rights(void **unused)
+{
+	unsigned seen = 0;
+
+	(void)unused;
+	limited = pop3_protocol;
+	limited.open = open_limited;
+	for (size_t i = 0; i < COUNT_OF(right_rows); i++) {
+		const struct right_row *row = &right_rows[i];
+
+		seen |= 1u << row->verb;
+		check_row(row, RIGHT_ALL);
+		check_row(row, RIGHT_LOOKUP | RIGHT_READ);
+		for (uint32_t r = 1; r < RIGHT_ALL; r <<= 1)
+			if (!(r & (RIGHT_LOOKUP | RIGHT_READ)))
+				check_row(row, RIGHT_ALL & ~r);
+	}
+	/* A new command comes with what it needs. */
+	assert_int_equal(seen, (1u << POP3_VERB_COUNT) - 2);
+}
+
+/* Without these there is no session. */
+static void test_no_maildrop(void **unused)
+{
+	static const uint32_t missing[] = {
+		RIGHT_LOOKUP, RIGHT_READ, RIGHT_LOOKUP | RIGHT_READ, RIGHT_ALL};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(missing); i++) {
+		struct world w;
+		struct client c;
+
+		world_begin(&w);
+		add(&w, "a: b\r\n\r\n");
+		rights_now = RIGHT_ALL & ~missing[i];
+		dial_to(&w, &c, &limited, TICKET_MAY_READ);
+		assert_true(str_starts(hear(&c, ""), STR("-ERR ")));
+		hang_up(&c);
+		world_end(&w);
+	}
 }
 
 static void test_too_many(void **unused)
@@ -507,6 +639,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_no_maildrop),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_autologout),
 		cmocka_unit_test(test_random),
