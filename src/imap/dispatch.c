@@ -166,6 +166,7 @@ void imap_execute(struct imap *s, struct imap_command *c)
 		imap_put_bad(imap_out(s), c->tag, bad);
 		return;
 	}
+	imap_progress_begin(s);
 	log_debug("imap", "command", LOG_C("session", s->session.id),
 		LOG_STR("verb", row->name));
 	e = executors[c->verb](s, c, &reply);

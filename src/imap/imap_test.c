@@ -346,19 +346,97 @@ static void test_progress(void **unused)
 
 		say(&c, searches[i]);
 		all = hear(&c, "c OK");
-		assert_true(str_starts(
-			all, STR("* OK [INPROGRESS (\"c\" 16 40)] Searching\r\n"
-				 "* OK [INPROGRESS (\"c\" 32 40)] Searching\r\n"
-				 "* ")));
+		assert_true(str_starts(all,
+			STR("* OK [INPROGRESS (\"c\" 16 40)] Still working\r\n"
+			    "* OK [INPROGRESS (\"c\" 32 40)] Still working\r\n"
+			    "* ")));
 		assert_true(str_find(all, STR(" 40 40)")) == all.n);
 	}
 	/* A tag that cannot be told. */
 	say(&c, "d] SEARCH TEXT nothing\r\n");
 	assert_true(str_starts(hear(&c, "d] OK"),
-		STR("* OK [INPROGRESS (NIL 16 40)] Searching\r\n")));
+		STR("* OK [INPROGRESS (NIL 16 40)] Still working\r\n")));
 	/* Not every search takes long. */
 	expect(&c, "e SEARCH 1\r\n", "e OK",
 		"* SEARCH 1\r\ne OK SEARCH completed\r\n");
+	client_end(&c);
+	world_end(&w);
+}
+
+/* What changes many messages is one write, and tells from within. */
+static void test_progress_of_changes(void **unused)
+{
+	static const struct {
+		const char *command;
+		const char *told; /* of which messages, in order */
+		bool rest;	  /* what else is told is not compared */
+	} rows[] = {
+		{"c UID COPY 1:* INBOX\r\n", "256 300", true},
+		{"c UID STORE 1:* +FLAGS.SILENT (\\Flagged)\r\n",
+			"256 600,512 600", false},
+		{"c FETCH 1:70 BODY[TEXT]\r\n", "32 70,64 70", true},
+		{"c FETCH 1:70 BODY[TEXT]\r\n", "32 70,64 70", true},
+		{"c FETCH 70 BODY[TEXT]\r\n", "", true},
+		{"c UID MOVE 1:300 other\r\n", "256 300", true},
+		{"c SELECT other\r\n", "", true},
+		{"c UID STORE 1:* FLAGS.SILENT (\\Deleted)\r\n", "256 300",
+			false},
+		{"c UID EXPUNGE 1:10\r\n", "", true},
+		{"c CLOSE\r\n", "256 290", false},
+		{"c RENAME INBOX old\r\n", "256 300", false},
+		{"c SELECT old\r\n", "", true},
+		{"c STORE 1:* FLAGS (\\Deleted)\r\n", "256 300", true},
+		{"c EXPUNGE\r\n", "256 300", true},
+	};
+	struct session_limits limits;
+	struct buf many = BUF_UNBOUNDED;
+	struct world w;
+	struct client c;
+
+	(void)unused;
+	world_begin(&w);
+	limits = session_service_limits(w.service);
+	limits.progress_ms = -1;
+	session_service_set_limits(w.service, &limits);
+	client_begin(&w, &c);
+	say(&c, "a CREATE other\r\n");
+	hear(&c, "a OK");
+	buf_add_c(&many, "b APPEND INBOX");
+	for (int i = 0; i < 300; i++)
+		buf_add_c(&many, " {5+}\r\n\r\nx\r\n");
+	buf_add(&many, str_of("\r\n", 3));
+	say(&c, many.p);
+	assert_true(str_starts(hear(&c, "b OK"),
+		STR("* OK [INPROGRESS (\"b\" 256 300)] Still working\r\nb")));
+	say(&c, "b SELECT INBOX\r\n");
+	hear(&c, "b OK");
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf told = BUF_UNBOUNDED;
+		str all, rest;
+
+		say(&c, rows[i].command);
+		rest = all = hear(&c, "c OK");
+		for (;;) {
+			str begin = STR("* OK [INPROGRESS (\"c\" ");
+			size_t at = str_find(rest, begin);
+
+			if (at == rest.n)
+				break;
+			rest = str_skip(rest, at + begin.n);
+			buf_add_c(&told, told.n ? "," : "");
+			buf_add(&told,
+				str_take(rest, str_find_byte(rest, ')')));
+		}
+		assert_str(buf_str(&told), rows[i].told);
+		if (!rows[i].rest)
+			assert_true(str_starts(
+				str_skip(rest,
+					told.n ? str_find_byte(rest, '\n') + 1
+					       : 0),
+				STR("c OK")));
+		buf_fini(&told);
+	}
+	buf_fini(&many);
 	client_end(&c);
 	world_end(&w);
 }
@@ -426,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_notify_at_once),
 		cmocka_unit_test(test_silence_ends_a_session),
 		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_progress_of_changes),
 		cmocka_unit_test(test_save_limit),
 	};
 

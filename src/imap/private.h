@@ -48,6 +48,7 @@ enum imap_doing {
 
 struct imap {
 	struct session session; /* first */
+	struct mail_progress progress;
 	struct imap_framer framer;
 	struct imap_framer_limits limits;
 	enum imap_doing doing;
@@ -72,7 +73,7 @@ struct imap {
 	/* Of these, which it changed, it wants the mod-sequence. */
 	struct uidset to_date;
 	bool told_modseq;     /* this command did, of a message */
-	uint64_t progress_at; /* the search began, or told how far it is */
+	uint64_t progress_at; /* the command began, or told how far it is */
 	char metadata_toobig[64];
 	unsigned bad; /* commands in a row that were no commands */
 	/* The command that goes on; text and tree are in the arena. */
@@ -155,6 +156,13 @@ uint64_t imap_hash_keywords(const struct view *);
 void imap_note_added(struct imap *, mailbox_num, const struct uidset *);
 /* The newest view; an empty one when the mailbox was deleted. */
 MUST enum err imap_view(struct imap *, struct view **view_r);
+
+/* progress.c */
+/* From now on: of the command that begins. */
+void imap_progress_begin(struct imap *);
+/* RFC 9585: tells how far it is, when it is time; where an untagged response
+ * may stand. */
+void imap_tell_progress(struct imap *, uint32_t done, uint32_t of);
 
 /* condstore.c */
 /* A command that enables CONDSTORE came (RFC 7162 section 3.1). */

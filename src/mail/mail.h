@@ -73,12 +73,21 @@ enum right {
 	RIGHT_ALL = (1 << 10) - 1,
 };
 
+/* For whoever waits for a change of many messages: called now and then, when so
+ * many of so many are done, in the thread that writes, which may be another's
+ * than the waiting one. It must not wait. A write that is done anew begins with
+ * the first message again. */
+struct mail_progress {
+	void (*tell)(struct mail_progress *, uint32_t done, uint32_t of);
+};
+
 /* Who asks. From a ticket (session/ticket.h), or the administrator. */
 struct mail_user {
 	account_num account;
 	uint32_t rights; /* on the account's own mailboxes */
 	/* Is not told of what this user does (news.h); or NULL. */
 	const struct news_watch *by;
+	struct mail_progress *progress; /* or NULL */
 };
 
 /* Special uses (RFC 6154). */
@@ -100,6 +109,7 @@ struct mailbox_ref {
 	uint32_t uidvalidity;
 	uint32_t rights;
 	const struct news_watch *by; /* the opener's */
+	struct mail_progress *progress;
 };
 
 /* The one way to a mailbox, for everything that names one. Forbidden looks

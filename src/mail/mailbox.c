@@ -84,6 +84,7 @@ static enum err find_mailbox(struct mail *mail, const struct mail_user *user,
 		ref_r->uidvalidity = record.uidvalidity;
 		ref_r->rights = user->rights;
 		ref_r->by = user->by;
+		ref_r->progress = user->progress;
 	}
 	store_end_read(txn);
 	buf_fini(&value);
@@ -564,7 +565,7 @@ static enum err rename_inbox(struct store_txn *txn, void *arg)
 	if (!e)
 		e = change_find_name(&ch, STR("INBOX"), &q->inbox);
 	if (!e)
-		e = change_move_all(&ch, q->inbox, q->made);
+		e = change_move_all(&ch, q->inbox, q->made, q->user->progress);
 	/* RFC 5464 section 4.1. */
 	if (!e)
 		e = change_copy_annotations(&ch, q->inbox, q->made);

@@ -83,6 +83,7 @@ static enum err store_in_box(struct box_change *box, struct store_request *q)
 	const struct flag_change *change = q->change;
 	uint64_t mask = permitted_flags(q->ref->rights), bits;
 	struct uidset_iter it = uidset_iter(q->uids, 1);
+	size_t count = uidset_count(q->uids), done = 0;
 	uid_num uid;
 	enum err e = box_keywords(box, change->keywords, change->keyword_count,
 		change->op != FLAGS_REMOVE, &bits);
@@ -90,8 +91,10 @@ static enum err store_in_box(struct box_change *box, struct store_request *q)
 	bits |= change->system;
 	if (!e && (mask == 0 || (bits && !(bits & mask))))
 		e = ERR_DENIED;
-	while (!e && (uid = uidset_iter_next(&it)))
+	while (!e && (uid = uidset_iter_next(&it))) {
 		e = store_one(box, q, uid, bits, mask);
+		tell_progress(q->ref->progress, ++done, count);
+	}
 	if (!e && !uidset_is_empty(&q->result->changed))
 		q->result->modseq = box->record.modseq;
 	return e;
@@ -165,9 +168,27 @@ static enum err translate_flags(const struct box_change *from,
 	return e;
 }
 
+/* What goes from one mailbox to another. */
+struct transfer {
+	const struct uidset *uids; /* NULL: all */
+	enum copy_how how;
+	uint64_t permitted; /* flags */
+	struct mail_progress *progress;
+	struct copy_result *result;
+};
+
+/* Each message is touched once, or twice when it is moved. */
+static void tell_step(const struct transfer *t, size_t done, size_t count)
+{
+	size_t each = t->how == COPY_MOVE ? 2 : 1;
+
+	if (done % each == 0)
+		tell_progress(t->progress, done / each, count);
+}
+
 static enum err copy_members(struct box_change *from, struct box_change *to,
-	const struct membership *members, size_t count, uint64_t permitted,
-	struct copy_result *result)
+	const struct membership *members, size_t count,
+	const struct transfer *t)
 {
 	uint64_t last = 0, translated = 0;
 	enum err e = OK;
@@ -179,57 +200,59 @@ static enum err copy_members(struct box_change *from, struct box_change *to,
 		if (from != to && (m.flags != last || i == 0)) {
 			last = m.flags;
 			e = translate_flags(
-				from, to, last & permitted, &translated);
+				from, to, last & t->permitted, &translated);
 		}
-		m.flags = from == to ? m.flags & permitted : translated;
+		m.flags = from == to ? m.flags & t->permitted : translated;
 		m.uid = 0;
 		m.own_uidl = false;
 		if (!e)
 			e = box_add(to, &m, &uid);
 		if (!e) {
-			uidset_add(&result->source, members[i].uid);
-			uidset_add(&result->target, uid);
+			uidset_add(&t->result->source, members[i].uid);
+			uidset_add(&t->result->target, uid);
 		}
+		tell_step(t, i + 1, count);
 	}
 	return e;
 }
 
-static enum err remove_members(
-	struct box_change *box, const struct membership *members, size_t count)
+static enum err remove_members(struct box_change *box,
+	const struct membership *members, size_t count,
+	const struct transfer *t)
 {
 	enum err e = OK;
 
-	for (size_t i = 0; !e && i < count; i++)
+	for (size_t i = 0; !e && i < count; i++) {
 		e = box_remove(box, members[i].uid);
+		tell_step(t, count + i + 1, count);
+	}
 	return e;
 }
 
 static enum err transfer(struct box_change *from, struct box_change *to,
-	const struct uidset *uids, enum copy_how how, uint64_t permitted,
-	struct copy_result *result)
+	const struct transfer *t)
 {
 	struct membership *members;
 	size_t count;
 	uint64_t quota = from->ch->record.quota;
-	enum err e = box_collect(from, uids, &members, &count);
+	enum err e = box_collect(from, t->uids, &members, &count);
 
-	if (!e && how == COPY_WHOLE && count < uidset_count(uids))
+	if (!e && t->how == COPY_WHOLE && count < uidset_count(t->uids))
 		e = ERR_EXPUNGED;
 	/* A move within an account takes no room. */
-	if (how == COPY_MOVE)
+	if (t->how == COPY_MOVE)
 		from->ch->record.quota = 0;
 	if (!e)
-		e = copy_members(from, to, members, count, permitted, result);
-	if (!e && how == COPY_MOVE)
-		e = remove_members(from, members, count);
+		e = copy_members(from, to, members, count, t);
+	if (!e && t->how == COPY_MOVE)
+		e = remove_members(from, members, count, t);
 	from->ch->record.quota = quota;
 	return e;
 }
 
 /* Between two mailboxes, or within one. */
 static enum err change_transfer(struct change *ch, mailbox_num from_id,
-	mailbox_num to_id, const struct uidset *uids, enum copy_how how,
-	uint64_t permitted, struct copy_result *result)
+	mailbox_num to_id, const struct transfer *t)
 {
 	struct box_change from, to;
 	struct box_change *target = from_id == to_id ? &from : &to;
@@ -240,19 +263,21 @@ static enum err change_transfer(struct change *ch, mailbox_num from_id,
 	if (target == &to)
 		e = box_begin(&to, ch, to_id);
 	if (!e)
-		e = transfer(&from, target, uids, how, permitted, result);
-	result->uidvalidity = target->record.uidvalidity;
-	result->modseq = from.record.modseq;
+		e = transfer(&from, target, t);
+	t->result->uidvalidity = target->record.uidvalidity;
+	t->result->modseq = from.record.modseq;
 	if (target == &to)
 		e = box_end(&to, e);
 	return box_end(&from, e);
 }
 
-enum err change_move_all(struct change *ch, mailbox_num from, mailbox_num to)
+enum err change_move_all(struct change *ch, mailbox_num from, mailbox_num to,
+	struct mail_progress *progress)
 {
 	struct copy_result result = {0};
-	enum err e = change_transfer(
-		ch, from, to, NULL, COPY_MOVE, UINT64_MAX, &result);
+	const struct transfer t = {
+		NULL, COPY_MOVE, UINT64_MAX, progress, &result};
+	enum err e = change_transfer(ch, from, to, &t);
 
 	copy_result_fini(&result);
 	return e;
@@ -261,13 +286,14 @@ enum err change_move_all(struct change *ch, mailbox_num from, mailbox_num to)
 static enum err copy(struct store_txn *txn, void *arg)
 {
 	struct copy_request *q = arg;
+	const struct transfer t = {q->uids, q->how,
+		permitted_flags(q->to->rights), q->user->progress, q->result};
 	struct change ch;
 
 	copy_result_fini(q->result);
 	change_begin(&ch, txn, q->from->account);
-	return change_end(&ch,
-		change_transfer(&ch, q->from->id, q->to->id, q->uids, q->how,
-			permitted_flags(q->to->rights), q->result));
+	return change_end(
+		&ch, change_transfer(&ch, q->from->id, q->to->id, &t));
 }
 
 enum err message_copy(struct mail *mail, const struct mail_user *user,
@@ -318,6 +344,7 @@ static enum err expunge_in_box(
 		return OK;
 	e = box_collect(box, q->uids, &members, &count);
 	for (size_t i = 0; !e && i < count; i++) {
+		tell_progress(q->ref->progress, i, count);
 		if (!q->any && !(members[i].flags & FLAG_DELETED))
 			continue;
 		e = box_remove(box, members[i].uid);

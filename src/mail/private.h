@@ -171,8 +171,18 @@ MUST enum err change_copy_annotations(
 /* message.c: the flags that the rights let be changed, or set where a message
  * is added (RFC 4314 section 4). */
 uint64_t permitted_flags(uint32_t rights);
+/* Messages between two tellings. */
+#define PROGRESS_STEP 256
+
+static inline void tell_progress(
+	struct mail_progress *p, size_t done, size_t of)
+{
+	if (p && done && done < of && done % PROGRESS_STEP == 0)
+		p->tell(p, (uint32_t)done, (uint32_t)of);
+}
+
 /* message.c: moves every message, as RENAME of INBOX does. */
-MUST enum err change_move_all(
-	struct change *, mailbox_num from, mailbox_num to);
+MUST enum err change_move_all(struct change *, mailbox_num from, mailbox_num to,
+	struct mail_progress *);
 
 #endif

@@ -331,8 +331,10 @@ static enum err append(struct store_txn *txn, void *arg)
 	uidset_clear(&q->result->uids);
 	change_begin(&ch, txn, q->ref->account);
 	e = box_begin(&box, &ch, q->ref->id);
-	for (size_t i = 0; !e && i < q->count; i++)
+	for (size_t i = 0; !e && i < q->count; i++) {
 		e = append_one(&box, q, i);
+		tell_progress(q->ref->progress, i + 1, q->count);
+	}
 	q->result->uidvalidity = box.record.uidvalidity;
 	return change_end(&ch, box_end(&box, e));
 }

@@ -170,7 +170,7 @@ S(imap_literal_minus, "imap.literal_minus", BOOL, "false", "", 1, "",          \
 S(imap_id_name, "imap.id_name", TEXT, "Culver", "", 1, "",                     \
   "name that the ID command tells (RFC 2971); empty: none")                    \
 S(imap_progress, "imap.progress", TIME, "12s", "1s..5min", 1, "",              \
-  "how often a client that waits for a search is told how far it is "          \
+  "how often a client that waits for a long command is told how far it is "    \
   "(RFC 9585)")                                                                \
 S(imap_id_version, "imap.id_version", BOOL, "false", "", 1, "",                \
   "tell the version in the answer to ID too")                                  \

@@ -183,6 +183,7 @@ enum err imap_append_end(
 	struct append_result result = {0};
 	enum err e;
 
+	imap_progress_begin(s);
 	if (run->replaced)
 		e = append_replace(imap_mail(s), &s->session.user,
 			&s->selected->ref, run->replaced, q->mailbox.name,

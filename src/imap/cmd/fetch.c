@@ -23,6 +23,7 @@ struct imap_fetch_run {
 	struct imap_command *command;
 	const struct imap_fetch *q;
 	struct uidset uids; /* still to do */
+	uint32_t count;	    /* all of them */
 	bool sets_seen;
 	bool needs_digest;
 	enum err err; /* the first message that could not be sent */
@@ -93,6 +94,7 @@ static void begin(struct imap *s, struct imap_command *c,
 	run->command = c;
 	run->q = q;
 	uidset_swap(&run->uids, uids);
+	run->count = uidset_count(&run->uids);
 	run->sets_seen = sets_seen(s, q);
 	run->needs_digest = q->items & digested || q->sections;
 	run->digest_bytes = BUF_UNBOUNDED;
@@ -502,6 +504,19 @@ static enum err fetch_batch(
 	return ERR_AGAIN;
 }
 
+/* Between two messages, of a command. */
+static void tell_progress(struct imap *s, const struct imap_fetch_run *run)
+{
+	uint32_t left = uidset_count(&run->uids);
+
+	if (run->in_message || s->fetch_is_news)
+		return;
+	if (run->uid)
+		left += uidset_count_range(&run->batch, run->uid, UINT32_MAX);
+	if (left && left < run->count)
+		imap_tell_progress(s, run->count - left, run->count);
+}
+
 /* Until enough output waits, or the batch is over. */
 static enum err read_batch(struct imap *s, struct imap_fetch_run *run)
 {
@@ -525,6 +540,8 @@ enum err imap_fetch_more(struct imap *s)
 		}
 		if (!e)
 			e = read_batch(s, run);
+		if (!e || e == ERR_AGAIN)
+			tell_progress(s, run);
 	}
 	if (e == ERR_AGAIN)
 		return e;

@@ -1,43 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SEARCH: RFC 9051 section 6.4.4, RFC 4731 (ESEARCH), RFC 5182 (SEARCHRES), RFC
- * 9394 (PARTIAL), RFC 9585 (INPROGRESS). */
-#include "base/clock.h"
+ * 9394 (PARTIAL). */
 #include "imap/private.h"
 
-#define PROGRESS_MS 12000
-/* What waits for a client that does not read. */
-#define PROGRESS_WAITS 4096
-
-static bool is_progress_due(struct imap *s)
-{
-	int64_t every = session_service_limits(s->session.service).progress_ms;
-	uint64_t now = clock_monotonic_ms();
-
-	if (every == 0)
-		every = PROGRESS_MS;
-	if (every > 0 && now - s->progress_at < (uint64_t)every)
-		return false;
-	s->progress_at = now;
-	return imap_out(s)->n - s->session.out_at < PROGRESS_WAITS;
-}
-
-/* RFC 9585 section 4. Sent at once, as far as the socket takes it. */
 static bool cancelled(void *arg, uint32_t done, uint32_t of)
 {
 	struct imap *s = arg;
-	struct buf *out = imap_out(s);
-	str tag = s->command->tag;
 
-	if (done < of && is_progress_due(s)) {
-		buf_add_c(out, "* OK [INPROGRESS (");
-		if (str_find_byte(tag, ']') < tag.n)
-			buf_add_c(out, "NIL");
-		else
-			imap_put_string(out, tag, false);
-		buf_addf(out, " %u %u)] Searching\r\n", done, of);
-		if (session_flush(&s->session) == ERR_CLOSED)
-			return true;
-	}
+	imap_tell_progress(s, done, of);
 	return s->session.closed;
 }
 
@@ -62,7 +32,6 @@ enum err imap_find(
 	if (e)
 		return e;
 	f->scope.view = f->view;
-	s->progress_at = clock_monotonic_ms();
 	e = search_run(&f->scope, where, imap_arena(s), &f->found);
 	if (!e && search_tree_asks(where, SEARCH_ON_MODSEQ)) {
 		imap_enable_condstore(s);
