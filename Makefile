@@ -10,12 +10,13 @@
 #   make fuzz T=name S=seconds        make fuzz-all S=seconds
 #   make format     clang-format over the tree
 #   make check      format, both compilers' warnings, include matrix, analysis
-#   make bench      the counts of what things cost
+#   make bench W=row PEERS="dovecot cyrus"     Culver beside its peers
+#   make costs      counts of what things cost: syncs, records, calls, bytes
 #   make install DESTDIR= PREFIX=/usr/local
 
 .DELETE_ON_ERROR:
 .PHONY: all build deps run test unit asan tsan fuzz fuzz-all format check \
-	bench install clean
+	bench costs install clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -31,7 +32,8 @@ all: build
 deps:
 	@tools/deps build $(ALSO)
 run: ALSO = run
-test asan bench: ALSO = run test
+test asan costs: ALSO = run test
+bench: ALSO = run test bench
 
 build: deps build/build.ninja
 	@$(NINJA) -C build $(if $(V),-v)
@@ -93,8 +95,12 @@ check:
 	@tools/deps build test develop
 	@tools/check
 
+# All rows write bench/RESULTS.md; single ones only print.
 bench: build
-	@bench/run
+	@bench/compare $(W) $(if $(filter undefined,$(origin PEERS)),,--peers '$(PEERS)')
+
+costs: build
+	@bench/counts/run
 
 install: build
 	$(MESON) configure build -Dprefix='$(PREFIX)' \

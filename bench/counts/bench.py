@@ -16,7 +16,7 @@ import tempfile
 import threading
 import zlib
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 from harness import Server, eventually  # noqa: E402,F401
 

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load/load.h"
+
+const struct workload workloads_body[] = {
+	{0},
+};

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs bench-load against a server and looks at the server meanwhile."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+from servers import ROOT, eventually
+
+LOAD = pathlib.Path(os.environ.get("BENCH_LOAD",
+                                   ROOT / "build" / "bench" / "bench-load"))
+SYNCS = {"fsync", "fdatasync", "sync_file_range", "msync", "syncfs", "sync"}
+
+
+class Cpu:
+    """Processor seconds of the server."""
+
+    def begin(self, server):
+        self.before = server.cpu()
+
+    def end(self, server):
+        return {"cpu": server.cpu() - self.before}
+
+
+class Memory:
+    """Bytes of PSS that came to be."""
+
+    def begin(self, server):
+        self.before = server.pss()
+
+    def end(self, server):
+        return {"pss": server.pss() - self.before}
+
+
+class Perf(Cpu):
+    """Processor time, and a profile of the server's processes in a file."""
+
+    def __init__(self, path):
+        self.path, self.process = path, None
+
+    def begin(self, server):
+        self.process = subprocess.Popen(
+            ["perf", "record", "-q", "-g", "-F", "2000", "-o", self.path,
+             "-p", ",".join(map(str, server.pids()))],
+            stdin=subprocess.DEVNULL)
+        time.sleep(1)
+        super().begin(server)
+
+    def end(self, server):
+        said = super().end(server)
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        return said
+
+
+class Calls:
+    """System calls, and syncs among them, by strace: it slows down what it
+    looks at, so nothing else is measured then."""
+
+    def begin(self, server):
+        self.file = tempfile.NamedTemporaryFile(prefix="bench-calls-")
+        pids = server.pids()
+        words = ["strace", "-f", "-c", "-qq", "-o", self.file.name]
+        for pid in pids:
+            words += ["-p", str(pid)]
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE)
+        for pid in pids:
+            eventually(lambda: traced_or_gone(pid), "strace is attached")
+
+    def end(self, _):
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate()
+        text = pathlib.Path(self.file.name).read_text()
+        self.file.close()
+        counts = {}
+        for line in text.splitlines():
+            words = line.split()
+            # % time, seconds, usecs/call, calls, errors or nothing, name
+            if len(words) >= 5 and re.fullmatch(r"[\d.]+", words[0]) and \
+                    words[-1] != "total":
+                counts[words[-1]] = int(words[3])
+        return {"calls": sum(counts.values()), "by_name": counts,
+                "syncs": sum(n for name, n in counts.items()
+                             if name in SYNCS)}
+
+
+def traced_or_gone(pid):
+    """All its threads."""
+    try:
+        tasks = list(pathlib.Path(f"/proc/{pid}/task").iterdir())
+        return all(re.search(r"^TracerPid:\s+[1-9]",
+                             (task / "status").read_text(), re.M)
+                   for task in tasks)
+    except OSError:
+        return True
+
+
+class LoadFailed(Exception):
+    pass
+
+
+def load(server, workload, look=None, **options):
+    """What bench-load says of each thing measured, {name: {...}}, with what
+    the look (Cpu by default) has to add."""
+    look = look or Cpu()
+    port = server.imaps if options.get("tls") else server.imap
+    words = [LOAD, workload, f"port={port}", "wait=1",
+             *(f"{k}={v}" for k, v in options.items())]
+    # Mail is made before the first connection: nothing of it is measured.
+    process = subprocess.Popen([str(w) for w in words], text=True, bufsize=1,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    results = {}
+    for line in process.stdout:
+        said = json.loads(line)
+        if "begin" in said:
+            look.begin(server)
+        else:
+            said.update(look.end(server))
+            results[said["end"]] = said
+        try:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            break
+    error = process.stderr.read()
+    if process.wait():
+        raise LoadFailed(f"{server.name}: {' '.join(map(str, words[1:]))}: "
+                         f"{error.strip()}")
+    return results
+
+
+def settle():
+    """Between two servers' turns: what the one before left to do is done."""
+    os.sync()
+    time.sleep(0.1)
