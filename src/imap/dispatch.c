@@ -117,6 +117,7 @@ void imap_complete(struct imap *s, struct imap_command *c, enum err e,
 	if (told)
 		log_warn("imap", "cannot tell changes", LOG_ERR(told),
 			LOG_C("session", s->session.id));
+	imap_tell_limit(s, e, reply);
 	if (reply->bad)
 		imap_put_bad(imap_out(s), c->tag, reply->text);
 	else if (reply->no)
@@ -126,6 +127,7 @@ void imap_complete(struct imap *s, struct imap_command *c, enum err e,
 	else
 		put_ok(s, c, reply);
 	buf_fini(&reply->code);
+	s->limit = s->lowest = 0;
 	s->doing = IMAP_DOING_NOTHING;
 }
 

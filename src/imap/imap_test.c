@@ -468,11 +468,11 @@ static void test_save_limit(void **unused)
 	say(&c, "d SELECT INBOX\r\n");
 	assert_true(str_find(hear(&c, "d OK"), STR("* 4 EXISTS")) < c.in.n);
 	expect(&c, "e COPY 1:* INBOX\r\n", "e NO",
-		"e NO [MESSAGELIMIT 2 3] Too many messages to copy, try a "
-		"smaller subset\r\n");
+		"e NO [MESSAGELIMIT 2 3] Too many messages, try a smaller "
+		"subset\r\n");
 	expect(&c, "e UID COPY 1:* INBOX\r\n", "e NO",
-		"e NO [MESSAGELIMIT 2 3] Too many messages to copy, try a "
-		"smaller subset\r\n");
+		"e NO [MESSAGELIMIT 2 3] Too many messages, try a smaller "
+		"subset\r\n");
 	/* Not announced, but let pass. */
 	say(&c, "f COPY 2:4 INBOX\r\n");
 	hear(&c, "f OK [COPYUID");

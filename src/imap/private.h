@@ -75,6 +75,10 @@ struct imap {
 	bool told_modseq;     /* this command did, of a message */
 	uint64_t progress_at; /* the command began, or told how far it is */
 	char metadata_toobig[64];
+	/* RFC 9738: this command may have so many messages, of which the lowest
+	 * that was processed is this one (0: none was); 0: it had no more. */
+	uint32_t limit;
+	uid_num lowest;
 	unsigned bad; /* commands in a row that were no commands */
 	/* The command that goes on; text and tree are in the arena. */
 	struct imap_command *command;
@@ -156,6 +160,18 @@ uint64_t imap_hash_keywords(const struct view *);
 void imap_note_added(struct imap *, mailbox_num, const struct uidset *);
 /* The newest view; an empty one when the mailbox was deleted. */
 MUST enum err imap_view(struct imap *, struct view **view_r);
+
+/* limit.c: RFC 9738. What was limited the tagged answer tells. */
+/* Leaves as many as one command may have, the highest UIDs. */
+void imap_limit(struct imap *, struct uidset *uids);
+/* ERR_LIMIT: they are more than that. */
+MUST enum err imap_limit_all(struct imap *, const struct uidset *uids);
+/* The same of COPY, which may be allowed less. */
+MUST enum err imap_limit_copy(struct imap *, const struct uidset *uids);
+/* Messages that one APPEND may have; 0: nothing is said about it. */
+uint32_t imap_limit_append(struct imap *);
+/* Before the tagged answer. */
+void imap_tell_limit(struct imap *, enum err, struct imap_reply *);
 
 /* progress.c */
 /* From now on: of the command that begins. */

@@ -112,6 +112,17 @@ static void put_fetch_modseq(struct imap *s, const struct membership *m)
 		(unsigned long long)m->modseq);
 }
 
+/* From high to low, as what a limit cut off is done: RFC 9738 section 3.1. */
+static uint32_t put_expunges_down(struct imap *s, const struct uidset *expunged)
+{
+	uint32_t count = uidset_count(expunged);
+
+	for (uint32_t i = count; i > 0; i--)
+		buf_addf(imap_out(s), "* %u EXPUNGE\r\n",
+			imap_number(s, uidset_select(expunged, i)));
+	return count;
+}
+
 /* "* n EXPUNGE" for each, in ascending order: every one shifts those behind
  * it; or one VANISHED. Then their bytes may go, as far as this session is
  * concerned. */
@@ -133,7 +144,9 @@ static void tell_expunged(struct imap *s, const struct view *v, modseq_num now)
 		imap_put_vanished(s, &expunged, false);
 		told = uidset_count(&expunged);
 	}
-	while (!vanished && (uid = uidset_iter_next(&it)))
+	if (!vanished && s->limit)
+		told = put_expunges_down(s, &expunged);
+	while (!vanished && !s->limit && (uid = uidset_iter_next(&it)))
 		buf_addf(imap_out(s), "* %u EXPUNGE\r\n",
 			uidset_rank(&box->known, uid) - told++);
 	uidset_andnot(&box->known, &expunged);
@@ -249,7 +262,19 @@ static void find_changed(struct imap *s, const struct view *v,
 	}
 }
 
-/* Of what others changed, and what this command asked to be told. */
+static void tell_one(struct imap *s, const struct view *v, uid_num uid,
+	const struct uidset *changed, bool with_uid)
+{
+	const struct membership *m = view_find(v, uid);
+
+	if (uidset_has(changed, uid))
+		imap_put_fetch_flags(s, v, m, with_uid);
+	else
+		put_fetch_modseq(s, m);
+}
+
+/* Of what others changed, and what this command asked to be told; what a limit
+ * cut off from high to low. */
 static void tell_flags(struct imap *s, const struct view *v,
 	const struct uidset *known_before, bool with_uid)
 {
@@ -263,14 +288,10 @@ static void tell_flags(struct imap *s, const struct view *v,
 	uidset_or(&all, &s->to_date);
 	uidset_and(&all, &v->uids);
 	it = uidset_iter(&all, 1);
-	while ((uid = uidset_iter_next(&it))) {
-		const struct membership *m = view_find(v, uid);
-
-		if (uidset_has(&changed, uid))
-			imap_put_fetch_flags(s, v, m, with_uid);
-		else
-			put_fetch_modseq(s, m);
-	}
+	while (!s->limit && (uid = uidset_iter_next(&it)))
+		tell_one(s, v, uid, &changed, with_uid);
+	for (uint32_t i = s->limit ? uidset_count(&all) : 0; i > 0; i--)
+		tell_one(s, v, uidset_select(&all, i), &changed, with_uid);
 	uidset_fini(&changed);
 	uidset_fini(&all);
 }

@@ -359,6 +359,7 @@ static void apply_config(struct mail_role *m)
 		.id_version = config->imap_id_version,
 		.save = (uint32_t)config->limits_save,
 		.copy = (uint32_t)config->limits_copy,
+		.messages = (uint32_t)config->imap_messagelimit,
 		.progress_ms = (int64_t)config->imap_progress,
 		.pop3_to_trash = config->pop3_leave == POP3_LEAVE_TRASH,
 		.recipients = (unsigned)config->limits_recipients,

@@ -106,6 +106,9 @@ struct session_limits {
 	/* Messages that one command may save: as announced (SAVELIMIT, RFC
 	 * 9738), and beyond which a COPY is refused (0: the same); 0: none. */
 	uint32_t save, copy;
+	/* Messages that one command may process (MESSAGELIMIT, RFC 9738), in
+	 * the place of these two; 0: any number. */
+	uint32_t messages;
 	/* Between two notices of progress; 0: 12 seconds; less: at every
 	 * chance, for tests. */
 	int64_t progress_ms;

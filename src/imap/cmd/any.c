@@ -6,12 +6,15 @@
 
 void imap_tell_capabilities(struct imap *s)
 {
+	struct session_limits limits =
+		session_service_limits(s->session.service);
 	struct imap_capability_view view = {
 		.authenticated = true,
 		.tls = s->session.tls,
 		.literal_minus = s->limits.nonsync == IMAP_LITERAL_MINUS,
 		.append_limit = s->limits.body,
-		.save_limit = session_service_limits(s->session.service).save,
+		.save_limit = limits.save,
+		.message_limit = limits.messages,
 	};
 
 	imap_put_capabilities(imap_out(s), &view);

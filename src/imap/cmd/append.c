@@ -139,7 +139,7 @@ enum err imap_append_next(
 	struct imap *s, const struct imap_append *q, uint32_t *limit_r)
 {
 	struct imap_append_run *run = s->append;
-	uint32_t limit = session_service_limits(s->session.service).save;
+	uint32_t limit = imap_limit_append(s);
 	enum err e;
 
 	*limit_r = 0;

@@ -24,6 +24,7 @@ struct imap_fetch_run {
 	const struct imap_fetch *q;
 	struct uidset uids; /* still to do */
 	uint32_t count;	    /* all of them */
+	bool down;	    /* from high to low UIDs (RFC 9738) */
 	bool sets_seen;
 	bool needs_digest;
 	enum err err; /* the first message that could not be sent */
@@ -95,6 +96,7 @@ static void begin(struct imap *s, struct imap_command *c,
 	run->q = q;
 	uidset_swap(&run->uids, uids);
 	run->count = uidset_count(&run->uids);
+	run->down = s->limit != 0;
 	run->sets_seen = sets_seen(s, q);
 	run->needs_digest = q->items & digested || q->sections;
 	run->digest_bytes = BUF_UNBOUNDED;
@@ -129,7 +131,13 @@ static enum err prepare(
 		q->items |= IMAP_FETCH_MODSEQ;
 	if (q->items & IMAP_FETCH_MODSEQ)
 		imap_enable_condstore(s);
-	return q->changed ? apply_modifiers(s, q, uids) : OK;
+	if (q->some)
+		e = imap_limit_all(s, uids);
+	if (!e && q->changed)
+		e = apply_modifiers(s, q, uids);
+	if (!e)
+		imap_limit(s, uids);
+	return e;
 }
 
 enum err imap_fetch(
@@ -228,21 +236,39 @@ static enum err mark_seen(struct imap *s, struct imap_fetch_run *run)
 	return e;
 }
 
+static void next_of_batch(struct imap_fetch_run *run)
+{
+	if (!run->down) {
+		run->uid = uidset_iter_next(&run->batch_next);
+		return;
+	}
+	if (run->uid)
+		uidset_remove(&run->batch, run->uid);
+	run->uid = uidset_max(&run->batch);
+}
+
+/* The next of all, or the next few; in which direction ever. */
+static void cut_batch(struct imap_fetch_run *run)
+{
+	uint32_t left = uidset_count(&run->uids);
+	uid_num first = uidset_min(&run->uids), last = uidset_max(&run->uids);
+
+	if (run->sets_seen && left > SEEN_AT_ONCE && run->down)
+		first = uidset_select(&run->uids, left - SEEN_AT_ONCE + 1);
+	else if (run->sets_seen && left > SEEN_AT_ONCE)
+		last = uidset_select(&run->uids, SEEN_AT_ONCE);
+	uidset_clear(&run->batch);
+	uidset_add_range(&run->batch, first, last);
+	uidset_and(&run->batch, &run->uids);
+	uidset_remove_range(&run->uids, first, last);
+}
+
 static enum err take_batch(struct imap *s, struct imap_fetch_run *run)
 {
-	uint32_t first = uidset_min(&run->uids);
-	uint32_t last =
-		run->sets_seen ? uidset_select(&run->uids, SEEN_AT_ONCE) : 0;
 	enum err e;
 
-	if (!last)
-		last = uidset_max(&run->uids);
-	uidset_clear(&run->batch);
+	cut_batch(run);
 	uidset_clear(&run->seen_now);
-	uidset_copy(&run->batch, &run->uids);
-	if (last < UINT32_MAX)
-		uidset_remove_range(&run->batch, last + 1, UINT32_MAX);
-	uidset_remove_range(&run->uids, first, last);
 	view_release(imap_mail(s), run->view);
 	run->view = NULL;
 	e = imap_view(s, &run->view);
@@ -251,7 +277,8 @@ static enum err take_batch(struct imap *s, struct imap_fetch_run *run)
 	if (e)
 		return e;
 	run->batch_next = uidset_iter(&run->batch, 1);
-	run->uid = uidset_iter_next(&run->batch_next);
+	run->uid = 0;
+	next_of_batch(run);
 	run->member_next = view_iter(run->view, run->uid);
 	return OK;
 }
@@ -357,7 +384,7 @@ static enum err find_member(struct imap *s, struct imap_fetch_run *run)
 	uid_num uid = run->uid;
 	const struct membership *m = view_iter_next(&run->member_next);
 
-	run->uid = uidset_iter_next(&run->batch_next);
+	next_of_batch(run);
 	if (!m || m->uid != uid) {
 		run->member_next = view_iter(run->view, uid);
 		m = view_iter_next(&run->member_next);
@@ -386,7 +413,7 @@ static void number_message(struct imap *s, struct imap_fetch_run *run)
 static enum err begin_message(
 	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
 {
-	uid_num uid = uidset_min(&run->batch);
+	uid_num uid = run->uid;
 	enum err e = find_member(s, run);
 
 	if (!e && run->needs_digest)
@@ -511,7 +538,9 @@ static void tell_progress(struct imap *s, const struct imap_fetch_run *run)
 
 	if (run->in_message || s->fetch_is_news)
 		return;
-	if (run->uid)
+	if (run->uid && run->down)
+		left += uidset_count(&run->batch);
+	else if (run->uid)
 		left += uidset_count_range(&run->batch, run->uid, UINT32_MAX);
 	if (left && left < run->count)
 		imap_tell_progress(s, run->count - left, run->count);

@@ -11,6 +11,56 @@ static bool cancelled(void *arg, uint32_t done, uint32_t of)
 	return s->session.closed;
 }
 
+/* Which messages are searched: by numbers and UIDs that all must have. Adds
+ * copies of these keys before *first. */
+static void add_places(struct arena *arena, const struct search_node *node,
+	struct search_node **first)
+{
+	enum search_on on = search_row(node->key)->on;
+	struct search_node *copy;
+
+	if (on == SEARCH_ON_AND)
+		for (node = node->first; node; node = node->next)
+			add_places(arena, node, first);
+	if (on != SEARCH_ON_SEQUENCE && on != SEARCH_ON_UID &&
+		on != SEARCH_ON_UID_ORDER)
+		return;
+	copy = search_node_new(arena, node->key);
+	*copy = *node;
+	copy->next = *first;
+	*first = copy;
+}
+
+/* RFC 9738 section 3.1: the limit is of messages that are searched. Section
+ * 3.3: part of a SORT or THREAD is none. */
+static enum err limit_search(struct imap *s, const struct imap_command *c,
+	const struct search_scope *scope, const struct search_node **where)
+{
+	struct arena *arena = imap_arena(s);
+	struct search_node *root = search_node_new(arena, SEARCH_AND);
+	struct search_node *after = search_node_new(arena, SEARCH_UIDAFTER);
+	struct search_node *all = search_node_new(arena, SEARCH_AND);
+	struct uidset among = UIDSET_EMPTY;
+	enum err e;
+
+	add_places(arena, *where, &root->first);
+	e = search_run(scope, root, arena, &among);
+	if (!e && c->verb != IMAP_SEARCH)
+		e = imap_limit_all(s, &among);
+	else if (!e)
+		imap_limit(s, &among);
+	if (!e && s->limit) {
+		after->number = s->lowest - 1;
+		*all = **where;
+		all->next = NULL;
+		after->next = all;
+		root->first = after;
+		*where = root;
+	}
+	uidset_fini(&among);
+	return e;
+}
+
 enum err imap_find(
 	struct imap *s, const struct imap_command *c, struct imap_finding *f)
 {
@@ -32,6 +82,10 @@ enum err imap_find(
 	if (e)
 		return e;
 	f->scope.view = f->view;
+	if (session_service_limits(s->session.service).messages)
+		e = limit_search(s, c, &f->scope, &where);
+	if (e)
+		return e;
 	e = search_run(&f->scope, where, imap_arena(s), &f->found);
 	if (!e && search_tree_asks(where, SEARCH_ON_MODSEQ)) {
 		imap_enable_condstore(s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STORE, COPY, MOVE, EXPUNGE: RFC 9051 sections 6.4.3, 6.4.6 to 6.4.9. */
 #include "imap/private.h"
+#include "message/flags.h"
 
 static struct flag_change flag_change_of(const struct imap_store *q)
 {
@@ -99,29 +100,12 @@ enum err imap_store(
 		reply->bad = true;
 		reply->text = "No such message number";
 	}
-	if (!e)
+	if (!e) {
+		imap_limit(s, &uids);
 		e = store(s, c, &uids, reply);
+	}
 	uidset_fini(&uids);
 	return e;
-}
-
-/* RFC 9738 section 3.1: all or nothing; which would have been the lowest of
- * as many as are allowed. MOVE is not limited (SAVELIMIT). */
-static bool is_too_many(
-	struct imap *s, const struct uidset *uids, struct imap_reply *reply)
-{
-	struct session_limits limits =
-		session_service_limits(s->session.service);
-	uint32_t hard = limits.copy > limits.save ? limits.copy : limits.save;
-	uint32_t count = uidset_count(uids);
-
-	if (!limits.save || count <= hard)
-		return false;
-	reply->no = true;
-	reply->text = "Too many messages to copy, try a smaller subset";
-	buf_addf(&reply->code, "[MESSAGELIMIT %u %u] ", limits.save,
-		uidset_select(uids, count - limits.save + 1));
-	return true;
 }
 
 static enum err copy(struct imap *s, struct imap_command *c,
@@ -175,12 +159,37 @@ enum err imap_copy(
 		reply->bad = true;
 		reply->text = "No such message number";
 	}
-	if (!e && c->verb == IMAP_COPY && is_too_many(s, &uids, reply))
-		e = ERR_LIMIT;
+	if (!e && c->verb == IMAP_COPY)
+		e = imap_limit_copy(s, &uids);
+	else if (!e)
+		imap_limit(s, &uids);
 	if (!e)
 		e = copy(s, c, &uids, reply);
 	uidset_fini(&uids);
 	return e;
+}
+
+/* As many of those that are \Deleted as UID EXPUNGE may expunge. */
+static enum err limit_deleted(struct imap *s, struct uidset *uids)
+{
+	struct uidset deleted = UIDSET_EMPTY;
+	const struct membership *m;
+	struct view_iter it;
+	struct view *v;
+	enum err e = imap_view(s, &v);
+
+	if (e)
+		return e;
+	it = view_iter(v, 1);
+	while ((m = view_iter_next(&it)))
+		if (m->flags & FLAG_DELETED && uidset_has(uids, m->uid))
+			uidset_add(&deleted, m->uid);
+	view_release(imap_mail(s), v);
+	imap_limit(s, &deleted);
+	if (s->limit)
+		uidset_and(uids, &deleted);
+	uidset_fini(&deleted);
+	return OK;
 }
 
 enum err imap_expunge(
@@ -195,6 +204,8 @@ enum err imap_expunge(
 		return ERR_READONLY;
 	if (c->uid)
 		e = imap_resolve_set(s, &c->expunge, true, &uids);
+	if (!e && c->uid)
+		e = limit_deleted(s, &uids);
 	if (!e && !box->gone)
 		e = message_expunge(imap_mail(s), &box->ref,
 			c->uid ? &uids : NULL, &expunged, &modseq);

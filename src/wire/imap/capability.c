@@ -95,7 +95,9 @@ void imap_put_capabilities(
 	if (view->append_limit) /* RFC 7889 */
 		buf_addf(out, " APPENDLIMIT=%llu",
 			(unsigned long long)view->append_limit);
-	if (view->save_limit) /* RFC 9738 */
+	if (view->message_limit) /* RFC 9738 */
+		buf_addf(out, " MESSAGELIMIT=%u", view->message_limit);
+	else if (view->save_limit)
 		buf_addf(out, " SAVELIMIT=%u", view->save_limit);
 	for (size_t i = 0; !view->authenticated && i < MECHANISM_COUNT; i++)
 		if (mechanisms[i].bit & view->mechanisms)

@@ -13,12 +13,13 @@
 /* What a connection is, as far as the list depends on it. */
 struct imap_capability_view {
 	bool authenticated;
-	bool tls;	       /* the connection is encrypted */
-	bool tls_available;    /* there is a certificate */
-	bool literal_minus;    /* imap.literal_minus */
-	uint64_t append_limit; /* limits.literal, after login */
-	uint32_t save_limit;   /* limits.save, after login; 0: none */
-	unsigned mechanisms;   /* usable now (base/mechanism.h) */
+	bool tls;		/* the connection is encrypted */
+	bool tls_available;	/* there is a certificate */
+	bool literal_minus;	/* imap.literal_minus */
+	uint64_t append_limit;	/* limits.literal, after login */
+	uint32_t save_limit;	/* limits.save, after login; 0: none */
+	uint32_t message_limit; /* imap.messagelimit, the same */
+	unsigned mechanisms;	/* usable now (base/mechanism.h) */
 };
 
 /* "IMAP4rev2 IMAP4rev1 …", separated by spaces. */
