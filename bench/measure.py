@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import statistics
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,10 @@ from servers import ROOT, eventually
 LOAD = pathlib.Path(os.environ.get("BENCH_LOAD",
                                    ROOT / "build" / "bench" / "bench-load"))
 SYNCS = {"fsync", "fdatasync", "sync_file_range", "msync", "syncfs", "sync"}
+
+
+SUMS = ("ops", "messages", "bytes", "seconds", "busy", "client_cpu", "cpu",
+        "pss", "calls", "syncs")
 
 
 class Cpu:
@@ -26,14 +31,15 @@ class Cpu:
         return {"cpu": server.cpu() - self.before}
 
 
-class Memory:
-    """Bytes of PSS that came to be."""
+class Memory(Cpu):
+    """Also the bytes of PSS that came to be."""
 
     def begin(self, server):
-        self.before = server.pss()
+        self.pss = server.pss()
+        super().begin(server)
 
     def end(self, server):
-        return {"pss": server.pss() - self.before}
+        return {**super().end(server), "pss": server.pss() - self.pss}
 
 
 class Perf(Cpu):
@@ -104,13 +110,30 @@ class LoadFailed(Exception):
     pass
 
 
+class Nothing:
+    """For what is measured without a server."""
+
+    def begin(self, _):
+        pass
+
+    def end(self, _):
+        return {}
+
+
+def machine(workload, **options):
+    """A workload without a server."""
+    return load(None, workload, Nothing(), **options)
+
+
 def load(server, workload, look=None, **options):
     """What bench-load says of each thing measured, {name: {...}}, with what
     the look (Cpu by default) has to add."""
     look = look or Cpu()
-    port = server.imaps if options.get("tls") else server.imap
-    words = [LOAD, workload, f"port={port}", "wait=1",
+    words = [LOAD, workload, "wait=1",
              *(f"{k}={v}" for k, v in options.items())]
+    if server:
+        port = server.imaps if options.get("tls") else server.imap
+        words.append(f"port={port}")
     # Mail is made before the first connection: nothing of it is measured.
     process = subprocess.Popen([str(w) for w in words], text=True, bufsize=1,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -122,7 +145,7 @@ def load(server, workload, look=None, **options):
             look.begin(server)
         else:
             said.update(look.end(server))
-            results[said["end"]] = said
+            add(results, said)
         try:
             process.stdin.write("go\n")
             process.stdin.flush()
@@ -130,9 +153,24 @@ def load(server, workload, look=None, **options):
             break
     error = process.stderr.read()
     if process.wait():
-        raise LoadFailed(f"{server.name}: {' '.join(map(str, words[1:]))}: "
+        name = server.name if server else "bench-load"
+        raise LoadFailed(f"{name}: {' '.join(map(str, words[1:]))}: "
                          f"{error.strip()}")
     return results
+
+
+def add(results, said):
+    """What is measured in several pieces is one thing."""
+    whole = results.setdefault(said["end"], {**said, "pieces": []})
+    whole["pieces"].append(said)
+    if whole["pieces"] == [said]:
+        return
+    for name in SUMS:
+        if name in said:
+            whole[name] += said[name]
+    for name in ("p50", "p99"):
+        whole[name] = statistics.median(p[name] for p in whole["pieces"])
+    whole["max"] = max(whole["max"], said["max"])
 
 
 def settle():

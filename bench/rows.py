@@ -5,9 +5,10 @@ figure to that of the best peer."""
 import dataclasses
 
 # Numbers of messages, connections and accounts.
-REALISTIC, SMALL, ACCOUNTS = 2000, 100_000, 1500
+REALISTIC, SMALL, ACCOUNTS = 2000, 100_000, 400
 # Accounts by what they are for: u0000 to u0063 get mail, the others have it.
-REALISTIC_USER, SMALL_USER, MIXED_USER, FRESH_USER = 64, 65, 100, 200
+REALISTIC_USER, SMALL_USER, IDLE_USER = 64, 65, 66
+MIXED_USER, MIXED_USERS, MIXED_MAIL, FRESH_USER = 100, 50, 100, 150
 
 
 def per_second(r):
@@ -34,6 +35,14 @@ def p99_ms(r):
     return 1e3 * r["p99"]
 
 
+def kib_each(r):
+    return r["pss"] / r["ops"] / 1024
+
+
+def disk_per_byte(r):
+    return r["disk"] / r["bytes"]
+
+
 def visits_per_cpu_second(r):
     return r["ops"] / r["cpu"]
 
@@ -50,6 +59,8 @@ class Figure:
     more: bool = True
     # What processor time and system calls are divided by.
     per: str = "messages"
+    # The goal is a figure of its own, not a ratio.
+    absolute: bool = False
 
 
 @dataclasses.dataclass
@@ -64,6 +75,10 @@ class Row:
     mail: int = 0
     # The server has to be able to.
     multiappend: bool = False
+    # What is looked at besides: measure.Memory.
+    look: str = "Cpu"
+    # For those who would take too long.
+    peers: dict = dataclasses.field(default_factory=dict)
     # In place of options when system calls are counted, and in the smoke test.
     few: dict = dataclasses.field(default_factory=dict)
 
@@ -81,6 +96,45 @@ def append(name, title, goal, count, few=40, **options):
     return Row(name, "append", {"count": count, **options},
                [Figure(title, "append", per_second, "msg/s", goal)],
                few={"count": few}, multiappend="batch" in options)
+
+
+def change(name, title, goal, count, few):
+    return Row(name, name, {"count": count},
+               [Figure(title, name, per_busy_second, "msg/s", goal)],
+               needs="fresh", few={"count": few})
+
+
+def searching(name, goal):
+    return Row(name, name, {"first": 1, "count": 60}, [
+        Figure(f"{name.upper()} of 2,000, first", "first", median_ms, "ms",
+               1 / goal, False, "ops"),
+        Figure(f"{name.upper()} of 2,000, repeated", "repeated", median_ms,
+               "ms", 1 / goal, False, "ops")],
+        needs="fresh", few={"count": 3})
+
+
+def idle(conns, title, goal, few):
+    return Row(f"idle{conns}", "idle",
+               {"conns": conns, "box": f"Idle{conns}", "count": 15,
+                "user": f"u{IDLE_USER:04}",
+                "settle": 1000 if conns == 1 else 5000}, [
+        Figure(f"IDLE: OK of the APPEND to EXISTS, {title}", "idle",
+               median_ms, "ms", goal, False, "ops")],
+        few={"count": 3, "conns": few, "settle": 100})
+
+
+def hold(name, title, goal, **options):
+    return Row(name, "hold", {"conns": 2000, "users": MIXED_USERS,
+                              "settle": 3, **options}, [
+        Figure(f"memory of an idle connection, {title}", "hold", kib_each,
+               "KiB", goal, False, "ops", True)], needs="mixed",
+        look="Memory", peers={"conns": 200}, few={"conns": 20, "settle": 1})
+
+
+def retr(name, title, goal, **options):
+    return Row(name, "retr", options,
+               [Figure(title, "retr", per_second, "msg/s", goal)],
+               needs="realistic", few={"count": 30})
 
 
 def lmtp(conns, goal, count):
@@ -132,4 +186,39 @@ ROWS = [
     Row("bodiestls", "bodies", {"count": 5, "tls": 1}, [
         Figure("BODY.PEEK[] of everything, TLS", "repeated", megabytes,
                "MB/s", 2.5)], needs="realistic", few={"count": 1}),
+    Row("random", "random", {"conns": 8, "count": 8000}, [
+        Figure("random BODY[], 8 connections: rate", "random", per_second,
+               "msg/s", 3),
+        Figure("random BODY[], 8 connections: p99", "random", p99_ms, "ms",
+               1 / 3, False)], needs="realistic", few={"count": 200}),
+    change("store", "STORE 1:* of 2,000", 2, 20, 4),
+    Row("stores", "stores", {"conns": 8, "count": 8000}, [
+        Figure("single STOREs, 8 connections", "stores", per_second, "/s",
+               2)], needs="fresh", few={"count": 200}),
+    change("copy", "COPY 1:*", 8, 5, 1),
+    change("move", "MOVE 1:*", 8, 6, 2),
+    change("expunge", "EXPUNGE of half", 5, 5, 1),
+    searching("sort", 3),
+    searching("thread", 10),
+    idle(1, "1 watcher", 0.5, 1),
+    idle(500, "last of 500", 0.1, 20),
+    hold("holdplain", "plain", 4),
+    hold("holdtls", "TLS", 24, tls=1),
+    Row("mixed", "mixed", {"conns": 100, "users": MIXED_USERS,
+                           "messages": MIXED_MAIL, "count": 10000}, [
+        Figure("100 connections over 50 users, mixed: rate", "mixed",
+               ops_per_second, "/s", 6, per="ops"),
+        Figure("100 connections over 50 users, mixed: p99", "mixed", p99_ms,
+               "ms", 1 / 5, False, "ops")], needs="mixed",
+        few={"conns": 10, "count": 400}),
+    retr("retr", "POP3 RETR, one at a time", 3, count=2000),
+    retr("retrpipe", "POP3 RETR pipelined", 4, count=4000, depth=16),
+    Row("disk", "disk", {}, [
+        Figure("disk bytes per mail byte, indexes included", "disk",
+               disk_per_byte, "", 0.7, False, absolute=True)]),
+    Row("fill", "append", {"count": SMALL, "mail": "small", "batch": 100,
+                           "check": 0, "depth": 2}, [
+        Figure("fill of 100,000 small messages", "append", per_second,
+               "msg/s", 3)], needs="empty", multiappend=True,
+        few={"count": 500}),
 ]

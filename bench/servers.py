@@ -5,6 +5,7 @@ kind of certificate. All need root; why one cannot run says missing()."""
 import os
 import pathlib
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -306,6 +307,164 @@ class DovecotMdbox(Dovecot):
     name, format = "dovecot-mdbox", "mdbox"
 
 
-SERVERS = {kind.name: kind for kind in (Culver, DovecotSdbox, DovecotMdbox)}
+CYRUS = """
+configdirectory: {d}/var
+partition-default: {d}/spool
+defaultpartition: default
+proc_path: {d}/run/proc
+mboxname_lockpath: {d}/run/lock
+lmtpsocket: {d}/run/socket/lmtp
+idlesocket: {d}/run/socket/idle
+notifysocket: {d}/run/socket/notify
+cyrus_user: dovecot
+cyrus_group: dovecot
+syslog_prefix: cyrusbench
+servername: localhost
+admins: cyrus
+altnamespace: yes
+unixhierarchysep: yes
+lmtp_downcase_rcpt: yes
+allowplaintext: yes
+popminpoll: 0
+autocreate_quota: 0
+autocreate_post: 1
+umask: 077
+sieveusehomedir: false
+sievedir: {d}/var/sieve
+hashimapspool: true
+sasl_pwcheck_method: auxprop
+sasl_auxprop_plugin: sasldb
+sasl_sasldb_path: {d}/sasldb2
+sasl_mech_list: PLAIN LOGIN
+tls_server_cert: {d}/cert.pem
+tls_server_key: {d}/key.pem
+tls_session_timeout: 0
+duplicatesuppression: no
+"""
+
+CYRUS_MASTER = """
+START {{
+  recover cmd="{bin}/ctl_cyrusdb -C {d}/imapd.conf -r"
+  idled cmd="{bin}/idled -C {d}/imapd.conf"
+}}
+SERVICES {{
+  imap cmd="{bin}/imapd -C {d}/imapd.conf -U 250" listen="127.0.0.1:{imap}" prefork=4 maxchild=4000 maxfds=4096
+  imaps cmd="{bin}/imapd -C {d}/imapd.conf -s -U 250" listen="127.0.0.1:{imaps}" prefork=2 maxchild=4000 maxfds=4096
+  pop3 cmd="{bin}/pop3d -C {d}/imapd.conf -U 250" listen="127.0.0.1:{pop3}" prefork=1 maxchild=1000 maxfds=4096
+  lmtp cmd="{bin}/lmtpd -C {d}/imapd.conf -a -U 250" listen="127.0.0.1:{lmtp}" prefork=2 maxchild=200 maxfds=4096
+}}
+EVENTS {{
+  checkpoint cmd="{bin}/ctl_cyrusdb -C {d}/imapd.conf -c" period=30
+}}
+"""
+
+
+class Cyrus(Peer):
+    """Debian's packages conflict with Dovecot's, so they are unpacked, not
+    installed; an installed one is used as well."""
+    name = "cyrus"
+    cache = pathlib.Path(os.environ.get("BENCH_CACHE",
+                                        "/var/tmp/culver-bench-cyrus"))
+    packages = ("cyrus-common", "cyrus-imapd", "cyrus-pop3d")
+
+    def __init__(self, directory, accounts):
+        super().__init__(directory, accounts)
+        self.fresh_ports()
+        self.data = self.directory
+        for name in ("user", "quota", "proc", "log", "msg", "ptclient",
+                     "socket", "db", "sieve"):
+            (self.directory / "var" / name).mkdir(parents=True)
+        for name in ("spool", "run/proc", "run/lock", "run/socket"):
+            (self.directory / name).mkdir(parents=True)
+        make_certificate(self.directory)
+        places = {"d": self.directory, "bin": self.programs(),
+                  "imap": self.imap, "imaps": self.imaps, "pop3": self.pop3,
+                  "lmtp": self.lmtp}
+        (self.directory / "imapd.conf").write_text(CYRUS.format(**places))
+        (self.directory / "cyrus.conf").write_text(
+            CYRUS_MASTER.format(**places))
+        for name in [*self.names(), "cyrus"]:
+            subprocess.run(["saslpasswd2", "-c", "-p", "-f",
+                            self.directory / "sasldb2", "-u", "localhost",
+                            name], input=b"pw", check=True)
+        user = pwd.getpwnam("dovecot")
+        for path in [self.directory, *self.directory.rglob("*")]:
+            os.chown(path, user.pw_uid, user.pw_gid)
+
+    @classmethod
+    def root(cls):
+        return pathlib.Path("/") if os.path.exists(
+            "/usr/lib/cyrus/bin/master") else cls.cache
+
+    @classmethod
+    def programs(cls):
+        return cls.root() / "usr/lib/cyrus/bin"
+
+    @classmethod
+    def libraries(cls):
+        return {**os.environ, "LD_LIBRARY_PATH": str(next(
+            cls.root().glob("usr/lib/*-linux-gnu")))}
+
+    @classmethod
+    def missing(cls):
+        if not shutil.which("saslpasswd2"):
+            return "Debian's sasl2-bin is not installed"
+        if not cls.programs().exists():
+            cls.cache.mkdir(parents=True, exist_ok=True)
+            got = subprocess.run(["apt-get", "download", *cls.packages],
+                                 cwd=cls.cache, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, text=True)
+            if got.returncode:
+                return f"apt-get download: {got.stderr.strip()}"
+            for path in cls.cache.glob("*.deb"):
+                subprocess.run(["dpkg", "-x", path, cls.cache], check=True)
+        lacking = subprocess.run(["ldd", cls.programs() / "imapd"],
+                                 env=cls.libraries(), text=True,
+                                 stdout=subprocess.PIPE).stdout
+        lines = [line.split()[0] for line in lacking.splitlines()
+                 if "not found" in line]
+        return f"libraries are missing: {' '.join(lines)}" if lines else None
+
+    def start(self):
+        log = self.directory / "start.log"
+        self.process = subprocess.Popen(
+            [self.programs() / "master", "-C", self.directory / "imapd.conf",
+             "-M", self.directory / "cyrus.conf",
+             "-p", self.directory / "master.pid"],
+            cwd=self.directory, env=self.libraries(),
+            stdin=subprocess.DEVNULL, stdout=open(log, "wb"),
+            stderr=subprocess.STDOUT)
+        wait_port(self.imap, self.process, log)
+        # It leaves its parent, and is found by its configuration.
+        self.extra_pids = self.own_processes("idled")
+        return self
+
+    def own_processes(self, program):
+        found, own = [], f"{self.directory}/imapd.conf".encode()
+        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if own in words and words[0].endswith(program.encode()):
+                found.append(int(path.parent.name))
+        return found
+
+    def disk(self):
+        return sum(path.lstat().st_blocks * 512 for name in ("spool", "var")
+                   for path in (self.directory / name).rglob("*"))
+
+    def stop(self):
+        super().stop()
+        for pid in self.extra_pids:
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+        self.extra_pids = ()
+
+
+SERVERS = {kind.name: kind
+           for kind in (Culver, DovecotSdbox, DovecotMdbox, Cyrus)}
 # What PEERS= may name.
 GROUPS = {"dovecot": ["dovecot-sdbox", "dovecot-mdbox"]}

@@ -70,8 +70,8 @@ uint64_t option_number(const char *name, uint64_t otherwise)
 /* What whoever starts this may always say. */
 static void take_common(void)
 {
-	static const char *const common[] = {
-		"host", "seed", "wait", "mail", "seconds", "tls", "user"};
+	static const char *const common[] = {"host", "seed", "wait", "mail",
+		"seconds", "tls", "user", "dir", "port"};
 
 	for (size_t i = 0; i < COUNT_OF(common); i++)
 		option_text(common[i], NULL);
