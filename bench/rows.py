@@ -9,6 +9,8 @@ REALISTIC, SMALL, ACCOUNTS = 2000, 100_000, 400
 # Accounts by what they are for: u0000 to u0063 get mail, the others have it.
 REALISTIC_USER, SMALL_USER, IDLE_USER = 64, 65, 66
 MIXED_USER, MIXED_USERS, MIXED_MAIL, FRESH_USER = 100, 50, 100, 150
+# Their passwords have the server's default hash, and not yet logged in.
+HASHED_USER = 300
 
 
 def per_second(r):
@@ -166,6 +168,11 @@ ROWS = [
                visits_per_cpu_second, "/CPU s", 2, per="ops"),
         Figure("the same by the clock", "login", ops_per_second, "/s", None,
                per="ops")], few={"count": 50}),
+    Row("loginhash", "login", {"conns": 8, "users": 20, "count": 20,
+                               "warm": 0}, [
+        Figure("the first login of each, with the server's default hash",
+               "login", ops_per_second, "/s", None, per="ops")],
+        needs="hashed"),
     Row("select", "select", {"mail": "small", "count": 1000}, [
         Figure("SELECT of 100,000", "select", median_ms, "ms", 1, False,
                "ops")], needs="small", few={"count": 50}),

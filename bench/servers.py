@@ -10,6 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
+
+from rows import HASHED_USER
+
+with warnings.catch_warnings():
+    # Debian 12's Python has it.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import crypt
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -132,12 +140,21 @@ class Peer:
         self.stop()
         remove(self.directory)
 
+    def passwd(self):
+        """Lines for all accounts; those from HASHED_USER on have the hash
+        that the server makes by default."""
+        hashed = crypt.crypt("pw", self.salt)
+        return "".join(
+            f"{name}:{hashed if i >= HASHED_USER else '{PLAIN}pw'}::::::\n"
+            for i, name in enumerate(self.names()))
+
     def names(self):
         return [f"u{i:04}" for i in range(self.accounts)]
 
 
 class Culver(Peer):
     name = "culver"
+    salt = "$y$j9T$abcdefghijklmnop"
     domain = "@example.com"
     settings = {
         "limits.connections": "50000",
@@ -164,15 +181,10 @@ class Culver(Peer):
         self.server.start()
         self.process = self.server.process
         if not (self.directory / "users").exists():
-            (self.directory / "users").write_text("".join(
-                self.password(name) for name in self.names()))
+            (self.directory / "users").write_text(self.passwd())
             self.server.culver("account", "import-passwd",
                                self.directory / "users")
         return self
-
-    @staticmethod
-    def password(name):
-        return f"{name}:{{PLAIN}}pw::::::\n"
 
     def close(self):
         self.stop()
@@ -200,7 +212,7 @@ mail_max_userip_connections = 20000
 first_valid_uid = {uid}
 passdb {{
   driver = passwd-file
-  args = scheme=PLAIN username_format=%n {d}/users
+  args = scheme=CRYPT username_format=%n {d}/users
 }}
 userdb {{
   driver = static
@@ -263,6 +275,8 @@ service lmtp {{
 
 class Dovecot(Peer):
     program = "/usr/sbin/dovecot"
+    # As doveadm pw makes it.
+    salt = "$2y$05$abcdefghijklmnopqrstuu"
     extra = ""
 
     def __init__(self, directory, accounts):
@@ -274,8 +288,7 @@ class Dovecot(Peer):
         make_certificate(self.directory)
         user = pwd.getpwnam("dovecot")
         os.chown(self.data, user.pw_uid, user.pw_gid)
-        (self.directory / "users").write_text(
-            "".join(f"{name}:{{PLAIN}}pw::::::\n" for name in self.names()))
+        (self.directory / "users").write_text(self.passwd())
         (self.directory / "dovecot.conf").write_text(DOVECOT.format(
             d=self.directory, format=self.format, uid=user.pw_uid,
             gid=user.pw_gid, imap=self.imap, imaps=self.imaps,

@@ -93,7 +93,8 @@ static void run_login(void)
 {
 	uint64_t conns = option_number("conns", 8);
 
-	visit_all(conns, option_number("users", 1), false);
+	if (option_number("warm", 1))
+		visit_all(conns, option_number("users", 1), false);
 	result_begin("login");
 	visit_all(conns, option_number("count", 1000), true);
 	result_end();
@@ -143,7 +144,8 @@ static void run_hold(void)
 
 const struct workload workloads_login[] = {
 	{"login", run_login,
-		"connect, LOGIN, LOGOUT, count= times by conns= at once"},
+		"connect, LOGIN, LOGOUT, count= times by conns= at once; "
+		"warm=0: nobody was here before"},
 	{"hold", run_hold,
 		"warm= and then conns= sessions in IDLE (idle=0: not) wait for "
 		"settle= seconds"},

@@ -27,4 +27,4 @@ def test_bench_works():
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=300)
     assert done.returncode == 0, done.stdout[-6000:]
-    assert "BODY.PEEK[]" in done.stdout, done.stdout[-6000:]
+    assert "fill of 100,000" in done.stdout, done.stdout[-6000:]
