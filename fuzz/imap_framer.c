@@ -15,7 +15,6 @@ enum behaviour {
 	REFUSE = 1 << 0,
 	GIVE_UP = 1 << 1,
 	LINES = 1 << 2,
-	MULTI = 1 << 3,
 	MINUS = 1 << 4,
 	NO_BODY = 1 << 5,
 };
@@ -102,7 +101,6 @@ static struct buf log_of(str stream, unsigned behaviour, size_t piece)
 		.body = behaviour & NO_BODY ? 0 : 200,
 		.nonsync = behaviour & MINUS ? 30 : IMAP_LITERAL_PLUS,
 		.skip = 500,
-		.multiappend = behaviour & MULTI,
 	};
 	struct session s = {
 		.stream = stream,

@@ -27,7 +27,6 @@ static void set_limits(struct imap *s)
 
 	s->limits = (struct imap_framer_limits)IMAP_FRAMER_LIMITS_SESSION;
 	s->limits.body = limits.literal;
-	s->limits.multiappend = true;
 	snprintf(s->metadata_toobig, sizeof s->metadata_toobig,
 		"NO [METADATA MAXSIZE %u] The value is too large",
 		mail_limits_of(imap_mail(s)).annotation);
@@ -115,66 +114,63 @@ static enum session_step execute(struct imap *s, str text)
 	return s->logged_out ? SESSION_STEP_CLOSE : SESSION_STEP_ON;
 }
 
-/* APPEND or REPLACE up to its message. */
+/* An APPEND or REPLACE is over. */
+static void complete_append(struct imap *s, struct imap_command *c, enum err e,
+	struct imap_reply *r)
+{
+	imap_append_abort(s);
+	imap_complete(s, c, e, r);
+	forget_command(s);
+}
+
+/* APPEND or REPLACE up to its first literal. */
 static enum err first_body(struct imap *s, str text)
 {
 	struct arena *arena = imap_arena(s);
 	struct imap_command *c = ARENA_NEW(arena, struct imap_command);
-	enum err e = imap_parse(arena, text, s->rev2, c);
-	const char *bad;
+	struct imap_reply reply = {.code = BUF_UNBOUNDED};
+	enum err e = imap_parse(arena, arena_str(arena, text), s->rev2, c);
+	const char *bad = e ? NULL : imap_why_not_now(s, c);
 
 	s->command = c;
-	if (e) {
+	if (e)
 		imap_put_parse_error(imap_out(s), c, e);
-		return e;
-	}
-	e = imap_append_begin(s, c, &bad);
-	if (bad)
+	else if (bad)
 		imap_put_bad(imap_out(s), c->tag, bad);
-	else if (e)
-		imap_put_error(imap_out(s), c->tag, c->verb, e);
+	if (e || bad) {
+		forget_command(s);
+		return ERR_INVALID;
+	}
+	e = imap_append_begin(s, c, &reply);
+	if (e)
+		complete_append(s, c, e, &reply);
+	else
+		buf_fini(&reply.code);
 	return e;
 }
 
-/* What stands between two messages of an APPEND. */
+/* What stands between two literals of an APPEND. */
 static enum err next_body(struct imap *s, str text)
 {
-	struct imap_command *c = s->command;
-	struct imap_append q = {.size = 0};
-	uint32_t limit = 0;
-	enum err e = imap_parse_append_next(imap_arena(s), text, &q);
+	struct imap_reply reply = {.code = BUF_UNBOUNDED};
+	enum err e = imap_append_next(s, s->command, text, &reply);
 
-	/* One message replaces one (RFC 8508 section 4.7). */
-	if (!e && c->verb == IMAP_REPLACE)
-		e = ERR_INVALID;
-	if (e == ERR_INVALID) {
-		imap_put_bad(imap_out(s), c->tag,
-			"Expected flags, a date, or another message");
-	} else {
-		e = e ? e : imap_append_next(s, &q, &limit);
-		if (limit)
-			buf_addf(imap_out(s),
-				"%.*s NO [MESSAGELIMIT %u] Too many "
-				"messages\r\n",
-				STR_ARG(c->tag), limit);
-		else if (e)
-			imap_put_error(imap_out(s), c->tag, c->verb, e);
-	}
+	if (e)
+		complete_append(s, s->command, e, &reply);
+	else
+		buf_fini(&reply.code);
 	return e;
 }
 
 static enum session_step begin_body(
 	struct imap *s, const struct imap_frame *frame)
 {
-	str text = arena_str(imap_arena(s), frame->text);
-	enum err e = s->doing == IMAP_DOING_AFTER_BODY ? next_body(s, text)
-						       : first_body(s, text);
+	enum err e = s->doing == IMAP_DOING_AFTER_BODY
+			     ? next_body(s, frame->text)
+			     : first_body(s, frame->text);
 
 	if (e) {
-		imap_append_abort(s);
-		s->doing = IMAP_DOING_NOTHING;
 		imap_framer_refuse(&s->framer);
-		forget_command(s);
 		return SESSION_STEP_ON;
 	}
 	s->doing = IMAP_DOING_BODY;
@@ -184,22 +180,16 @@ static enum session_step begin_body(
 	return SESSION_STEP_ON;
 }
 
-/* The line after the message ends the command. */
+/* The line after the last literal ends the command. */
 static enum session_step end_body(struct imap *s, str text)
 {
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
 	struct imap_command *c = s->command;
-	enum err e = ERR_INVALID;
+	enum err e = imap_append_next(s, c, text, &reply);
 
-	if (text.n == 0) {
+	if (!e)
 		e = imap_append_end(s, c, &reply);
-	} else {
-		reply.bad = true;
-		reply.text = "Expected the end of the command";
-	}
-	imap_append_abort(s);
-	imap_complete(s, c, e, &reply);
-	forget_command(s);
+	complete_append(s, c, e, &reply);
 	return SESSION_STEP_ON;
 }
 

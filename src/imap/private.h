@@ -291,16 +291,16 @@ void imap_put_esearch(
 
 /* idle.c, append.c, fetch.c: commands that go on. */
 enum err imap_idle_line(struct imap *, str line);
-/* Begins APPEND or REPLACE: the frame's text was parsed; the message follows.
- * OK, or what to answer: bad_r, when it is BAD. */
+/* Begins APPEND or REPLACE: the frame's text was parsed, and bytes follow. OK,
+ * or what to answer. */
 MUST enum err imap_append_begin(
-	struct imap *, struct imap_command *, const char **bad_r);
-/* Another message of the same command (RFC 3502). limit_r: ERR_LIMIT because
- * there may not be more messages than these; else 0. */
+	struct imap *, struct imap_command *, struct imap_reply *);
+/* What stands behind a literal: other messages of the same command, or parts of
+ * the last one. */
 MUST enum err imap_append_next(
-	struct imap *, const struct imap_append *, uint32_t *limit_r);
+	struct imap *, struct imap_command *, str text, struct imap_reply *);
 MUST enum err imap_append_bytes(struct imap *, str);
-/* The message is whole, and its command over. */
+/* All is there, and the command over. */
 MUST enum err imap_append_end(
 	struct imap *, struct imap_command *, struct imap_reply *);
 void imap_append_abort(struct imap *);
@@ -311,6 +311,18 @@ void imap_fetch_abort(struct imap *);
  * takes the set over. ERR_AGAIN, or OK when there are none. */
 MUST enum err imap_fetch_changes(
 	struct imap *, struct imap_command *, struct uidset *uids);
+
+/* catenate.c: opens what a URL names, and says how many bytes that is.
+ * ERR_NOTFOUND: BADURL. imap_part_close follows, also after an error; the
+ * memory is the arena's. */
+struct imap_part;
+MUST enum err imap_part_open(
+	struct imap *, str url, struct imap_part **part_r, uint64_t *length_r);
+/* Appends some of it, about 64 KiB at most. ERR_NOTFOUND: gone meanwhile. */
+MUST enum err imap_part_read(
+	struct imap *, struct imap_part *, struct buf *piece);
+bool imap_part_is_done(const struct imap_part *);
+void imap_part_close(struct imap_part *);
 
 /* fetch.c: begins to send these items of these messages, which are taken over;
  * of no command. */

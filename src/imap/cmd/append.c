@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * APPEND: RFC 9051 section 6.3.12, MULTIAPPEND: RFC 3502, REPLACE: RFC 8508.
- * Each message streams into an upload, which the driver feeds; at the end all
- * of them become mail in one write, or none.
+ * APPEND: RFC 9051 section 6.3.12, MULTIAPPEND: RFC 3502, REPLACE: RFC 8508,
+ * CATENATE: RFC 4469. Each message streams into an upload, which the driver
+ * feeds, or catenate.c; at the end all of them become mail in one write, or
+ * none.
  */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "imap/private.h"
+#include "wire/imap/parse.h"
+#include "wire/imap/url.h"
 
 #include <stdlib.h>
 
@@ -15,29 +18,45 @@
 /* Of messages that wait for the last one, this much stays in memory. */
 #define HELD_MAX ((uint64_t)1 << 20)
 
+/* What URLs may add to one command: so many times what a message may be. A
+ * short command must not keep the server busy for long. */
+#define URLS_MAX 4
+
 struct imap_append_run {
 	struct append_item *items; /* the last one is coming */
 	size_t count, room;
-	uint64_t bytes;	  /* announced */
+	uint64_t size;	  /* of the last one, as far as it is known */
+	uint64_t bytes;	  /* of all */
+	uint64_t of_urls; /* of these, out of URLs */
 	uint64_t held;	  /* of earlier ones, in memory */
+	bool in_list;	  /* the literal is a part of CATENATE's list */
 	uid_num replaced; /* REPLACE: this one goes */
+	uint64_t freed;	  /* its size */
 };
 
-/* Known before the message is sent. */
-static enum err check_quota(struct imap *s, uint64_t bytes)
+/* So many bytes more of the last message: known before they are sent. */
+static enum err expect_bytes(struct imap *s, uint64_t n)
 {
+	struct imap_append_run *run = s->append;
 	struct account_record account;
-	enum err e = mail_account_info(
-		imap_mail(s), s->session.user.account, &account);
+	uint64_t more;
+	enum err e;
 
+	if (n > s->limits.body || run->size > s->limits.body - n)
+		return ERR_TOOBIG;
+	run->size += n;
+	run->bytes += n;
+	if (run->bytes <= run->freed)
+		return OK;
+	more = run->bytes - run->freed;
+	e = mail_account_info(imap_mail(s), s->session.user.account, &account);
 	if (!e && account.quota &&
-		(bytes > account.quota ||
-			account.bytes > account.quota - bytes))
+		(more > account.quota || account.bytes > account.quota - more))
 		e = ERR_QUOTA;
 	return e;
 }
 
-static void add_item(struct imap *s, const struct imap_append *q)
+static void add_item(struct imap *s, const struct imap_append_message *m)
 {
 	struct imap_append_run *run = s->append;
 
@@ -48,13 +67,18 @@ static void add_item(struct imap *s, const struct imap_append *q)
 	}
 	run->items[run->count++] = (struct append_item){
 		.upload = upload_new(imap_mail(s), s->session.user.account),
-		.system_flags = q->flags.system,
-		.keywords = q->flags.keywords,
-		.keyword_count = q->flags.count,
-		.internal_date = q->has_date ? q->date.seconds : clock_wall_s(),
-		.zone = q->has_date ? q->date.zone : 0,
+		.system_flags = m->flags.system,
+		.keywords = m->flags.keywords,
+		.keyword_count = m->flags.count,
+		.internal_date = m->has_date ? m->date.seconds : clock_wall_s(),
+		.zone = m->has_date ? m->date.zone : 0,
 	};
-	run->bytes += q->size;
+	run->size = 0;
+}
+
+static struct upload *last_upload(const struct imap_append_run *run)
+{
+	return run->items[run->count - 1].upload;
 }
 
 /* Which message is to be replaced, and its size. ERR_INVALID: no message has
@@ -84,48 +108,10 @@ static enum err find_replaced(
 	return e;
 }
 
-enum err imap_append_begin(
-	struct imap *s, struct imap_command *c, const char **bad_r)
-{
-	const struct imap_mailbox *name = &c->append.mailbox;
-	struct membership replaced = {0};
-	struct mailbox_ref ref;
-	enum err e = OK;
-
-	*bad_r = imap_why_not_now(s, c);
-	if (*bad_r)
-		return ERR_INVALID;
-	if (c->verb == IMAP_REPLACE)
-		e = find_replaced(s, c, &replaced);
-	if (e == ERR_INVALID)
-		*bad_r = "No such message number";
-	if (e)
-		return e;
-
-	/* RFC 3502 section 6.3.11: an error, which clients use to cancel. */
-	if (c->append.size == 0)
-		return ERR_UNSUPPORTED;
-	/* No TRYCREATE for a name that cannot be. */
-	if (name->err)
-		return ERR_INVALID;
-	e = mailbox_open(
-		imap_mail(s), &s->session.user, name->name, RIGHT_INSERT, &ref);
-	if (!e && c->append.size > replaced.size)
-		e = check_quota(s, c->append.size - replaced.size);
-	if (e)
-		return e;
-	s->append = xcalloc(1, sizeof *s->append);
-	s->append->replaced = replaced.uid;
-	add_item(s, &c->append);
-	return OK;
-}
-
 /* The one before is whole; it need not stay in memory until the last is. */
 static enum err put_aside(struct imap_append_run *run)
 {
-	struct upload *u = run->items[run->count - 1].upload;
-
-	run->held += upload_held(u);
+	run->held += upload_held(last_upload(run));
 	if (run->held <= HELD_MAX)
 		return OK;
 	run->held = 0;
@@ -135,34 +121,182 @@ static enum err put_aside(struct imap_append_run *run)
 	return OK;
 }
 
-enum err imap_append_next(
-	struct imap *s, const struct imap_append *q, uint32_t *limit_r)
+/* RFC 3502 section 6.3.11: an error, which clients use to cancel. */
+static enum err check_not_empty(const struct imap_append_run *run)
+{
+	return run->size ? OK : ERR_UNSUPPORTED;
+}
+
+/* Another message of the same command. */
+static enum err next_message(struct imap *s,
+	const struct imap_append_message *m, struct imap_reply *reply)
 {
 	struct imap_append_run *run = s->append;
 	uint32_t limit = imap_limit_append(s);
 	enum err e;
 
-	*limit_r = 0;
-	if (q->size == 0)
-		return ERR_UNSUPPORTED;
 	if (limit == 0)
 		limit = MESSAGES_MAX;
-	if (run->count >= limit)
-		*limit_r = limit;
+	if (run->count >= limit) {
+		reply->no = true;
+		reply->text = "Too many messages";
+		buf_addf(&reply->code, "[MESSAGELIMIT %u] ", limit);
+	}
 	if (run->count >= limit || arena_spent(imap_arena(s)))
 		return ERR_LIMIT;
-	e = check_quota(s, run->bytes + q->size);
+	e = check_not_empty(run);
 	if (!e)
 		e = put_aside(run);
 	if (!e)
-		add_item(s, q);
+		add_item(s, m);
+	return e;
+}
+
+/* RFC 4469 section 4.1. */
+static void say_bad_url(struct imap_reply *reply, str url)
+{
+	reply->no = true;
+	reply->text = "That URL names nothing here";
+	buf_add_c(&reply->code, "[BADURL ");
+	imap_url_put_quoted(&reply->code, url);
+	buf_add_c(&reply->code, "] ");
+}
+
+static enum err copy_part(struct imap *s, struct imap_part *part)
+{
+	struct buf piece = BUF_UNBOUNDED;
+	enum err e = OK;
+
+	while (!e && !imap_part_is_done(part)) {
+		buf_reset(&piece);
+		e = imap_part_read(s, part, &piece);
+		/* An error of the upload is told at the end. */
+		if (!e && imap_append_bytes(s, buf_str(&piece)))
+			break;
+	}
+	buf_fini(&piece);
+	return e;
+}
+
+static enum err add_url(struct imap *s, str url, struct imap_reply *reply)
+{
+	struct imap_append_run *run = s->append;
+	uint64_t length = 0, most = s->limits.body * URLS_MAX;
+	struct imap_part *part;
+	enum err e = imap_part_open(s, url, &part, &length);
+
+	if (!e)
+		e = expect_bytes(s, length);
+	if (!e && length > most - run->of_urls)
+		e = ERR_LIMIT;
+	if (!e) {
+		run->of_urls += length;
+		e = copy_part(s, part);
+	}
+	imap_part_close(part);
+	if (e == ERR_NOTFOUND)
+		say_bad_url(reply, url);
+	return e;
+}
+
+/* URLs are read as they come: a client that waits before a literal need not
+ * send it for nothing. */
+static enum err add_message(struct imap *s, const struct imap_append *q,
+	const struct imap_append_message *m, struct imap_reply *reply)
+{
+	struct arena *arena = imap_arena(s);
+	enum err e = OK;
+
+	for (const struct imap_append_url *u = m->urls; !e && u; u = u->next) {
+		struct arena_mark mark = arena_mark(arena);
+
+		e = add_url(s, u->url, reply);
+		arena_rewind(arena, mark);
+	}
+	if (e || m->next || !q->has_literal)
+		return e;
+	s->append->in_list = m->catenate;
+	if (!m->catenate && q->size == 0)
+		return ERR_UNSUPPORTED;
+	return expect_bytes(s, q->size);
+}
+
+static enum err add_messages(
+	struct imap *s, const struct imap_append *q, struct imap_reply *reply)
+{
+	enum err e = OK;
+
+	for (const struct imap_append_message *m = q->messages; !e && m;
+		m = m->next) {
+		if (s->append->count == 0)
+			add_item(s, m);
+		else if (!m->continues)
+			e = next_message(s, m, reply);
+		if (!e)
+			e = add_message(s, q, m, reply);
+	}
+	return e;
+}
+
+enum err imap_append_begin(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	const struct imap_mailbox *name = &c->append.mailbox;
+	struct membership replaced = {0};
+	struct mailbox_ref ref;
+	enum err e = OK;
+
+	if (c->verb == IMAP_REPLACE)
+		e = find_replaced(s, c, &replaced);
+	if (e == ERR_INVALID) {
+		reply->bad = true;
+		reply->text = "No such message number";
+	}
+	/* No TRYCREATE for a name that cannot be. */
+	if (!e && name->err)
+		e = ERR_INVALID;
+	if (!e)
+		e = mailbox_open(imap_mail(s), &s->session.user, name->name,
+			RIGHT_INSERT, &ref);
+	if (e)
+		return e;
+	s->append = xcalloc(1, sizeof *s->append);
+	s->append->replaced = replaced.uid;
+	s->append->freed = replaced.size;
+	return add_messages(s, &c->append, reply);
+}
+
+/* Where only parts of a message came, nothing of the text is needed later, so
+ * that there may be any number of them. */
+enum err imap_append_next(struct imap *s, struct imap_command *c, str text,
+	struct imap_reply *reply)
+{
+	struct arena *arena = imap_arena(s);
+	struct arena_mark mark = arena_mark(arena);
+	struct imap_append *q = &c->append;
+	bool only_parts;
+	enum err e = imap_parse_append_next(
+		arena, arena_str(arena, text), s->rev2, s->append->in_list, c);
+
+	s->append->in_list = false;
+	if (e) {
+		reply->bad = e != ERR_LIMIT;
+		reply->text = "Expected a part, flags, a date, another "
+			      "message, or the end";
+		return e;
+	}
+	e = add_messages(s, q, reply);
+	only_parts =
+		!q->messages || (q->messages->continues && !q->messages->next);
+	q->messages = NULL;
+	if (only_parts)
+		arena_rewind(arena, mark);
 	return e;
 }
 
 enum err imap_append_bytes(struct imap *s, str bytes)
 {
-	return upload_feed(
-		s->append->items[s->append->count - 1].upload, bytes);
+	return upload_feed(last_upload(s->append), bytes);
 }
 
 /* RFC 8508 section 4.3: APPENDUID comes before the EXPUNGE. */
@@ -181,8 +315,10 @@ enum err imap_append_end(
 	const struct imap_append *q = &c->append;
 	struct imap_append_run *run = s->append;
 	struct append_result result = {0};
-	enum err e;
+	enum err e = check_not_empty(run);
 
+	if (e)
+		return e;
 	imap_progress_begin(s);
 	if (run->replaced)
 		e = append_replace(imap_mail(s), &s->session.user,
@@ -219,14 +355,21 @@ void imap_append_abort(struct imap *s)
 	s->append = NULL;
 }
 
-/* An APPEND or REPLACE that the framer took for a whole command has no message.
- */
+/* An APPEND or REPLACE that the framer took for a whole command has no literal,
+ * only URLs. */
 enum err imap_append(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
-	(void)s;
-	(void)c;
-	reply->bad = true;
-	reply->text = "Expected a message";
-	return ERR_INVALID;
+	enum err e;
+
+	if (c->append.has_literal) {
+		reply->bad = true;
+		reply->text = "Expected a message";
+		return ERR_INVALID;
+	}
+	e = imap_append_begin(s, c, reply);
+	if (!e)
+		e = imap_append_end(s, c, reply);
+	imap_append_abort(s);
+	return e;
 }

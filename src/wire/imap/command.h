@@ -321,15 +321,32 @@ struct imap_list {
 	struct imap_pattern *patterns;
 };
 
-/* APPEND, REPLACE. */
-struct imap_append {
-	struct seqset replaced; /* REPLACE: one message (RFC 8508) */
-	struct imap_mailbox mailbox;
+struct imap_append_url {
+	struct imap_append_url *next;
+	str url; /* as sent: wire/imap/url.h */
+};
+
+struct imap_append_message {
+	struct imap_append_message *next;
+	/* Parts of the message before: CATENATE's list goes on behind a
+	 * literal. */
+	bool continues;
 	struct flag_list flags;
 	bool has_date;
 	struct date date;
-	uint64_t size; /* of the message that follows */
-	bool sync;     /* as in struct imap_frame */
+	bool catenate; /* RFC 4469 */
+	struct imap_append_url *urls;
+};
+
+/* APPEND, REPLACE: what stands before, between, or behind literals. */
+struct imap_append {
+	struct seqset replaced; /* REPLACE: one message (RFC 8508) */
+	struct imap_mailbox mailbox;
+	struct imap_append_message *messages;
+	/* Bytes follow: the last message, or its next part; more may. */
+	bool has_literal;
+	uint64_t size;
+	bool sync; /* as in struct imap_frame */
 	bool binary;
 };
 

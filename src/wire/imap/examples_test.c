@@ -239,6 +239,26 @@ static const struct {
 		NULL},
 	{9051, "babc ENABLE IMAP4rev2", NULL},
 	{4315, "A003 APPEND saved-messages (\\Seen) {297}", NULL},
+	{4469,
+		"A003 APPEND Drafts (\\Seen \\Draft $MDNSent) CATENATE "
+		"(URL "
+		"\"/Drafts;UIDVALIDITY=385759045/;UID=20/;section=HEADER\" "
+		"TEXT {42}",
+		"A003 APPEND Drafts (\\Seen \\Draft $MDNSent) CATENATE "
+		"(URL /Drafts;UIDVALIDITY=385759045/;UID=20/;section=HEADER "
+		"TEXT {42}"},
+	{4469,
+		"A003 APPEND Drafts (\\Seen \\Draft $MDNSent) CATENATE "
+		"(TEXT {738}",
+		NULL},
+	{4469, "A003 APPEND Sent (\\Seen $MDNSent) CATENATE (TEXT {541}", NULL},
+	/* RFC 5550's has "FLAGS" before the flags. */
+	{5550,
+		"A0052 APPEND Sent (\\Draft \\Seen $MDNSent) CATENATE "
+		"(TEXT {475}",
+		NULL},
+	{8508, "A011 UID REPLACE 3002 Drafts CATENATE (TEXT {71}",
+		"A011 UID REPLACE 3002 Drafts () CATENATE (TEXT {71}"},
 	{5258, "BBB LIST \"\" (\"INBOX\" \"Drafts\" \"Sent/%\")", NULL},
 	{5258, "a1 LIST \"\" (\"foo\" \"foo/*\")", NULL},
 	{5182, "A283 FETCH $ (UID INTERNALDATE FLAGS RFC822.HEADER)",

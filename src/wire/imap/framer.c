@@ -223,24 +223,25 @@ static struct imap_frame body(struct imap_framer *f, str input, size_t eol,
 	};
 }
 
-/* An APPEND asks the grammar at most twice: once it has the mailbox's name, a
- * literal is the message or an error. */
+/* The grammar is asked of what stands between two literals, so that each byte
+ * is looked at once. */
 static struct imap_frame append_literal(struct imap_framer *f, str input,
 	size_t eol, size_t end, const struct announcement *a)
 {
-	str before = str_take(input, f->line + a->at);
-	enum imap_append_expects expected;
+	str before = str_of(input.p + f->line, a->at);
 
-	if (f->state != IMAP_FRAMER_AFTER_BODY)
-		expected = imap_append_expects(before);
-	else if (f->limits->multiappend)
-		expected = imap_append_next_expects(before);
-	else
-		expected = IMAP_APPEND_NOTHING;
-	switch (expected) {
+	switch (imap_append_expects(f->append_at, before)) {
 	case IMAP_APPEND_MAILBOX:
+		f->append_at = IMAP_APPEND_AT_OPTIONS;
+		return inline_literal(f, input, end, a);
+	case IMAP_APPEND_URL:
+		f->append_at = IMAP_APPEND_AT_LIST;
 		return inline_literal(f, input, end, a);
 	case IMAP_APPEND_MESSAGE:
+		f->append_at = IMAP_APPEND_AT_OPTIONS;
+		return body(f, input, eol, end, a);
+	case IMAP_APPEND_TEXT:
+		f->append_at = IMAP_APPEND_AT_LIST;
 		return body(f, input, eol, end, a);
 	case IMAP_APPEND_NOTHING:
 		break;
@@ -262,11 +263,11 @@ static bool is_append(str line)
 static struct imap_frame literal(struct imap_framer *f, str input, size_t eol,
 	size_t end, const struct announcement *a)
 {
-	if (f->state == IMAP_FRAMER_AFTER_BODY)
-		f->append = true;
-	else if (f->line == 0)
+	if (f->state != IMAP_FRAMER_AFTER_BODY && f->line == 0) {
 		f->append =
 			f->limits->body > 0 && is_append(str_take(input, eol));
+		f->append_at = IMAP_APPEND_AT_START;
+	}
 	if (f->append)
 		return append_literal(f, input, eol, end, a);
 	return inline_literal(f, input, end, a);

@@ -3,8 +3,8 @@
  * framer: cuts a client's byte stream into commands. It alone sees partial
  * input; everything behind it gets whole commands. It looks at line ends and
  * literals only (RFC 9051 section 4.3, RFC 7888), with one exception: it asks
- * the grammar which literal of an APPEND or REPLACE is the message, because
- *that one is streamed and not kept.
+ * the grammar which literals of an APPEND or REPLACE are messages, or parts of
+ * them, because those are streamed and not kept.
  *
  * How it is driven. The caller keeps the unconsumed bytes in one contiguous
  * buffer and calls imap_framer_step() with all of them whenever some were
@@ -23,7 +23,8 @@
  *	          ("a APPEND INBOX (\Seen) {310+}"), without that line's end.
  *	          Check it. Then either consume n, send "+ OK" if frame.sync,
  *	          take frame.body bytes of message, and step on (the command
- *	          goes on behind it: a COMMAND, or a BODY for MULTIAPPEND); or
+ *	          goes on behind it: a COMMAND, or a BODY for MULTIAPPEND
+ *	          and CATENATE); or
  *	          answer NO, call imap_framer_refuse() and consume n. Whoever
  *	          gives up amid the message calls imap_framer_skip().
  *	SKIP      forget n bytes (perhaps none); they belong to something
@@ -62,8 +63,6 @@ struct imap_framer_limits {
 	/* What is said of a literal of SETMETADATA that is too large (RFC 5464
 	 * section 4.3); NULL: what is said of others. */
 	const char *metadata_toobig;
-	/* More than one message in an APPEND (RFC 3502). */
-	bool multiappend;
 };
 
 #define IMAP_LITERAL_MINUS 4096
@@ -128,9 +127,10 @@ struct imap_framer {
 	const struct imap_framer_limits *limits;
 	enum imap_framer_state state;
 	bool line_mode;
-	bool append;	/* the command is an APPEND, its message is to come */
-	bool sync;	/* of the last BODY */
-	bool owes;	/* a CONTINUE is to be said */
+	bool append;	    /* the command is an APPEND or REPLACE */
+	unsigned append_at; /* enum imap_append_at: where `line` begins */
+	bool sync;	    /* of the last BODY */
+	bool owes;	    /* a CONTINUE is to be said */
 	size_t at;	/* the input is understood up to here, perhaps beyond */
 	size_t line;	/* the line being scanned begins here */
 	size_t inlined; /* bytes of in-line literals before `line` */

@@ -20,7 +20,6 @@ enum row_flag {
 	REFUSE = 1 << 0,  /* refuse the first message offered */
 	GIVE_UP = 1 << 1, /* skip from the third byte of a message on */
 	LINES = 1 << 2,	  /* line mode */
-	MULTI = 1 << 3,	  /* multiappend */
 	MINUS = 1 << 4,	  /* literals of 10 bytes, as LITERAL- has 4096 */
 	NO_BODY = 1 << 5, /* before login */
 };
@@ -125,8 +124,6 @@ static str log_of(
 		.flags = flags,
 		.log = BUF_UNBOUNDED};
 
-	if (flags & MULTI)
-		limits.multiappend = true;
 	if (flags & MINUS)
 		limits.nonsync = 10;
 	if (flags & NO_BODY)
@@ -276,18 +273,50 @@ static const struct {
 	{"a APPEND INBOX (bad {5}\r\nb NOOP\r\n",
 		"!a BAD The arguments of APPEND or REPLACE are wrong![b NOOP]",
 		"the same, synchronising", 0},
-	{"a APPEND INBOX {1+}\r\nx {1+}\r\ny\r\nb NOOP\r\n",
-		"APPEND(a APPEND INBOX {1+}|1)<x>"
-		"! BAD The arguments of APPEND or REPLACE are wrong![b NOOP]",
-		"one message only", 0},
 	{"a APPEND INBOX {1+}\r\nx (\\Seen) {1}\r\ny\r\nb NOOP\r\n",
 		"APPEND(a APPEND INBOX {1+}|1)<x>"
 		"APPEND( (\\Seen) {1}|1 sync)<y>[][b NOOP]",
-		"MULTIAPPEND: RFC 3502", MULTI},
+		"MULTIAPPEND: RFC 3502", 0},
 	{"a APPEND INBOX {1+}\r\nx foo {1+}\r\ny\r\nb NOOP\r\n",
 		"APPEND(a APPEND INBOX {1+}|1)<x>"
 		"! BAD The arguments of APPEND or REPLACE are wrong![b NOOP]",
-		"MULTIAPPEND with an error in the second", MULTI},
+		"MULTIAPPEND with an error in the second", 0},
+	/* CATENATE: RFC 4469. */
+	{"a APPEND x (\\Seen) CATENATE (URL y TEXT {3}\r\nabc URL z TEXT "
+	 "{2+}\r\nde)\r\nb NOOP\r\n",
+		"APPEND(a APPEND x (\\Seen) CATENATE (URL y TEXT {3}|3 sync)"
+		"<abc>APPEND( URL z TEXT {2+}|2)<de>[)][b NOOP]",
+		"its texts are streamed", 0},
+	{"a APPEND {1+}\r\nx CATENATE (URL {1}\r\ny TEXT ~{3+}\r\n\n\1b URL "
+	 "{1}\r\nz)\r\n",
+		"+APPEND(a APPEND {1+}\r\nx CATENATE (URL {1}\r\ny TEXT ~{3+}"
+		"|3 binary)<\n\1b>+[ URL {1}\r\nz)]",
+		"its URLs are not", 0},
+	{"a APPEND x CATENATE (URL {1+}\r\ny URL {1+}\r\nz)\r\nb NOOP\r\n",
+		"[a APPEND x CATENATE (URL {1+}\r\ny URL {1+}\r\nz)][b NOOP]",
+		"no text at all", 0},
+	{"a APPEND x CATENATE (TEXT {1+}\r\ny) {1+}\r\nz CATENATE (TEXT "
+	 "{1}\r\nw)\r\n",
+		"APPEND(a APPEND x CATENATE (TEXT {1+}|1)<y>"
+		"APPEND() {1+}|1)<z>APPEND( CATENATE (TEXT {1}|1 sync)<w>[)]",
+		"MULTIAPPEND of both", 0},
+	{"a APPEND x CATENATE (TEXT {1+}\r\ny FOO {1+}\r\nz {1+}\r\nw)\r\n"
+	 "b NOOP\r\n",
+		"APPEND(a APPEND x CATENATE (TEXT {1+}|1)<y>"
+		"! BAD The arguments of APPEND or REPLACE are wrong![b NOOP]",
+		"no part: what follows is skipped", 0},
+	{"a APPEND x CATENATE (TEXT {1+}\r\ny TEXT {1+}\r\nz URL {1+}\r\nw"
+	 " TEXT {1}\r\nb NOOP\r\n",
+		"APPEND(a APPEND x CATENATE (TEXT {1+}|1)[b NOOP]",
+		"refused: up to where the client waits", REFUSE},
+	{"a APPEND x CATENATE (TEXT {1+}\r\ny URL {21+}\r\n"
+	 "012345678901234567890 TEXT {1+}\r\nz)\r\nb NOOP\r\n",
+		"APPEND(a APPEND x CATENATE (TEXT {1+}|1)<y>! " TOO_LARGE
+		"![b NOOP]",
+		"a URL that is too long", 0},
+	{"a UID REPLACE 4 x CATENATE (TEXT {1+}\r\ny)\r\n",
+		"APPEND(a UID REPLACE 4 x CATENATE (TEXT {1+}|1)<y>[)]",
+		"RFC 8508 section 4.2", 0},
 	/* REPLACE: RFC 8508. */
 	{"a REPLACE 4 x (\\Seen) {5}\r\nhello\r\nb NOOP\r\n",
 		"APPEND(a REPLACE 4 x (\\Seen) {5}|5 sync)<hello>[][b NOOP]",

@@ -29,20 +29,29 @@
 MUST enum err imap_parse(
 	struct arena *, str text, bool utf8, struct imap_command *command_r);
 
-/* What follows an APPEND's message, up to the next one's announcement (RFC
- * 3502): " (\Seen) {20}". Leaves append_r->mailbox alone. */
-MUST enum err imap_parse_append_next(
-	struct arena *, str text, struct imap_append *append_r);
+/* What follows a literal of an APPEND, up to the next one's announcement:
+ * another message (RFC 3502), " (\Seen) {20}", or, in the list of a CATENATE
+ * (RFC 4469), " URL x TEXT {20}" or ")"; or the command's end. Replaces the
+ * messages and the literal of command->append, and says what was expected. */
+MUST enum err imap_parse_append_next(struct arena *, str text, bool utf8,
+	bool in_list, struct imap_command *);
 
-/* What an APPEND needs next, given its text up to a literal's announcement,
- * which is not part of it. For the framer. */
+/* What an APPEND needs next, given its text from the last literal on, or from
+ * its beginning, up to a literal's announcement, which is not part of it. For
+ * the framer. */
+enum imap_append_at {
+	IMAP_APPEND_AT_START,
+	IMAP_APPEND_AT_OPTIONS, /* behind the mailbox's name, or a message */
+	IMAP_APPEND_AT_LIST,	/* behind a URL, or a part */
+};
 enum imap_append_expects {
 	IMAP_APPEND_MAILBOX, /* the literal is the mailbox's name */
+	IMAP_APPEND_URL,     /* a URL */
 	IMAP_APPEND_MESSAGE,
+	IMAP_APPEND_TEXT,    /* a part of a message */
 	IMAP_APPEND_NOTHING, /* no literal can stand here: an error */
 };
-enum imap_append_expects imap_append_expects(str text);
-enum imap_append_expects imap_append_next_expects(str text);
+enum imap_append_expects imap_append_expects(enum imap_append_at, str text);
 
 /* Overwrites a LOGIN's password and an AUTHENTICATE's initial response where
  * they stand: in the arena when they had escapes, else in the text, which must

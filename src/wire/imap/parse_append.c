@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* APPEND and REPLACE, whose message the parser never sees. */
+/* APPEND and REPLACE, whose literals the parser never sees, but for names. */
 #include "wire/imap/parse.h"
 #include "wire/imap/parser.h"
 
@@ -12,28 +12,99 @@ static void tolerate_recent(struct flag_list *flags)
 
 /* append-opts = [SP flag-list] [SP date-time] (RFC 4466), and the SP before
  * append-data. */
-static void append_opts(struct imap_parser *p, struct imap_append *a)
+static void append_opts(struct imap_parser *p, struct imap_append_message *m)
 {
 	imap_sp(p);
 	if (cursor_peek(&p->c) == '(') {
-		a->flags = imap_flag_list(p);
-		tolerate_recent(&a->flags);
+		m->flags = imap_flag_list(p);
+		tolerate_recent(&m->flags);
 		imap_sp(p);
 	}
 	if (cursor_peek(&p->c) == '"') {
-		a->date = imap_date_time(p);
-		a->has_date = cursor_ok(&p->c);
+		m->date = imap_date_time(p);
+		m->has_date = cursor_ok(&p->c);
 		imap_sp(p);
 	}
 }
 
-/* append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal */
+static bool accept_part(struct imap_parser *p, str name)
+{
+	if (!imap_accept_word(p, name))
+		return false;
+	imap_sp(p);
+	return true;
+}
+
+/* cat-part = text-literal / url
+ * text-literal = "TEXT" SP literal; a literal8 too: with BINARY, APPEND takes
+ * one in the place of a literal (RFC 3516 section 4.4)
+ * url = "URL" SP astring */
+static void cat_part(struct imap_parser *p, struct imap_append *a,
+	struct imap_append_url ***end)
+{
+	struct imap_append_url *url;
+
+	if (accept_part(p, STR("TEXT"))) {
+		imap_announcement(p, a);
+	} else if (accept_part(p, STR("URL"))) {
+		url = ARENA_NEW(p->arena, struct imap_append_url);
+		url->url = imap_astring(p, "a URL");
+		**end = url;
+		*end = &url->next;
+	} else {
+		imap_expected(p, "URL or TEXT");
+	}
+}
+
+/* cat-part *(SP cat-part) ")" */
+static void cat_parts(struct imap_parser *p, struct imap_append *a,
+	struct imap_append_message *m)
+{
+	struct imap_append_url **end = &m->urls;
+
+	do
+		cat_part(p, a, &end);
+	while (imap_ok(p) && !a->has_literal && imap_next_item(p));
+}
+
+/* append-data = literal / literal8 /
+ *               "CATENATE" SP "(" cat-part *(SP cat-part) ")" */
+static void append_data(struct imap_parser *p, struct imap_append *a,
+	struct imap_append_message *m)
+{
+	if (!imap_accept_word(p, STR("CATENATE"))) {
+		imap_announcement(p, a);
+		return;
+	}
+	m->catenate = true;
+	imap_sp(p);
+	imap_open(p);
+	cat_parts(p, a, m);
+}
+
+/* *append-message, as far as there is text (RFC 3502)
+ * append-message = append-opts SP append-data */
+static void append_messages(struct imap_parser *p, struct imap_append *a,
+	struct imap_append_message **end)
+{
+	while (imap_ok(p) && !a->has_literal && cursor_left(&p->c) > 1) {
+		*end = ARENA_NEW(p->arena, struct imap_append_message);
+		append_opts(p, *end);
+		append_data(p, a, *end);
+		end = &(*end)->next;
+	}
+}
+
+/* append = "APPEND" SP mailbox 1*append-message */
 void imap_parse_append(struct imap_parser *p, struct imap_command *cmd)
 {
+	struct imap_append *a = &cmd->append;
+
 	imap_sp(p);
-	cmd->append.mailbox = imap_mailbox(p);
-	append_opts(p, &cmd->append);
-	imap_announcement(p, &cmd->append);
+	a->mailbox = imap_mailbox(p);
+	append_messages(p, a, &a->messages);
+	if (!a->messages)
+		imap_expected(p, "a message");
 }
 
 /* seq-number = nz-number / "*" */
@@ -51,25 +122,60 @@ static struct seqset seq_number(struct imap_parser *p)
 	return set;
 }
 
+/* One message replaces one (RFC 8508 section 4.7). */
+static void check_one(struct imap_parser *p, const struct imap_append *a)
+{
+	if (imap_ok(p) && a->messages && a->messages->next)
+		imap_expected(p, "one message");
+}
+
 /* replace = "REPLACE" SP seq-number SP mailbox append-message (RFC 8508) */
 void imap_parse_replace(struct imap_parser *p, struct imap_command *cmd)
 {
 	imap_sp(p);
 	cmd->append.replaced = seq_number(p);
 	imap_parse_append(p, cmd);
+	check_one(p, &cmd->append);
 }
 
-enum err imap_parse_append_next(
-	struct arena *arena, str text, struct imap_append *append_r)
+/* What follows a part of CATENATE's. */
+static void next_parts(struct imap_parser *p, struct imap_append *a)
 {
-	struct imap_parser p = imap_parser_of(arena, text, false);
+	struct imap_append_message *m =
+		ARENA_NEW(p->arena, struct imap_append_message);
 
-	append_r->flags = (struct flag_list){0};
-	append_r->has_date = false;
-	append_opts(&p, append_r);
-	imap_announcement(&p, append_r);
-	return imap_ok(&p) ? OK : p.c.err;
+	a->messages = m;
+	m->continues = m->catenate = true;
+	if (imap_next_item(p))
+		cat_parts(p, a, m);
 }
+
+enum err imap_parse_append_next(struct arena *arena, str text, bool utf8,
+	bool in_list, struct imap_command *cmd)
+{
+	struct imap_parser p = imap_parser_of(arena, text, utf8);
+	struct imap_append *a = &cmd->append;
+	struct imap_append_message **end = &a->messages;
+
+	a->messages = NULL;
+	a->has_literal = false;
+	if (in_list) {
+		next_parts(&p, a);
+		end = &a->messages->next;
+	}
+	append_messages(&p, a, end);
+	if (cmd->verb == IMAP_REPLACE && !in_list && a->messages)
+		imap_expected(&p, "the end of the command");
+	if (cmd->verb == IMAP_REPLACE)
+		check_one(&p, a);
+	if (imap_ok(&p) && !cursor_done(&p.c))
+		imap_expected(&p, "the end of the command");
+	cmd->expected = p.c.err_expected;
+	cmd->at = p.c.err_at;
+	return p.c.err;
+}
+
+/* What the framer asks. */
 
 /* Enough for the flags and the mailbox's name, a few times over. */
 static void scratch_init(struct arena *scratch, str text)
@@ -89,42 +195,74 @@ static void verb(struct imap_parser *p)
 	seq_number(p);
 }
 
-enum imap_append_expects imap_append_expects(str text)
+static bool at_end(struct imap_parser *p)
 {
-	struct arena scratch;
-	struct imap_parser p;
-	struct imap_append append;
-	enum imap_append_expects expects = IMAP_APPEND_NOTHING;
-
-	scratch_init(&scratch, text);
-	p = imap_parser_of(&scratch, text, true);
-	imap_tag(&p);
-	imap_sp(&p);
-	verb(&p);
-	imap_sp(&p);
-	if (cursor_ok(&p.c) && cursor_done(&p.c)) {
-		expects = IMAP_APPEND_MAILBOX;
-	} else {
-		imap_mailbox(&p);
-		append_opts(&p, &append);
-		if (imap_ok(&p) && cursor_done(&p.c))
-			expects = IMAP_APPEND_MESSAGE;
-	}
-	arena_fini(&scratch);
-	return expects;
+	return imap_ok(p) && cursor_done(&p->c);
 }
 
-enum imap_append_expects imap_append_next_expects(str text)
+/* In CATENATE's list, before a part. True: behind the list. */
+static bool expects_in_list(
+	struct imap_parser *p, enum imap_append_expects *expects_r)
+{
+	do {
+		if (accept_part(p, STR("TEXT"))) {
+			if (at_end(p))
+				*expects_r = IMAP_APPEND_TEXT;
+			return false;
+		}
+		if (!accept_part(p, STR("URL")))
+			return false;
+		if (at_end(p)) {
+			*expects_r = IMAP_APPEND_URL;
+			return false;
+		}
+		imap_astring(p, "a URL");
+	} while (imap_next_item(p));
+	return imap_ok(p);
+}
+
+/* Before a message's options. True: behind the message. */
+static bool expects_message(
+	struct imap_parser *p, enum imap_append_expects *expects_r)
+{
+	struct imap_append_message m;
+
+	append_opts(p, &m);
+	if (at_end(p)) {
+		*expects_r = IMAP_APPEND_MESSAGE;
+		return false;
+	}
+	if (!imap_accept_word(p, STR("CATENATE")))
+		return false;
+	imap_sp(p);
+	imap_open(p);
+	return expects_in_list(p, expects_r);
+}
+
+enum imap_append_expects imap_append_expects(enum imap_append_at at, str text)
 {
 	struct arena scratch;
 	struct imap_parser p;
-	struct imap_append append;
-	bool complete;
+	enum imap_append_expects expects = IMAP_APPEND_NOTHING;
+	bool more = true;
 
 	scratch_init(&scratch, text);
 	p = imap_parser_of(&scratch, text, true);
-	append_opts(&p, &append);
-	complete = imap_ok(&p) && cursor_done(&p.c);
+	if (at == IMAP_APPEND_AT_START) {
+		imap_tag(&p);
+		imap_sp(&p);
+		verb(&p);
+		imap_sp(&p);
+		more = !at_end(&p);
+		if (more)
+			imap_mailbox(&p);
+		else
+			expects = IMAP_APPEND_MAILBOX;
+	} else if (at == IMAP_APPEND_AT_LIST && imap_next_item(&p)) {
+		more = expects_in_list(&p, &expects);
+	}
+	while (more && imap_ok(&p))
+		more = expects_message(&p, &expects);
 	arena_fini(&scratch);
-	return complete ? IMAP_APPEND_MESSAGE : IMAP_APPEND_NOTHING;
+	return expects;
 }

@@ -262,17 +262,6 @@ static void charset(struct imap_parser *p, struct imap_search *s)
 	imap_sp(p);
 }
 
-/* A word and the space behind it, of which the word is taken. */
-static bool accept_word(struct imap_parser *p, str word)
-{
-	str rest = str_of(p->c.at, cursor_left(&p->c));
-
-	if (!cursor_ok(&p->c) || !str_istarts(rest, word) || rest.n == word.n ||
-		rest.p[word.n] != ' ')
-		return false;
-	return cursor_accept_istr(&p->c, word);
-}
-
 /* search-key *(SP search-key) */
 static void search_keys(struct imap_parser *p, struct imap_search *search)
 {
@@ -294,9 +283,9 @@ void imap_parse_search(struct imap_parser *p, struct imap_command *cmd)
 
 	p->utf8_quoted = true;
 	imap_sp(p);
-	if (accept_word(p, STR("RETURN")))
+	if (imap_accept_word(p, STR("RETURN")))
 		search_return_opts(p, search);
-	if (accept_word(p, STR("CHARSET")))
+	if (imap_accept_word(p, STR("CHARSET")))
 		charset(p, search);
 	search_keys(p, search);
 }
@@ -314,7 +303,7 @@ static void sort_criteria(struct imap_parser *p, struct sort_order *order)
 {
 	imap_open(p);
 	do {
-		bool reverse = accept_word(p, STR("REVERSE"));
+		bool reverse = imap_accept_word(p, STR("REVERSE"));
 		unsigned bit;
 
 		if (reverse)
@@ -335,7 +324,7 @@ void imap_parse_sort(struct imap_parser *p, struct imap_command *cmd)
 
 	p->utf8_quoted = true;
 	imap_sp(p);
-	if (accept_word(p, STR("RETURN")))
+	if (imap_accept_word(p, STR("RETURN")))
 		search_return_opts(p, &sort->search);
 	sort_criteria(p, &sort->order);
 	search_criteria(p, &sort->search);

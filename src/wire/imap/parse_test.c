@@ -95,6 +95,22 @@ static const struct {
 	{REV1, "a APPEND x (\\Seen foo \\Recent \\seen FOO) {0}",
 		"a APPEND x (\\Seen foo) {0}",
 		"tolerate_recent: imapsync; repetitions"},
+	{REV1, "a APPEND x CATENATE (TEXT {5}",
+		"a APPEND x () CATENATE (TEXT {5}", "RFC 4469"},
+	{REV1, "a APPEND x (\\Seen) catenate (url /a/;UID=1 text ~{5+}",
+		"a APPEND x (\\Seen) CATENATE (URL /a/;UID=1 TEXT ~{5+}",
+		"a URL, and a text that may have NULs"},
+	{REV1, "a APPEND x CATENATE (URL \"b c\" URL {3+}\r\n\"x\")",
+		"a APPEND x () CATENATE (URL \"b c\" URL \"\\\"x\\\"\")",
+		"only URLs, which the executor looks at"},
+	{REV1,
+		"a APPEND x () CATENATE (URL y) \"01-Feb-2020 10:00:00 +0000\""
+		" CATENATE (URL z) (\\Seen) {5}",
+		"a APPEND x () CATENATE (URL y) () \" 1-Feb-2020 10:00:00 "
+		"+0000\" CATENATE (URL z) (\\Seen) {5}",
+		"several messages"},
+	{REV1, "a REPLACE 4 x CATENATE (URL y)",
+		"a REPLACE 4 x () CATENATE (URL y)", "RFC 8508 section 4.2"},
 	{REV1, "a APPEND {1+}\r\nx {5}", "a APPEND x () {5}",
 		"the name as a literal"},
 	/* search */
@@ -386,6 +402,18 @@ static const struct {
 	{REV1, "a APPEND x \"31-Feb-2020 10:00:00 +0000\" {5}", ERR_INVALID, 11,
 		"no such day"},
 	{REV1, "a APPEND x (\\Foo) {5}", ERR_INVALID, 12, "no such flag"},
+	{REV1, "a APPEND x CATENATE", ERR_INVALID, 11, "of nothing"},
+	{REV1, "a APPEND x CATENATE ()", ERR_INVALID, 21, "of nothing"},
+	{REV1, "a APPEND x CATENATE (URL y", ERR_INVALID, 26, "no end"},
+	{REV1, "a APPEND x CATENATE (TEXT \"y\")", ERR_INVALID, 26,
+		"a text as quoted"},
+	{REV1, "a APPEND x CATENATE (TEXT {1+}\r\nx)", ERR_INVALID, 30,
+		"the message is not the parser's"},
+	{REV1, "a APPEND x CATENATE (URLx y)", ERR_INVALID, 21, "no part"},
+	{REV1, "a APPEND x CATENATE (URL y) x", ERR_INVALID, 28, "no message"},
+	{REV1, "a APPEND x CATENATE (URL y) ()", ERR_INVALID, 30, "no message"},
+	{REV1, "a REPLACE 4 x CATENATE (URL y) CATENATE (URL z)", ERR_INVALID,
+		47, "one message"},
 	/* search */
 	{REV1, "a SEARCH", ERR_INVALID, 8, ""},
 	{REV1, "a SEARCH FOO", ERR_INVALID, 9, "unknown"},
@@ -722,53 +750,120 @@ static void test_keywords(void **unused)
 
 static void test_append_expects(void **unused)
 {
-	static const struct {
+	const enum imap_append_at start = IMAP_APPEND_AT_START,
+				  options = IMAP_APPEND_AT_OPTIONS,
+				  list = IMAP_APPEND_AT_LIST;
+	const struct {
+		enum imap_append_at at;
 		const char *text;
 		enum imap_append_expects expected;
 	} rows[] = {
-		{"a APPEND ", IMAP_APPEND_MAILBOX},
-		{"a append x ", IMAP_APPEND_MESSAGE},
-		{"a APPEND {1+}\r\nx ", IMAP_APPEND_MESSAGE},
-		{"a APPEND \"\xc3\xa9\" ", IMAP_APPEND_MESSAGE},
-		{"a APPEND x (\\Seen) \" 1-Feb-2020 10:00:00 +0000\" ",
+		{start, "a APPEND ", IMAP_APPEND_MAILBOX},
+		{start, "a UID REPLACE 3 ", IMAP_APPEND_MAILBOX},
+		{start, "a append x ", IMAP_APPEND_MESSAGE},
+		{start, "a APPEND \"\xc3\xa9\" ", IMAP_APPEND_MESSAGE},
+		{start, "a APPEND x (\\Seen) \" 1-Feb-2020 10:00:00 +0000\" ",
 			IMAP_APPEND_MESSAGE},
-		{"a APPEND x", IMAP_APPEND_NOTHING},
-		{"a APPEND", IMAP_APPEND_NOTHING},
-		{"a APPEND x (\\Seen)", IMAP_APPEND_NOTHING},
-		{"a APPEND x (", IMAP_APPEND_NOTHING},
-		{"a APPEND x y ", IMAP_APPEND_NOTHING},
-		{"a APPEND x  ", IMAP_APPEND_NOTHING},
-		{"a FETCH ", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x", IMAP_APPEND_NOTHING},
+		{start, "a APPEND", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x (\\Seen)", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x (", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x y ", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x  ", IMAP_APPEND_NOTHING},
+		{start, "a FETCH ", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x CATENATE (TEXT ", IMAP_APPEND_TEXT},
+		{start, "a APPEND x () catenate (url ", IMAP_APPEND_URL},
+		{start, "a REPLACE 1 x CATENATE (URL y TEXT ",
+			IMAP_APPEND_TEXT},
+		{start, "a APPEND x CATENATE (URL y) (\\Seen) ",
+			IMAP_APPEND_MESSAGE},
+		{start, "a APPEND x CATENATE (URL y) CATENATE (URL ",
+			IMAP_APPEND_URL},
+		{start, "a APPEND x CATENATE ", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x CATENATE (", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x CATENATE (URL y ", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x CATENATE (URL y)", IMAP_APPEND_NOTHING},
+		{start, "a APPEND x CATENATE (BLURB ", IMAP_APPEND_NOTHING},
+		{options, " ", IMAP_APPEND_MESSAGE},
+		{options, " (\\Seen) ", IMAP_APPEND_MESSAGE},
+		{options, " CATENATE (TEXT ", IMAP_APPEND_TEXT},
+		{options, "", IMAP_APPEND_NOTHING},
+		{options, " x ", IMAP_APPEND_NOTHING},
+		{options, " TEXT ", IMAP_APPEND_NOTHING},
+		{list, " TEXT ", IMAP_APPEND_TEXT},
+		{list, " URL y URL ", IMAP_APPEND_URL},
+		{list, ") ", IMAP_APPEND_MESSAGE},
+		{list, ") (\\Seen) CATENATE (TEXT ", IMAP_APPEND_TEXT},
+		{list, ")", IMAP_APPEND_NOTHING},
+		{list, " ", IMAP_APPEND_NOTHING},
+		{list, "TEXT ", IMAP_APPEND_NOTHING},
+		{list, " (\\Seen) ", IMAP_APPEND_NOTHING},
 	};
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		assert_int_equal(imap_append_expects(str_c(rows[i].text)),
-			rows[i].expected);
-	assert_int_equal(
-		imap_append_next_expects(STR(" ")), IMAP_APPEND_MESSAGE);
-	assert_int_equal(imap_append_next_expects(STR(" (\\Seen) ")),
-		IMAP_APPEND_MESSAGE);
-	assert_int_equal(
-		imap_append_next_expects(STR("")), IMAP_APPEND_NOTHING);
-	assert_int_equal(
-		imap_append_next_expects(STR(" x ")), IMAP_APPEND_NOTHING);
+		if (imap_append_expects(rows[i].at, str_c(rows[i].text)) !=
+			rows[i].expected)
+			fail_msg("%s", rows[i].text);
 }
 
 static void test_append_next(void **unused)
 {
+	static const struct {
+		const char *text;
+		bool in_list;
+		enum err err;
+		const char *why;
+	} rows[] = {
+		{"", false, OK, "the end"},
+		{" x", false, ERR_INVALID, "no message"},
+		{" ", false, ERR_INVALID, "no message"},
+		{")", false, ERR_INVALID, "no list"},
+		{" URL x", false, ERR_INVALID, "no list"},
+		{"", true, ERR_INVALID, "no end"},
+		{" ", true, ERR_INVALID, "no end"},
+		{")", true, OK, "the end"},
+		{") ", true, ERR_INVALID, "no message"},
+		{" URL x)", true, OK, "a part"},
+		{" URL x) URL y", true, ERR_INVALID, "no list"},
+		{" URL x", true, ERR_INVALID, "no end"},
+		{" TEXT {3}", true, OK, "a part"},
+		{" {3}", true, ERR_INVALID, "no part"},
+		{") {3}", true, OK, "a message"},
+	};
 	struct arena arena;
-	struct imap_append a = {.has_date = true};
+	struct imap_command c = {.verb = IMAP_APPEND};
+	const struct imap_append *a = &c.append;
 
 	(void)unused;
-	arena_init(&arena, 4096);
-	assert_ok(imap_parse_append_next(&arena, STR(" (\\Seen) ~{20+}"), &a));
-	assert_int_equal(a.flags.system, FLAG_SEEN);
-	assert_false(a.has_date);
-	assert_int_equal(a.size, 20);
-	assert_true(a.binary && !a.sync);
+	arena_init(&arena, 16384);
+	assert_ok(imap_parse_append_next(
+		&arena, STR(" (\\Seen) ~{20+}"), false, false, &c));
+	assert_int_equal(a->messages->flags.system, FLAG_SEEN);
+	assert_false(a->messages->has_date || a->messages->continues);
+	assert_true(a->has_literal);
+	assert_int_equal(a->size, 20);
+	assert_true(a->binary && !a->sync);
+	assert_ok(imap_parse_append_next(&arena,
+		STR(" URL x URL y) (\\Seen) CATENATE (URL z)"), false, true,
+		&c));
+	assert_true(a->messages->continues);
+	assert_str(a->messages->urls->next->url, "y");
+	assert_false(a->messages->next->continues || a->has_literal);
+	assert_str(a->messages->next->urls->url, "z");
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (imap_parse_append_next(&arena, str_c(rows[i].text), false,
+			    rows[i].in_list, &c) != rows[i].err)
+			fail_msg("%s: %s", rows[i].text, rows[i].why);
+	c.verb = IMAP_REPLACE;
+	assert_ok(imap_parse_append_next(
+		&arena, STR(" URL x TEXT {3}"), false, true, &c));
 	assert_int_equal(
-		imap_parse_append_next(&arena, STR(" x"), &a), ERR_INVALID);
+		imap_parse_append_next(&arena, STR(") {3}"), false, true, &c),
+		ERR_INVALID);
+	assert_int_equal(
+		imap_parse_append_next(&arena, STR(" {3}"), false, false, &c),
+		ERR_INVALID);
 	arena_fini(&arena);
 }
 

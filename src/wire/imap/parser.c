@@ -95,6 +95,16 @@ bool imap_accept_sp(struct imap_parser *p)
 	return true;
 }
 
+bool imap_accept_word(struct imap_parser *p, str word)
+{
+	str rest = str_of(p->c.at, cursor_left(&p->c));
+
+	if (!cursor_ok(&p->c) || !str_istarts(rest, word) || rest.n == word.n ||
+		rest.p[word.n] != ' ')
+		return false;
+	return cursor_accept_istr(&p->c, word);
+}
+
 void imap_open(struct imap_parser *p)
 {
 	cursor_expect(&p->c, '(', "\"(\"");
@@ -447,6 +457,7 @@ int32_t imap_date(struct imap_parser *p)
  * literal8 = "~{" number64 ["+"] "}" CRLF *OCTET (RFC 4466) */
 void imap_announcement(struct imap_parser *p, struct imap_append *a)
 {
+	a->has_literal = true;
 	a->binary = cursor_accept(&p->c, '~');
 	a->size = literal_head(p, &a->sync);
 	if (cursor_ok(&p->c) && !cursor_done(&p->c))

@@ -74,6 +74,8 @@ void imap_flag(struct imap_parser *, struct flag_list *);
 struct flag_list imap_flag_list(struct imap_parser *);
 struct date imap_date_time(struct imap_parser *);
 int32_t imap_date(struct imap_parser *);
+/* A word and the space behind it, of which the word is taken. */
+bool imap_accept_word(struct imap_parser *, str word);
 /* "{310+}" or "~{310}", without a line end: only at the text's end. */
 void imap_announcement(struct imap_parser *, struct imap_append *);
 /* One of a table's words, read as an atom: its bit. ERR_UNSUPPORTED for any

@@ -278,19 +278,54 @@ static void flag_list(const struct printer *p, const struct flag_list *flags)
 	word(p, ")");
 }
 
+static void print_announcement(
+	const struct printer *p, const struct imap_append *a)
+{
+	word(p, a->binary ? "~{" : "{");
+	buf_add_u64(p->out, a->size);
+	word(p, a->sync ? "}" : "+}");
+}
+
+/* cat-part *(SP cat-part) ")", as far as it goes */
+static void print_parts(const struct printer *p, const struct imap_append *a,
+	const struct imap_append_message *m)
+{
+	for (const struct imap_append_url *u = m->urls; u; u = u->next) {
+		word(p, u == m->urls ? "URL " : " URL ");
+		astring(p, u->url);
+	}
+	if (m->next || !a->has_literal) {
+		word(p, ")");
+		return;
+	}
+	word(p, m->urls ? " TEXT " : "TEXT ");
+	print_announcement(p, a);
+}
+
+static void print_message(const struct printer *p, const struct imap_append *a,
+	const struct imap_append_message *m)
+{
+	flag_list(p, &m->flags);
+	sp(p);
+	if (m->has_date) {
+		imap_put_date_time(p->out, m->date);
+		sp(p);
+	}
+	if (m->catenate) {
+		word(p, "CATENATE (");
+		print_parts(p, a, m);
+	} else {
+		print_announcement(p, a);
+	}
+}
+
 static void print_append(const struct printer *p, const struct imap_command *c)
 {
 	const struct imap_append *a = &c->append;
 
 	mailbox(p, &a->mailbox);
-	flag_list(p, &a->flags);
-	if (a->has_date) {
-		sp(p);
-		imap_put_date_time(p->out, a->date);
-	}
-	word(p, a->binary ? " ~{" : " {");
-	buf_add_u64(p->out, a->size);
-	word(p, a->sync ? "}" : "+}");
+	for (const struct imap_append_message *m = a->messages; m; m = m->next)
+		print_message(p, a, m);
 }
 
 static void set(const struct printer *p, const struct seqset *s)

@@ -451,5 +451,7 @@ void imap_url_put_quoted(struct buf *out, str text)
 {
 	if (text.n > IMAP_URL_MAX)
 		text = str_take(text, QUOTED_MAX);
+	if (text.n == 0)
+		buf_add_c(out, "\"\"");
 	put_encoded(out, text, is_sent);
 }

@@ -57,7 +57,8 @@ bool imap_url_is_message(const struct imap_url *);
 void imap_url_print(struct buf *, const struct imap_url *);
 
 /* A URL as the client sent it, for BADURL (RFC 4469 section 5): what cannot
- * stand there, or in any URL, in percents; too long ones are cut. */
+ * stand there, or in any URL, in percents; too long ones are cut;
+ * one of no bytes is "". */
 void imap_url_put_quoted(struct buf *, str text);
 
 #endif

@@ -284,7 +284,7 @@ static void test_quoted(void **unused)
 			"all but ] can stand in the code"},
 		{STR_LIT("/a b\"\\\r\n\0]\xff"), "/a%20b%22%5C%0D%0A%00%5D%FF",
 			"no URL"},
-		{STR_LIT(""), "", "nothing"},
+		{STR_LIT(""), "\"\"", "url-resp-text is not empty"},
 	};
 	struct buf out = BUF_UNBOUNDED;
 
