@@ -5,7 +5,7 @@
  * write, which tells from within (struct mail_progress): into the output
  * buffer, of which the socket takes at once what it takes. Nobody waits for the
  * client there. While the messages of an APPEND come nothing is told: their
- * sender knows how far he is.
+ * sender knows how far he is; of what is read from URLs (CATENATE) he does not.
  */
 #include "base/clock.h"
 #include "imap/private.h"

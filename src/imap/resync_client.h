@@ -122,7 +122,6 @@ struct player {
 	bool numbers_shift; /* after what is sent */
 	/* Of the mailbox that is selected. */
 	bool selecting;
-	bool untold; /* the last answer came without news */
 	int name;    /* -1: none */
 	int box;
 	bool read_only;
@@ -456,7 +455,7 @@ static void agree(struct player *p, bool may_expunge)
 	struct box *b = box_of(p);
 	unsigned found = 0;
 
-	if (!b || p->untold)
+	if (!b)
 		return;
 	name_arrivals(p);
 	for (unsigned i = 0; i < p->count; i++) {
@@ -907,7 +906,6 @@ static void answered(struct player *p, str line)
 
 	CHECK(p, !str_starts(line, STR("BAD")));
 	told_code(p, line);
-	p->untold = q->does == DOES_APPEND && !ok;
 	did(p, q, line, ok);
 	for (unsigned i = 0; i < p->count; i++) {
 		struct entry *e = &p->all[i];

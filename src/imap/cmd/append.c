@@ -21,6 +21,8 @@
 /* What URLs may add to one command: so many times what a message may be. A
  * short command must not keep the server busy for long. */
 #define URLS_MAX 4
+/* How progress with a URL is counted: in KiB. */
+#define UNIT 1024
 
 struct imap_append_run {
 	struct append_item *items; /* the last one is coming */
@@ -162,9 +164,11 @@ static void say_bad_url(struct imap_reply *reply, str url)
 	buf_add_c(&reply->code, "] ");
 }
 
-static enum err copy_part(struct imap *s, struct imap_part *part)
+static enum err copy_part(
+	struct imap *s, struct imap_part *part, uint64_t length)
 {
 	struct buf piece = BUF_UNBOUNDED;
+	uint64_t done = 0;
 	enum err e = OK;
 
 	while (!e && !imap_part_is_done(part)) {
@@ -173,6 +177,9 @@ static enum err copy_part(struct imap *s, struct imap_part *part)
 		/* An error of the upload is told at the end. */
 		if (!e && imap_append_bytes(s, buf_str(&piece)))
 			break;
+		done += piece.n;
+		imap_tell_progress(
+			s, (uint32_t)(done / UNIT), (uint32_t)(length / UNIT));
 	}
 	buf_fini(&piece);
 	return e;
@@ -191,7 +198,7 @@ static enum err add_url(struct imap *s, str url, struct imap_reply *reply)
 		e = ERR_LIMIT;
 	if (!e) {
 		run->of_urls += length;
-		e = copy_part(s, part);
+		e = copy_part(s, part, length);
 	}
 	imap_part_close(part);
 	if (e == ERR_NOTFOUND)
@@ -263,6 +270,7 @@ enum err imap_append_begin(
 	s->append = xcalloc(1, sizeof *s->append);
 	s->append->replaced = replaced.uid;
 	s->append->freed = replaced.size;
+	imap_progress_begin(s);
 	return add_messages(s, &c->append, reply);
 }
 

@@ -252,9 +252,10 @@ static const struct {
 		"(TEXT {738}",
 		NULL},
 	{4469, "A003 APPEND Sent (\\Seen $MDNSent) CATENATE (TEXT {541}", NULL},
-	/* RFC 5550's has "FLAGS" before the flags. */
+	/* RFC 5550 has "FLAGS" before the flags, and these in another
+	 * order. */
 	{5550,
-		"A0052 APPEND Sent (\\Draft \\Seen $MDNSent) CATENATE "
+		"A0052 APPEND Sent (\\Seen \\Draft $MDNSent) CATENATE "
 		"(TEXT {475}",
 		NULL},
 	{8508, "A011 UID REPLACE 3002 Drafts CATENATE (TEXT {71}",
