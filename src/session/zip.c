@@ -17,6 +17,8 @@ struct zip {
 	struct buf in;		       /* fed and not consumed, from in_at on */
 	size_t in_at;
 	bool drained; /* the inflater has nothing left to give */
+	bool said;    /* the block that is being read gave some bytes */
+	bool marked;  /* what was read last is a flush's mark, an empty block */
 	enum err err; /* of reading; sticks */
 	size_t held;  /* by zlib */
 };
@@ -117,39 +119,79 @@ void zip_feed(struct zip *z, str bytes)
 	buf_add(&z->in, bytes);
 }
 
-static enum err inflate_some(struct zip *z, char *room, size_t n, size_t *n_r)
+/* At a block's end, with no bits left over, the window is all there is to the
+ * state (zlib.h on data_type). */
+static bool at_block_end(const z_stream *s)
+{
+	return (s->data_type & 128) && (s->data_type & 7) == 0;
+}
+
+/* Up to the end of a block, of the input, or of the room. */
+static void inflate_block(struct zip *z, char *room, uInt space, size_t *n_r)
 {
 	z_stream *s = z->inflater;
-	uInt space = n < UINT32_MAX ? (uInt)n : UINT32_MAX;
 	int r;
 
 	s->next_in = (Bytef *)z->in.p + z->in_at;
 	s->avail_in = (uInt)(z->in.n - z->in_at);
 	s->next_out = (Bytef *)room;
 	s->avail_out = space;
-	r = inflate(s, Z_SYNC_FLUSH);
+	r = inflate(s, Z_BLOCK);
 	z->in_at = z->in.n - s->avail_in;
 	*n_r = space - s->avail_out;
 	z->drained = s->avail_out > 0;
-	if (r == Z_STREAM_END)
+	z->said = z->said || *n_r;
+	z->marked = at_block_end(s) && !z->said;
+	if (s->data_type & 128)
+		z->said = false;
+	/* At the end of the last block, which zlib says at the next call. */
+	if (r == Z_STREAM_END || (s->data_type & (64 | 128)) == (64 | 128))
 		z->err = ERR_CLOSED;
 	else if (r != Z_OK && r != Z_BUF_ERROR)
 		z->err = ERR_INVALID;
+}
+
+enum err zip_read(struct zip *z, char *room, size_t n, size_t *n_r)
+{
+	uInt space = n < UINT32_MAX ? (uInt)n : UINT32_MAX;
+
+	assert(n);
+	*n_r = 0;
+	/* Asked without need it would forget that it is at a block's end. */
+	while (!z->err && !*n_r &&
+		!(z->in_at == z->in.n && (!z->inflater || z->drained))) {
+		need_inflater(z);
+		inflate_block(z, room, space, n_r);
+	}
 	if (*n_r)
 		return OK;
 	return z->err ? z->err : ERR_AGAIN;
 }
 
-enum err zip_read(struct zip *z, char *room, size_t n, size_t *n_r)
+/* Python's zlib, flushed and then finished, says both: a mark, and after it an
+ * empty last block. No command begins so. */
+static str skip_last_block(str rest)
 {
-	*n_r = 0;
-	if (z->err)
-		return z->err;
-	/* Asked without need it would forget that it is at a block's end. */
-	if (z->in_at == z->in.n && (!z->inflater || z->drained))
-		return ERR_AGAIN;
-	need_inflater(z);
-	return inflate_some(z, room, n, n_r);
+	return str_starts(rest, STR("\003\000")) ? str_skip(rest, 2) : rest;
+}
+
+enum err zip_end(struct zip *z, str *rest_r)
+{
+	while (!z->err && !z->marked && z->in_at < z->in.n) {
+		char none;
+		size_t n;
+
+		need_inflater(z);
+		inflate_block(z, &none, 1, &n);
+		if (n)
+			z->err = ERR_INVALID;
+	}
+	if (z->err != ERR_CLOSED && !z->marked)
+		return z->err ? z->err : ERR_AGAIN;
+	*rest_r = str_skip(buf_str(&z->in), z->in_at);
+	if (z->marked)
+		*rest_r = skip_last_block(*rest_r);
+	return OK;
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -178,14 +220,16 @@ void zip_write(struct zip *z, str bytes, struct buf *out)
 	} while (s->avail_out == 0);
 }
 
-/* ---------------------------------------------------------------- waiting */
-
-/* At a block's end, with no bits left over, the window is all there is to the
- * state (zlib.h on data_type). */
-static bool at_block_end(const z_stream *s)
+/* All that was written ended at a byte's edge, so the last block can be written
+ * without what compressed it: it has no bytes, and fixed codes (RFC 1951
+ * section 3.2.6). */
+void zip_finish(struct zip *z, struct buf *out)
 {
-	return (s->data_type & 128) && (s->data_type & 7) == 0;
+	forget_deflater(z);
+	buf_add(out, STR("\003\000"));
 }
+
+/* ---------------------------------------------------------------- waiting */
 
 static void keep_window(struct zip *z)
 {

@@ -11,7 +11,8 @@
  *   last, 32 KiB at most and mostly some hundred bytes.
  *
  * Input that expands without end comes out in pieces as large as they are
- * asked for; nothing is decompressed ahead.
+ * asked for; nothing is decompressed ahead, not even the next block: what
+ * follows may be no longer compressed (zip_end).
  */
 #ifndef SESSION_ZIP_H
 #define SESSION_ZIP_H
@@ -31,6 +32,13 @@ MUST enum err zip_read(struct zip *, char *room, size_t n, size_t *n_r);
 
 /* Appends them compressed, such that the other side can read all of it. */
 void zip_write(struct zip *, str bytes, struct buf *out);
+
+/* Ends what we compress, once all was written: what follows goes as it is. */
+void zip_finish(struct zip *, struct buf *out);
+/* Where the other side ended it too, after what was read last: its stream has
+ * an end, or it flushed. OK: *rest_r is what came behind, as it came, until the
+ * next call. ERR_AGAIN: feed more; ERR_INVALID: more was compressed. */
+MUST enum err zip_end(struct zip *, str *rest_r);
 
 /* Nothing happens for a while. zip_read must have said ERR_AGAIN last, or not
  * been called since. */

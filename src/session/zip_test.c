@@ -183,6 +183,141 @@ static void test_bomb(void **state)
 	buf_fini(&wire);
 }
 
+/* What a client's zlib makes of a command that is its last compressed one. */
+static void deflate_last(z_stream *s, str bytes, int flush, struct buf *out)
+{
+	s->next_in = (Bytef *)(uintptr_t)bytes.p;
+	s->avail_in = (uInt)bytes.n;
+	s->avail_out = 4096;
+	s->next_out = (Bytef *)buf_reserve(out, 4096);
+	assert_true(deflate(s, flush) >= Z_OK);
+	buf_added(out, 4096 - s->avail_out);
+}
+
+/* Fed in two pieces, and read in pieces of `step`; the raw bytes come behind.
+ */
+static void check_end(str wire, size_t raw, size_t cut, size_t step)
+{
+	const str said = STR("a1 UNAUTHENTICATE\r\n");
+	struct zip *z = zip_new();
+	struct buf back = BUF_UNBOUNDED, rest = BUF_UNBOUNDED;
+	bool second = false;
+	str left;
+	enum err e;
+
+	zip_feed(z, str_take(wire, cut));
+	while (back.n < said.n) {
+		char room[64];
+		size_t n;
+
+		e = zip_read(z, room, step, &n);
+		assert_true(!e || (e == ERR_AGAIN && !second));
+		if (e) {
+			zip_park(z);
+			zip_feed(z, str_skip(wire, cut));
+			second = true;
+		}
+		buf_add(&back, str_of(room, n));
+	}
+	assert_true(str_eq(buf_str(&back), said));
+	e = zip_end(z, &left);
+	if (e == ERR_AGAIN) {
+		assert_false(second);
+		zip_feed(z, str_skip(wire, cut));
+		second = true;
+		e = zip_end(z, &left);
+	}
+	assert_ok(e);
+	buf_add(&rest, left);
+	if (!second)
+		buf_add(&rest, str_skip(wire, cut));
+	/* Of an end that is not needed, no part came in time. */
+	if (rest.n != raw)
+		buf_consume(&rest, 2);
+	assert_true(str_eq(buf_str(&rest), str_skip(wire, wire.n - raw)));
+	zip_free(z);
+	buf_fini(&back);
+	buf_fini(&rest);
+}
+
+static void test_end(void **state)
+{
+	static const struct {
+		int flush, then;
+		str raw;
+		const char *why;
+	} rows[] = {
+		{Z_SYNC_FLUSH, 0, STR_LIT("a2 NOOP\r\n"), "a mark"},
+		{Z_FULL_FLUSH, 0, STR_LIT("a2 NOOP\r\n"), "a mark too"},
+		{Z_FINISH, 0, STR_LIT("a2 NOOP\r\n"), "the stream's end"},
+		{Z_SYNC_FLUSH, Z_FINISH, STR_LIT("a2 NOOP\r\n"), "both"},
+		{Z_SYNC_FLUSH, 0, STR_LIT(""), "nothing more yet"},
+		{Z_FINISH, 0, STR_LIT(""), "nothing more yet"},
+		{Z_SYNC_FLUSH, 0, STR_LIT("\xff\xff\xff"), "looks like more"},
+	};
+	static const size_t steps[] = {1, 19, 64};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf wire = BUF_UNBOUNDED;
+		z_stream s = {0};
+
+		assert_int_equal(
+			deflateInit2(&s, 6, Z_DEFLATED, -15, 8, 0), Z_OK);
+		deflate_last(
+			&s, STR("a1 UNAUTHENTICATE\r\n"), rows[i].flush, &wire);
+		if (rows[i].then)
+			deflate_last(&s, STR(""), rows[i].then, &wire);
+		deflateEnd(&s);
+		buf_add(&wire, rows[i].raw);
+		for (size_t cut = 0; cut <= wire.n; cut++)
+			for (size_t k = 0; k < COUNT_OF(steps); k++)
+				check_end(buf_str(&wire), rows[i].raw.n, cut,
+					steps[k]);
+		buf_fini(&wire);
+	}
+}
+
+/* It was not to compress on. */
+static void test_end_that_is_none(void **state)
+{
+	struct zip *client = zip_new(), *server = zip_new();
+	struct buf wire = BUF_UNBOUNDED;
+	char room[8];
+	size_t n;
+	str rest;
+
+	(void)state;
+	zip_write(client, STR("a1 UNAUTHENTICATE\r\na2 NOOP\r\n"), &wire);
+	zip_feed(server, buf_str(&wire));
+	assert_ok(zip_read(server, room, sizeof room, &n));
+	assert_int_equal(zip_end(server, &rest), ERR_INVALID);
+	zip_free(client);
+	zip_free(server);
+	buf_fini(&wire);
+}
+
+static void test_finish(void **state)
+{
+	struct zip *client = zip_new(), *server = zip_new();
+	struct buf wire = BUF_UNBOUNDED, back = BUF_UNBOUNDED;
+	str rest;
+
+	(void)state;
+	zip_write(server, STR("a1 OK\r\n"), &wire);
+	zip_finish(server, &wire);
+	buf_add(&wire, STR("* 1 EXISTS"));
+	zip_feed(client, buf_str(&wire));
+	assert_int_equal(read_all(client, 100, &back), ERR_CLOSED);
+	assert_str(buf_str(&back), "a1 OK\r\n");
+	assert_ok(zip_end(client, &rest));
+	assert_str(rest, "* 1 EXISTS");
+	zip_free(client);
+	zip_free(server);
+	buf_fini(&wire);
+	buf_fini(&back);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +327,9 @@ int main(void)
 		cmocka_unit_test(test_every_split),
 		cmocka_unit_test(test_wrong_input),
 		cmocka_unit_test(test_bomb),
+		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_end_that_is_none),
+		cmocka_unit_test(test_finish),
 	};
 
 	return cmocka_run_group_tests_name("zip", tests, NULL, NULL);
