@@ -68,7 +68,10 @@ enum ipc_type {
 			       from now on; the first message on a channel */
 
 	/* front -> mail */
-	IPC_HANDOVER = 64, /* fd: the client; payload: see session/handover.h */
+	IPC_HANDOVER = 64, /* fd: the client; id: 0, or under TLS what front
+			      knows it by; payload: see session/handover.h */
+	/* mail -> front */
+	IPC_HANDBACK, /* fd and id: as they were given; payload: the same */
 	/* auth -> mail */
 	/* All that mail has not noted is sent again whenever the channel is
 	 * new, in the order of serials; doing it twice does no harm. */

@@ -345,6 +345,8 @@ static enum session_step step(struct session *session)
 {
 	struct imap *s = imap_of(session);
 
+	if (s->leaving)
+		return SESSION_STEP_LEAVE;
 	if (imap_notify_fetch(s))
 		return fetch_step(s);
 	switch (s->doing) {
@@ -383,6 +385,10 @@ static void tell_idler(struct imap *s)
 /* What comes from outside the command stream. */
 static enum session_want handle_events(struct imap *s, unsigned events)
 {
+	/* That the server stops, the client hears elsewhere then. */
+	if (s->leaving)
+		return events & SESSION_EXPIRED ? SESSION_WANT_CLOSE
+						: SESSION_WANT_TURN;
 	if (events & SESSION_STOP)
 		s->session.told_stop = true;
 	if (s->session.told_stop && s->doing != IMAP_DOING_FETCH &&
@@ -414,4 +420,5 @@ const struct session_protocol imap_protocol = {
 	.run = run,
 	.close = close_imap,
 	.refuse = refuse,
+	.stranded = "* BYE [UNAVAILABLE] Connect again\r\n",
 };

@@ -59,6 +59,7 @@ struct imap {
 	bool metadata;	/* ENABLE METADATA (RFC 5464) */
 	bool logged_out;
 	bool compress_next; /* after this command */
+	bool leaving;	    /* UNAUTHENTICATE was said */
 	_Atomic bool idling;
 	_Atomic bool listening;		/* NOTIFY: to the selected mailbox */
 	struct imap_selected *selected; /* NULL: authenticated state */
@@ -351,7 +352,7 @@ imap_executor imap_getmetadata, imap_setmetadata;
 imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,
 	imap_select, imap_create, imap_delete, imap_rename, imap_subscribe,
 	imap_list, imap_lsub, imap_namespace, imap_status, imap_append,
-	imap_idle, imap_notify, imap_compress, imap_check, imap_close,
+	imap_idle, imap_notify, imap_compress, imap_unauthenticate, imap_check, imap_close,
 	imap_unselect_command, imap_expunge, imap_search, imap_sort,
 	imap_thread, imap_fetch, imap_store, imap_copy;
 

@@ -142,6 +142,7 @@ static enum err go_down(struct pump *p)
 		if (turn >= TURN && !p->inside_ended)
 			return OK;
 		err = read_inside(p, &n);
+		p->inside_is_empty = err == ERR_AGAIN;
 		if (err)
 			return err == ERR_AGAIN ? OK : ERR_CLOSED;
 		err = pour(p, &p->down, str_of(room, n), write_outside);
@@ -162,17 +163,29 @@ static void end(struct loop *loop, struct pump *p, enum err err)
 	p->ended(loop, p);
 }
 
+static void unregister(struct loop *loop, struct pump *p)
+{
+	loop_remove(loop, &p->outside);
+	loop_remove(loop, &p->inside);
+}
+
+static void end_drained(struct loop *loop, struct pump *p)
+{
+	unregister(loop, p);
+	p->drained(loop, p);
+}
+
 static void set_interests(struct loop *loop, struct pump *p)
 {
 	uint32_t outside = 0, inside = 0;
 
-	if (!p->up.p && !p->up_ended)
+	if (!p->up.p && !p->up_ended && !p->drained)
 		outside |= EPOLLIN;
-	if (p->down.p || p->wants_to_write)
+	if (p->down.p || (p->wants_to_write && !p->drained))
 		outside |= EPOLLOUT;
 	if (!p->down.p)
 		inside |= EPOLLIN;
-	if (p->up.p)
+	if (p->up.p && !p->drained)
 		inside |= EPOLLOUT;
 	loop_want(loop, &p->outside, outside);
 	if (!p->inside_ended)
@@ -183,12 +196,15 @@ static void set_interests(struct loop *loop, struct pump *p)
  * waited for lets the other side be read again. */
 static void go_on(struct loop *loop, struct pump *p)
 {
-	enum err err = go_up(p);
+	enum err err = p->drained ? OK : go_up(p);
 
+	p->inside_is_empty = false;
 	if (!err)
 		err = go_down(p);
 	if (err)
 		end(loop, p, err);
+	else if (p->drained && p->inside_is_empty && !p->down.p)
+		end_drained(loop, p);
 	else
 		set_interests(loop, p);
 }
@@ -221,7 +237,9 @@ static void on_inside(
 void pump_start(struct loop *loop, struct pump *p, struct tls *tls, int outside,
 	int inside, void (*ended)(struct loop *, struct pump *))
 {
-	*p = (struct pump){.tls = tls, .ended = ended};
+	*p = (struct pump){.tls = tls, .ended = ended, .up = p->up};
+	p->outside.fd = outside;
+	p->inside.fd = inside;
 	if (loop_add(loop, &p->outside, outside, EPOLLIN, on_outside) ||
 		loop_add(loop, &p->inside, inside, EPOLLIN, on_inside))
 		end(loop, p, ERR_IO);
@@ -229,10 +247,30 @@ void pump_start(struct loop *loop, struct pump *p, struct tls *tls, int outside,
 		go_on(loop, p);
 }
 
+void pump_drain(struct loop *loop, struct pump *p,
+	void (*drained)(struct loop *, struct pump *))
+{
+	p->drained = drained;
+	go_on(loop, p);
+}
+
+size_t pump_take(struct pump *p, char *to, size_t n)
+{
+	struct pump_rest *rest = &p->up;
+
+	if (n > rest->n - rest->at)
+		n = rest->n - rest->at;
+	if (n)
+		memcpy(to, rest->p + rest->at, n);
+	rest->at += (uint32_t)n;
+	if (rest->at == rest->n)
+		forget(rest);
+	return n;
+}
+
 void pump_stop(struct loop *loop, struct pump *p)
 {
-	loop_remove(loop, &p->outside);
-	loop_remove(loop, &p->inside);
+	unregister(loop, p);
 	forget(&p->up);
 	forget(&p->down);
 }

@@ -15,7 +15,7 @@ struct line {
 	int outside[2], inside[2]; /* [0]: the pump's */
 	SSL_CTX *ctx;
 	SSL *client;
-	int ended;
+	int ended, drained;
 };
 
 static void on_end(struct loop *loop, struct pump *pump)
@@ -26,6 +26,12 @@ static void on_end(struct loop *loop, struct pump *pump)
 	l->ended++;
 	close(l->inside[0]);
 	l->inside[0] = -1;
+}
+
+static void on_drained(struct loop *loop, struct pump *pump)
+{
+	(void)loop;
+	LOOP_OWNER(pump, struct line, pump)->drained++;
 }
 
 static void make_pair(int fds[2])
@@ -63,7 +69,7 @@ static void close_line(struct line *l)
 {
 	if (!l->ended)
 		pump_stop(l->loop, &l->pump);
-	assert_null(l->pump.up.p);
+	assert_true(l->drained || !l->pump.up.p);
 	assert_null(l->pump.down.p);
 	tls_free(l->pump.tls);
 	tls_server_free(l->server);
@@ -285,6 +291,106 @@ static void test_idle_holds_nothing(void **unused)
 	close_line(&l);
 }
 
+/* As much as goes, from both sides, while nobody reads. */
+static void fill(struct line *l, size_t *up_r, size_t *down_r)
+{
+	char block[4096];
+	size_t n;
+
+	for (*up_r = 0;; *up_r += sizeof block) {
+		for (size_t i = 0; i < sizeof block; i++)
+			block[i] = pattern(*up_r + i);
+		if (SSL_write(l->client, block, sizeof block) <= 0)
+			break;
+		turn(l);
+	}
+	for (*down_r = 0; (n = write_pattern(l->inside[1], *down_r, MUCH));
+		turn(l))
+		*down_r += n;
+	assert_non_null(l->pump.up.p);
+	assert_non_null(l->pump.down.p);
+}
+
+/* The session ends in the middle of both directions, and another one goes on
+ * with the same sockets: the client has heard all of the first before, and
+ * what it said is there in order, some of it taken by hand between the two. */
+static void test_drain(void **unused)
+{
+	size_t up, down, got = 0, said = 0;
+	char room[5000];
+	struct line l;
+	int r;
+
+	(void)unused;
+	open_line(&l);
+	fill(&l, &up, &down);
+	pump_drain(l.loop, &l.pump, on_drained);
+	assert_int_equal(l.drained, 0);
+	while ((r = SSL_read(l.client, room, sizeof room)) > 0 || !l.drained) {
+		if (r > 0) {
+			check_pattern(room, (size_t)r, got);
+			got += (size_t)r;
+		}
+		loop_run_once(l.loop, 0);
+	}
+	assert_int_equal(l.drained, 1);
+	assert_int_equal(l.ended, 0);
+	while ((r = SSL_read(l.client, room, sizeof room)) > 0)
+		got += (size_t)r;
+	assert_int_equal(got, down);
+	/* What is inside first, then some of what the pump had. */
+	while ((r = (int)read(l.inside[1], room, sizeof room)) > 0) {
+		check_pattern(room, (size_t)r, said);
+		said += (size_t)r;
+	}
+	assert_int_equal(pump_take(&l.pump, room, 1000), 1000);
+	check_pattern(room, 1000, said);
+	said += 1000;
+	pump_start(
+		l.loop, &l.pump, l.pump.tls, l.outside[0], l.inside[0], on_end);
+	while (said < up) {
+		r = (int)read(l.inside[1], room, sizeof room);
+		if (r > 0) {
+			check_pattern(room, (size_t)r, said);
+			said += (size_t)r;
+		}
+		loop_run_once(l.loop, 0);
+	}
+	l.drained = 0;
+	close_line(&l);
+}
+
+static void test_drain_idle(void **unused)
+{
+	struct line l;
+	char byte;
+
+	(void)unused;
+	open_line(&l);
+	turn(&l);
+	pump_drain(l.loop, &l.pump, on_drained);
+	assert_int_equal(l.drained, 1);
+	assert_int_equal(pump_take(&l.pump, &byte, 1), 0);
+	close_line(&l);
+}
+
+static void test_client_vanishes_while_draining(void **unused)
+{
+	size_t up, down;
+	struct line l;
+
+	(void)unused;
+	open_line(&l);
+	fill(&l, &up, &down);
+	pump_drain(l.loop, &l.pump, on_drained);
+	close(l.outside[1]);
+	l.outside[1] = -1;
+	turn(&l);
+	assert_int_equal(l.drained, 0);
+	assert_int_equal(l.ended, 1);
+	close_line(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +402,9 @@ int main(void)
 		cmocka_unit_test(test_session_stops_reading),
 		cmocka_unit_test(test_not_tls_any_more),
 		cmocka_unit_test(test_idle_holds_nothing),
+		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_drain_idle),
+		cmocka_unit_test(test_client_vanishes_while_draining),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

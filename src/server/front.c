@@ -37,6 +37,8 @@ void front_free(struct front *f)
 	channel_close(f, &f->mail);
 	tls_server_free(f->tls);
 	buf_fini(&f->room);
+	free(f->numbered);
+	free(f->free_numbers);
 	free((void *)(uintptr_t)f->settings.login.id_name);
 	free((void *)(uintptr_t)f->settings.login.id_version);
 	networks_fini(&f->settings.proxies);

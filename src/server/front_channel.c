@@ -12,6 +12,8 @@
 
 /* After a channel did not take a message in time. */
 enum { AVOID_MS = 5000 };
+/* Messages of mail before others have their turn. */
+enum { MAIL_TURN = 16 };
 
 static void avoid(struct front *f, struct channel *ch, enum err err)
 {
@@ -275,22 +277,47 @@ static void on_auth(
 	fail_all(f);
 }
 
-/* Mail says nothing here; only its end is news. */
+static void take_from_mail(struct front *f, const struct ipc_msg *m)
+{
+	if (m->type == IPC_HANDBACK) {
+		return_take(f, m);
+		return;
+	}
+	log_error("server", "mail says what it should not",
+		LOG_U64("type", m->type));
+	if (m->fd >= 0)
+		close(m->fd);
+}
+
+/* A descriptor that found no room here (ERR_INVALID) is lost, and nothing else.
+ */
+static enum err take_some_from_mail(struct front *f)
+{
+	enum err err = OK;
+
+	for (int i = 0; i < MAIL_TURN && (!err || err == ERR_INVALID); i++) {
+		struct ipc_msg m;
+
+		err = ipc_recv(f->mail.watch.fd, &f->room, &m);
+		if (!err)
+			take_from_mail(f, &m);
+		else if (err == ERR_INVALID)
+			log_error("server", "a message of mail is lost");
+	}
+	return err;
+}
+
 static void on_mail(
 	struct loop *loop, struct loop_watch *watch, uint32_t events)
 {
 	struct front *f = LOOP_OWNER(watch, struct front, mail.watch);
-	struct ipc_msg m;
 	enum err err;
 
 	(void)loop;
 	if (events & EPOLLOUT)
 		outbox_flush(&f->mail.outbox);
-	while ((err = ipc_recv(watch->fd, &f->room, &m)) == OK) {
-		if (m.fd >= 0)
-			close(m.fd);
-	}
-	if (err == ERR_AGAIN)
+	err = take_some_from_mail(f);
+	if (err != ERR_CLOSED)
 		return;
 	say_away(f, "mail is away");
 	channel_close(f, &f->mail);
@@ -334,10 +361,14 @@ void front_set_auth(struct front *f, int fd)
 
 void front_set_mail(struct front *f, int fd)
 {
+	/* Whom the one before has given back. */
+	if (f->mail.watch.fd >= 0 && take_some_from_mail(f) == ERR_CLOSED)
+		log_debug("server", "mail has gone");
 	open_channel(f, &f->mail, fd, on_mail);
 }
 
-enum err channel_hand_over(struct front *f, str payload, int fd)
+enum err channel_hand_over(
+	struct front *f, uint32_t number, str payload, int fd)
 {
-	return send_to(f, &f->mail, IPC_HANDOVER, 0, payload, fd);
+	return send_to(f, &f->mail, IPC_HANDOVER, number, payload, fd);
 }

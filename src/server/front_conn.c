@@ -49,6 +49,8 @@ static void free_visit(struct conn *c)
 	login_fini(&v->login);
 	buf_fini(&v->proxy);
 	buf_fini(&v->out);
+	secret_wipe(v->unread.p, v->unread.n);
+	buf_fini(&v->unread);
 	free(v);
 	c->visit = NULL;
 }
@@ -60,6 +62,7 @@ static void forget(struct conn *c)
 
 	loop_timer_cancel(f->loop, &c->timer);
 	free_visit(c);
+	return_forget_number(c);
 	tls_free(c->tls);
 	if (c->counted)
 		limits_leave(f->limits, c->peer_key);
@@ -75,16 +78,15 @@ static void forget(struct conn *c)
 
 void conn_close(struct conn *c)
 {
-	int fd = fd_of(c);
+	int outside = fd_of(c), inside = c->pump.inside.fd, mail = c->mail_end;
 
-	if (c->phase == PHASE_PUMP) {
-		pump_stop(c->front->loop, &c->pump);
-		close(c->pump.inside.fd);
-	} else {
-		loop_remove(c->front->loop, &c->pump.outside);
-	}
+	pump_stop(c->front->loop, &c->pump);
 	forget(c);
-	close(fd);
+	close(outside);
+	if (inside >= 0)
+		close(inside);
+	if (mail >= 0)
+		close(mail);
 }
 
 void conn_end(struct conn *c, const char *why)
@@ -114,7 +116,7 @@ static void go_on_lingering(struct conn *c)
 {
 	struct visit *v = c->visit;
 	char room[4096];
-	ssize_t n = recv(fd_of(c), room, sizeof room, 0);
+	ssize_t n = recv(fd_of(c), room, sizeof room, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -131,7 +133,7 @@ static enum err read_some(struct conn *c, char *p, size_t room, size_t *n_r)
 
 	if (c->tls)
 		return tls_read(c->tls, p, room, n_r);
-	n = recv(fd_of(c), p, room, 0);
+	n = recv(fd_of(c), p, room, MSG_DONTWAIT);
 	*n_r = n > 0 ? (size_t)n : 0;
 	if (n > 0)
 		return OK;
@@ -144,7 +146,7 @@ static enum err write_some(struct conn *c, str bytes, size_t *n_r)
 
 	if (c->tls)
 		return tls_write(c->tls, bytes, n_r);
-	n = send(fd_of(c), bytes.p, bytes.n, MSG_NOSIGNAL);
+	n = send(fd_of(c), bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	*n_r = n > 0 ? (size_t)n : 0;
 	return n < 0 ? err_from_errno(errno) : OK;
 }
@@ -179,8 +181,7 @@ static void begin_dialogue(struct conn *c)
 	conn_go_on(c, login_go_on(&v->login, &v->out));
 }
 
-/* With a certificate, EXTERNAL can be used. */
-static void take_certificate(struct conn *c)
+void conn_take_certificate(struct conn *c)
 {
 	struct visit *v = c->visit;
 	struct buf name = BUF_UNBOUNDED;
@@ -222,12 +223,12 @@ static void go_on_shaking(struct conn *c)
 	}
 	conn_set_deadline(c, f->settings.login_ms);
 	if (v->login.tls) {
-		take_certificate(c);
+		conn_take_certificate(c);
 		begin_dialogue(c);
 		return;
 	}
 	login_secured(&v->login);
-	take_certificate(c);
+	conn_take_certificate(c);
 	conn_go_on(c, LOGIN_MORE);
 }
 
@@ -250,14 +251,41 @@ static void begin_tls(struct conn *c, str first)
 	go_on_shaking(c);
 }
 
+/* All that came behind the command is the beginning of TLS. */
+static void start_tls(struct conn *c)
+{
+	struct buf first = BUF_UNBOUNDED;
+
+	buf_add(&first, login_leftover(&c->visit->login));
+	return_put_unread(c, &first);
+	c->visit->has_unread = false;
+	begin_tls(c, buf_str(&first));
+	buf_fini(&first);
+}
+
 /* ----------------------------------------------------------------- login */
+
+static _Thread_local char chunk[LOGIN_CHUNK];
+
+/* What came back from a session; the socket will not announce it. */
+static bool feed_unread(struct conn *c, enum login_want *want)
+{
+	struct visit *v = c->visit;
+	size_t n = v->has_unread ? return_read(c, chunk, sizeof chunk) : 0;
+
+	v->has_unread = n > 0;
+	if (!n)
+		return false;
+	*want = login_feed(&v->login, str_of(chunk, n), &v->out);
+	secret_wipe(chunk, n);
+	return true;
+}
 
 static void read_on(struct conn *c)
 {
-	static _Thread_local char room[LOGIN_CHUNK];
 	struct visit *v = c->visit;
 	size_t n;
-	enum err err = read_some(c, room, sizeof room, &n);
+	enum err err = read_some(c, chunk, sizeof chunk, &n);
 
 	if (err == ERR_AGAIN) {
 		want_events(c, c->tls ? tls_wants(c->tls) : EPOLLIN);
@@ -269,8 +297,8 @@ static void read_on(struct conn *c)
 		return;
 	}
 	SCOREBOARD_ADD(c->front->board, bytes_in, n);
-	v->want = login_feed(&v->login, str_of(room, n), &v->out);
-	secret_wipe(room, n);
+	v->want = login_feed(&v->login, str_of(chunk, n), &v->out);
+	secret_wipe(chunk, n);
 	conn_go_on(c, v->want);
 }
 
@@ -282,6 +310,8 @@ static bool act(struct conn *c, enum login_want *want)
 	switch (*want) {
 	case LOGIN_MORE:
 		c->phase = PHASE_READ;
+		if (feed_unread(c, want))
+			return true;
 		want_events(c, EPOLLIN);
 		/* The socket will not announce these. */
 		if (c->tls && tls_pending(c->tls))
@@ -299,7 +329,7 @@ static bool act(struct conn *c, enum login_want *want)
 		*want = login_go_on(&v->login, &v->out);
 		return true;
 	case LOGIN_STARTTLS:
-		begin_tls(c, login_leftover(&v->login));
+		start_tls(c);
 		return false;
 	case LOGIN_CLOSE:
 		linger(c);
@@ -361,6 +391,7 @@ static void on_deadline(struct loop *loop, struct loop_timer *timer)
 		conn_bye(c, LOGIN_BYE_SLOW);
 		break;
 	case PHASE_FLUSH:
+	case PHASE_RETURN:
 		conn_end(c, "does not read");
 		break;
 	case PHASE_LINGER:
@@ -372,8 +403,7 @@ static void on_deadline(struct loop *loop, struct loop_timer *timer)
 	}
 }
 
-static void on_event(
-	struct loop *loop, struct loop_watch *watch, uint32_t events)
+void conn_on_event(struct loop *loop, struct loop_watch *watch, uint32_t events)
 {
 	struct conn *c = LOOP_OWNER(watch, struct conn, pump.outside);
 
@@ -400,6 +430,7 @@ static void on_event(
 		break;
 	case PHASE_AUTH:
 	case PHASE_PUMP:
+	case PHASE_RETURN:
 		break;
 	}
 }
@@ -408,18 +439,14 @@ static void on_event(
 
 static void on_pump_end(struct loop *loop, struct pump *pump)
 {
-	struct conn *c = LOOP_OWNER(pump, struct conn, pump);
-	int inside = pump->inside.fd, outside = pump->outside.fd;
-
 	(void)loop;
-	forget(c);
-	close(inside);
-	close(outside);
+	conn_end(LOOP_OWNER(pump, struct conn, pump), "closed by the client");
 }
 
 static void put_handover(const struct conn *c, str ticket, struct buf *out)
 {
 	struct visit *v = c->visit;
+	struct buf left = BUF_UNBOUNDED;
 	struct handover h = {
 		.ticket = ticket,
 		.session = str_c(v->session),
@@ -431,13 +458,20 @@ static void put_handover(const struct conn *c, str ticket, struct buf *out)
 	};
 
 	login_hand_over(&v->login, &h);
+	/* In one piece: growing would leave copies of the next login. */
+	(void)buf_reserve(&left, h.leftover.n + v->unread.n + 1);
+	buf_add(&left, h.leftover);
+	return_put_unread(c, &left);
+	h.leftover = buf_str(&left);
 	handover_encode(&h, out);
+	secret_wipe(left.p, left.n);
+	buf_fini(&left);
 }
 
 static void hand_over_plain(struct conn *c, str payload)
 {
 	struct visit *v = c->visit;
-	enum err err = channel_hand_over(c->front, payload, fd_of(c));
+	enum err err = channel_hand_over(c->front, 0, payload, fd_of(c));
 
 	if (err) {
 		conn_go_on(c, login_fail(&v->login, ERR_UNAVAILABLE, STR(""),
@@ -447,10 +481,10 @@ static void hand_over_plain(struct conn *c, str payload)
 	conn_close(c);
 }
 
-static void start_pump(struct conn *c, int inside)
+static void start_pump(struct conn *c)
 {
 	struct loop *loop = c->front->loop;
-	int outside = fd_of(c);
+	int outside = fd_of(c), inside = c->pump.inside.fd;
 
 	loop_timer_cancel(loop, &c->timer);
 	loop_remove(loop, &c->pump.outside);
@@ -459,29 +493,42 @@ static void start_pump(struct conn *c, int inside)
 	pump_start(loop, &c->pump, c->tls, outside, inside, on_pump_end);
 }
 
+/* The sockets between us and the session; a second session gets the same, in
+ * which bytes of the client may wait. */
+static enum err pair_up(struct conn *c)
+{
+	int fds[2];
+
+	if (c->mail_end >= 0)
+		return OK;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		    fds) < 0)
+		return err_from_errno(errno);
+	c->pump.inside.fd = fds[0];
+	c->mail_end = fds[1];
+	c->mail_end_cookie = return_cookie(fds[1]);
+	return_number(c);
+	return OK;
+}
+
 static void hand_over_tls(struct conn *c, str payload)
 {
 	struct visit *v = c->visit;
-	int fds[2];
-	enum err err;
+	enum err err = pair_up(c);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-		    fds) < 0) {
-		log_error("net", "no socket pair for a session",
-			LOG_ERR(err_from_errno(errno)));
-		conn_go_on(c, login_fail(&v->login, ERR_UNAVAILABLE, STR(""),
-				      &v->out));
-		return;
-	}
-	err = channel_hand_over(c->front, payload, fds[1]);
-	close(fds[1]);
+	if (err)
+		log_error("net", "no socket pair for a session", LOG_ERR(err));
+	else
+		err = channel_hand_over(
+			c->front, c->number, payload, c->mail_end);
 	if (err) {
-		close(fds[0]);
 		conn_go_on(c, login_fail(&v->login, ERR_UNAVAILABLE, STR(""),
 				      &v->out));
 		return;
 	}
-	start_pump(c, fds[0]);
+	close(c->mail_end);
+	c->mail_end = -1;
+	start_pump(c);
 }
 
 void conn_hand_over(struct conn *c, str ticket)
@@ -531,13 +578,14 @@ void conn_set_endpoints(struct conn *c, const struct endpoint *remote,
 					      : endpoint_peer_key(remote);
 }
 
-static void make_visit(struct conn *c, const struct front_door *door)
+void conn_make_visit(struct conn *c, const struct front_door *door)
 {
 	struct visit *v = xcalloc(1, sizeof *v);
 
 	make_session_id(v->session, sizeof v->session);
 	buf_init(&v->out, FRONT_OUT_MAX);
 	buf_init(&v->proxy, PROXY_MAX);
+	buf_init(&v->unread, HANDOVER_LEFTOVER_MAX);
 	login_init(&v->login, door->protocol, &c->front->settings.login,
 		door->tls);
 	c->visit = v;
@@ -597,15 +645,11 @@ void conn_begin(struct conn *c)
 	}
 }
 
-void conn_open(struct front *f, int fd, const struct front_door *door)
+struct conn *conn_new(struct front *f, const struct front_door *door)
 {
 	struct conn *c = xcalloc(1, sizeof *c);
-	struct endpoint remote = {0}, local = {0};
-	bool proxied;
 
-	if (endpoint_remote(fd, &remote) || endpoint_local(fd, &local))
-		log_debug("net", "gone already");
-	proxied = networks_contain(&f->settings.proxies, &remote);
+	c->pump.outside.fd = c->pump.inside.fd = c->mail_end = -1;
 	c->front = f;
 	c->next = f->conns;
 	c->link = &f->conns;
@@ -614,11 +658,23 @@ void conn_open(struct front *f, int fd, const struct front_door *door)
 	f->conns = c;
 	f->count++;
 	SCOREBOARD_ADD(f->board, connections, 1);
+	conn_make_visit(c, door);
+	return c;
+}
+
+void conn_open(struct front *f, int fd, const struct front_door *door)
+{
+	struct conn *c = conn_new(f, door);
+	struct endpoint remote = {0}, local = {0};
+	bool proxied;
+
+	if (endpoint_remote(fd, &remote) || endpoint_local(fd, &local))
+		log_debug("net", "gone already");
+	proxied = networks_contain(&f->settings.proxies, &remote);
 	SCOREBOARD_ADD(f->board, connections_total, 1);
-	make_visit(c, door);
 	conn_set_endpoints(c, &remote, &local);
 	conn_admit(c, proxied ? limits_enter_total : limits_enter);
-	if (loop_add(f->loop, &c->pump.outside, fd, EPOLLIN, on_event))
+	if (loop_add(f->loop, &c->pump.outside, fd, EPOLLIN, conn_on_event))
 		conn_close(c);
 	else if (proxied)
 		proxy_begin(c);

@@ -5,6 +5,7 @@
 #define SERVER_FRONT_CONN_H
 
 #include "base/buf.h"
+#include "base/ipc.h"
 #include "net/endpoint.h"
 #include "net/proxy.h"
 #include "net/pump.h"
@@ -24,6 +25,7 @@ enum phase {
 	PHASE_AUTH,   /* auth is asked */
 	PHASE_LINGER, /* all is said; the client closes, or time does */
 	PHASE_PUMP,
+	PHASE_RETURN, /* the session is over; the client hears its last words */
 };
 
 /* What is needed until login only. */
@@ -37,6 +39,12 @@ struct visit {
 	struct conn *next_asking, **asking_link;
 	uint32_t ask_id;
 	size_t lingered; /* bytes thrown away */
+	/* The connection came back from a session, with bytes that the client
+	 * has sent: these, from unread_at on, then what is in conn.mail_end,
+	 * then the pump's; all before what is in the socket. */
+	bool has_unread;
+	struct buf unread;
+	size_t unread_at;
 	bool refused;
 	enum login_bye refusal;
 	char session[16];
@@ -53,6 +61,12 @@ struct conn {
 	struct tls *tls;     /* NULL: none */
 	struct visit *visit; /* NULL after login */
 	uint64_t peer_key;
+	/* Under TLS, from the first session on: the number that mail knows the
+	 * connection by; the other end of pump.inside, while no session has
+	 * it, or -1; and the kernel's mark of that. */
+	uint32_t number; /* 0: none */
+	int mail_end;
+	uint64_t mail_end_cookie;
 	uint8_t phase; /* enum phase */
 	bool counted;  /* in limits */
 };
@@ -77,6 +91,9 @@ struct front {
 	/* Oldest first, as auth answers. */
 	struct conn *asking, **last_asking;
 	uint32_t last_id;
+	/* Connections by conn.number. */
+	struct conn **numbered;
+	uint32_t numbers, *free_numbers, free_count;
 	/* Refusals are logged once a second at most. */
 	uint64_t refusal_logged_ms, refusals_unlogged;
 	void (*drained)(struct loop *);
@@ -106,6 +123,29 @@ void conn_admit(
 /* Begins TLS or the dialogue; or says that it is refused. */
 void conn_begin(struct conn *);
 
+/* A connection that is not in the loop, nor counted by limits, as it comes by
+ * that door. */
+struct conn *conn_new(struct front *, const struct front_door *);
+/* What is needed until login. */
+void conn_make_visit(struct conn *, const struct front_door *);
+void conn_on_event(struct loop *, struct loop_watch *, uint32_t events);
+/* With a certificate, EXTERNAL can be used. */
+void conn_take_certificate(struct conn *);
+
+/* ---- front_return.c: back from a session (session/handover.h) */
+
+/* IPC_HANDBACK; takes its descriptor over. */
+void return_take(struct front *, const struct ipc_msg *);
+/* Some of what came back unread with the connection; how much. */
+size_t return_read(struct conn *, char *room, size_t n);
+/* Adds what of it came in the message and was not read. */
+void return_put_unread(const struct conn *, struct buf *out);
+/* Gives the connection a number. */
+void return_number(struct conn *);
+void return_forget_number(struct conn *);
+/* Of the socket whose end mail has; 0 when it has none. */
+uint64_t return_cookie(int fd);
+
 /* ---- front_proxy.c */
 
 /* Reads the header, then begins. */
@@ -118,7 +158,8 @@ void proxy_go_on(struct conn *);
 bool channel_ask_auth(struct conn *);
 /* The client gave up, or is gone. Nothing happens when it had not asked. */
 void channel_cancel(struct conn *);
-MUST enum err channel_hand_over(struct front *, str payload, int fd);
+MUST enum err channel_hand_over(
+	struct front *, uint32_t number, str payload, int fd);
 void channel_close(struct front *, struct channel *);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/cursor.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "imap/imap.h"
 #include "lmtp/lmtp.h"
 #include "mail/mail.h"
@@ -18,6 +19,7 @@
 #include "server/config.h"
 #include "server/control.h"
 #include "server/mail_role.h"
+#include "server/outbox.h"
 #include "server/role.h"
 #include "server/roles.h"
 #include "session/session.h"
@@ -34,6 +36,8 @@
 #define DRAIN_CHECK_MS 50
 /* Messages of one peer before others have their turn. */
 #define PEER_TURN 16
+/* A front reads at once, unless it is stuck. */
+#define FRONT_MS 5000
 /* How long a session's question to auth may wait. */
 #define ANSWER_MS 15000
 
@@ -43,8 +47,10 @@ static const struct session_protocol *const protocols[] = {
 /* A channel to a front or to auth. */
 struct peer {
 	struct loop_watch watch;
+	struct outbox outbox;
 	struct mail_role *mail_role;
 	char *name;
+	uint32_t serial; /* no other has it */
 	struct peer *next;
 };
 
@@ -56,6 +62,7 @@ struct mail_role {
 	struct limits *limits;
 	struct ticket_table *tickets;
 	struct peer *peers;
+	uint32_t last_serial;
 	struct loop_watch master;
 	struct loop_timer drain;
 	struct control *control;
@@ -95,7 +102,14 @@ static enum err begin_session(
 	return OK;
 }
 
-static void take_handover(struct mail_role *m, const struct ipc_msg *msg)
+/* Who brought a connection, and by which number he knows it. */
+static uint64_t origin_of(const struct peer *p, uint32_t id)
+{
+	return (uint64_t)p->serial << 32 | id;
+}
+
+static void take_handover(
+	struct mail_role *m, const struct peer *p, const struct ipc_msg *msg)
 {
 	struct handover *h;
 	enum err e;
@@ -106,6 +120,7 @@ static void take_handover(struct mail_role *m, const struct ipc_msg *msg)
 	}
 	h = xcalloc(1, sizeof *h);
 	e = handover_decode(msg->payload, h);
+	h->origin = origin_of(p, msg->id);
 	if (!e)
 		e = begin_session(m, msg->fd, h);
 	if (e) {
@@ -122,6 +137,49 @@ static void session_ended(void *arg, const struct session *s)
 
 	if (!s->tls && m->limits)
 		limits_leave(m->limits, s->peer_key);
+}
+
+static bool from_auth(const struct peer *p)
+{
+	return strcmp(p->name, "auth") == 0;
+}
+
+/* The front that has the TLS; without TLS any will do. */
+static struct peer *find_front(
+	const struct mail_role *m, const struct session *s)
+{
+	uint32_t serial = (uint32_t)(s->origin >> 32);
+	struct peer *any = NULL;
+
+	for (struct peer *p = m->peers; p; p = p->next) {
+		if (p->serial == serial)
+			return p;
+		if (!from_auth(p) && !s->tls)
+			any = p;
+	}
+	return any;
+}
+
+static enum err hand_back(void *arg, const struct session *s, str unread)
+{
+	struct peer *front = find_front(arg, s);
+	struct handback h = {.protocol = str_c(s->protocol->name),
+		.session = str_c(s->id),
+		.remote = str_c(s->remote),
+		.leftover = unread};
+	struct buf payload = BUF_UNBOUNDED;
+	enum err e;
+
+	if (!front)
+		return ERR_UNAVAILABLE;
+	/* In one piece: growing would leave copies of what may be a login. */
+	(void)buf_reserve(&payload, unread.n + 512);
+	handback_encode(&h, &payload);
+	e = outbox_send(&front->outbox, IPC_HANDBACK, (uint32_t)s->origin,
+		buf_str(&payload), s->watch.fd);
+	secret_wipe(payload.p, payload.n);
+	buf_fini(&payload);
+	return e;
 }
 
 /* News of accounts. */
@@ -201,11 +259,6 @@ static void account_changed(
 
 /* Questions to auth. */
 
-static bool from_auth(const struct peer *p)
-{
-	return strcmp(p->name, "auth") == 0;
-}
-
 static enum err send_question(
 	void *ctx, uint32_t type, uint32_t id, str payload)
 {
@@ -226,6 +279,7 @@ static void peer_free(struct mail_role *m, struct peer *p)
 	while (*at != p)
 		at = &(*at)->next;
 	*at = p->next;
+	outbox_clear(&p->outbox);
 	loop_remove(m->loop, &p->watch);
 	close(p->watch.fd);
 	if (from_auth(p))
@@ -238,7 +292,7 @@ static void handle_message(
 	struct mail_role *m, const struct peer *p, const struct ipc_msg *msg)
 {
 	if (msg->type == IPC_HANDOVER && !from_auth(p)) {
-		take_handover(m, msg);
+		take_handover(m, p, msg);
 		return;
 	}
 	if (msg->type == IPC_ACCOUNT_REMOVED && from_auth(p))
@@ -266,7 +320,8 @@ static void on_peer(
 	enum err e = OK;
 
 	(void)loop;
-	(void)events;
+	if (events & EPOLLOUT)
+		outbox_flush(&p->outbox);
 	for (int i = 0; i < PEER_TURN; i++) {
 		e = ipc_recv(watch->fd, &m->room, &msg);
 		if (e)
@@ -275,6 +330,15 @@ static void on_peer(
 	}
 	if (e == ERR_CLOSED)
 		peer_free(m, p);
+}
+
+/* Clients that it was to get are closed with what was dropped. */
+static void peer_is_stuck(struct outbox *outbox)
+{
+	const struct peer *p = LOOP_OWNER(outbox, struct peer, outbox);
+
+	log_error("server", "another role does not take a message",
+		LOG_C("name", p->name));
 }
 
 static void take_channel(struct mail_role *m, const char *name)
@@ -287,6 +351,8 @@ static void take_channel(struct mail_role *m, const char *name)
 	p = xcalloc(1, sizeof *p);
 	p->mail_role = m;
 	p->name = xstrdup(name);
+	p->serial = ++m->last_serial;
+	outbox_init(&p->outbox, m->loop, &p->watch, FRONT_MS, peer_is_stuck);
 	p->next = m->peers;
 	m->peers = p;
 	if (loop_add(m->loop, &p->watch, fd, EPOLLIN, on_peer)) {
@@ -356,6 +422,7 @@ static void apply_config(struct mail_role *m)
 		.command_memory = (size_t)config->limits_command_memory,
 		.literal = (uint64_t)config->limits_literal,
 		.literal_minus = config->imap_literal_minus,
+		.unauthenticate = config->imap_unauthenticate,
 		.id_version = config->imap_id_version,
 		.save = (uint32_t)config->limits_save,
 		.copy = (uint32_t)config->limits_copy,
@@ -472,6 +539,7 @@ static enum err start(struct mail_role *m)
 	m->service.sessions = session_service_new(
 		m->loop, m->pool, m->service.mail, m->service.board);
 	session_service_on_end(m->service.sessions, session_ended, m);
+	session_service_on_hand_back(m->service.sessions, hand_back, m);
 	session_service_set_sender(m->service.sessions,
 		&(struct session_sender){send_question, m, ANSWER_MS});
 	apply_config(m);

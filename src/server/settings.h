@@ -175,6 +175,8 @@ S(imap_progress, "imap.progress", TIME, "12s", "1s..5min", 1, "",              \
 S(imap_messagelimit, "imap.messagelimit", INT, "0", "0..1000000000", 1, "",    \
   "messages that one command may process, the last of more (MESSAGELIMIT, "    \
   "RFC 9738: 1000 or more; clients that do not know it miss mail); 0: any")    \
+S(imap_unauthenticate, "imap.unauthenticate", BOOL, "true", "", 1, "",         \
+  "let clients log in as another account on the same connection (RFC 8437)")   \
 S(imap_id_version, "imap.id_version", BOOL, "false", "", 1, "",                \
   "tell the version in the answer to ID too")                                  \
                                                                                \

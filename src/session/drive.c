@@ -49,6 +49,8 @@ static enum session_want after(
 		return flush(s);
 	case SESSION_STEP_ANSWER:
 		return wait_for_answer(s);
+	case SESSION_STEP_LEAVE:
+		return session_leave(s);
 	case SESSION_STEP_CLOSE:
 		return SESSION_WANT_CLOSE;
 	default:

@@ -17,6 +17,7 @@ enum session_step {
 	SESSION_STEP_BYTES,  /* more bytes, which the step itself reads */
 	SESSION_STEP_OUTPUT, /* the client has to take the output first */
 	SESSION_STEP_ANSWER, /* session_answer's has to be there */
+	SESSION_STEP_LEAVE,  /* it is over, but not the connection */
 	SESSION_STEP_CLOSE,  /* it is over */
 };
 

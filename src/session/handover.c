@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-enum { VERSION = 2, SHORT_MAX = 128 };
+enum { VERSION = 2, BACK_VERSION = 1, SHORT_MAX = 128, SESSION_MAX = 32 };
 
 void handover_encode(const struct handover *h, struct buf *out)
 {
@@ -77,7 +77,7 @@ enum err handover_decode(str payload, struct handover *h)
 	h->protocol = sized(&c, SHORT_MAX);
 	h->ticket = sized(&c, TICKET_MAX);
 	h->tag = sized(&c, HANDOVER_TAG_MAX);
-	h->session = sized(&c, 32);
+	h->session = sized(&c, SESSION_MAX);
 	h->remote = sized(&c, SHORT_MAX);
 	h->local = sized(&c, SHORT_MAX);
 	h->peer_key = cursor_varint(&c);
@@ -88,6 +88,31 @@ enum err handover_decode(str payload, struct handover *h)
 	decode_id(&c, h);
 	if (!cursor_ok(&c) || !cursor_done(&c) || !is_printable(h->session) ||
 		!is_printable(h->tag))
+		return ERR_INVALID;
+	return OK;
+}
+
+void handback_encode(const struct handback *h, struct buf *out)
+{
+	buf_add_varint(out, BACK_VERSION);
+	buf_add_sized(out, h->protocol);
+	buf_add_sized(out, h->session);
+	buf_add_sized(out, h->remote);
+	buf_add_sized(out, h->leftover);
+}
+
+enum err handback_decode(str payload, struct handback *h)
+{
+	struct cursor c = cursor_of(payload);
+
+	*h = (struct handback){.protocol = STR("")};
+	if (cursor_varint(&c) != BACK_VERSION && cursor_ok(&c))
+		return ERR_VERSION;
+	h->protocol = sized(&c, SHORT_MAX);
+	h->session = sized(&c, SESSION_MAX);
+	h->remote = sized(&c, SHORT_MAX);
+	h->leftover = sized(&c, HANDOVER_LEFTOVER_MAX);
+	if (!cursor_ok(&c) || !cursor_done(&c) || !is_printable(h->session))
 		return ERR_INVALID;
 	return OK;
 }

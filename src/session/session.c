@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "session/counts.h"
 #include "session/question.h"
 #include "session/zip.h"
@@ -32,6 +33,8 @@ struct session_service {
 	struct scoreboard *board;
 	void (*ended)(void *, const struct session *);
 	void *ended_arg;
+	enum err (*hand_back)(void *, const struct session *, str unread);
+	void *hand_back_arg;
 	struct questions questions; /* the loop's thread's */
 	pthread_mutex_t lock;	    /* of all that follows */
 	struct session_limits limits;
@@ -56,6 +59,7 @@ struct session_service *session_service_new(struct loop *loop,
 		.per_account = 100,
 		.command_memory = 16 << 20,
 		.literal = 64 << 20,
+		.unauthenticate = true,
 		.id_name = "Culver",
 		.pop3_uidl = "%08Xu%08Xv",
 		.host = "localhost",
@@ -109,6 +113,13 @@ void session_service_on_end(struct session_service *service,
 {
 	service->ended = fn;
 	service->ended_arg = arg;
+}
+
+void session_service_on_hand_back(struct session_service *service,
+	enum err (*fn)(void *, const struct session *, str), void *arg)
+{
+	service->hand_back = fn;
+	service->hand_back_arg = arg;
 }
 
 /* Scheduling. */
@@ -198,6 +209,35 @@ static void close_now(int fd)
 	close(fd);
 }
 
+/* What is unread may be the next login. */
+static void wipe(struct buf *in)
+{
+	if (in->p)
+		secret_wipe(in->p, in->cap);
+}
+
+static void hand_back(struct session *s)
+{
+	struct session_service *service = s->service;
+	enum err e = ERR_UNSUPPORTED;
+
+	if (s->in.n > HANDOVER_LEFTOVER_MAX)
+		e = ERR_TOOBIG;
+	else if (service->hand_back)
+		e = service->hand_back(
+			service->hand_back_arg, s, buf_str(&s->in));
+	wipe(&s->in);
+	if (!e)
+		return;
+	log_info(s->protocol->name, "a connection cannot be handed back",
+		LOG_C("session", s->id), LOG_ERR(e));
+	if (s->protocol->stranded && send(s->watch.fd, s->protocol->stranded,
+					     strlen(s->protocol->stranded),
+					     MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_debug(s->protocol->name, "nor told");
+	shutdown(s->watch.fd, SHUT_WR);
+}
+
 /* In the loop's thread, with the running bit still set: nobody else has it. */
 static void end_session(struct loop *loop, void *arg)
 {
@@ -207,10 +247,12 @@ static void end_session(struct loop *loop, void *arg)
 	loop_remove(loop, &s->watch);
 	loop_timer_cancel(loop, &s->timer);
 	log_end(s);
-	close_now(s->watch.fd);
 	SCOREBOARD_SUB(service->board, sessions, 1);
 	if (service->ended)
 		service->ended(service->ended_arg, s);
+	if (s->leaving)
+		hand_back(s);
+	close_now(s->watch.fd);
 	question_free(s->question);
 	buf_fini(&s->in);
 	buf_fini(&s->out);
@@ -229,7 +271,8 @@ static void close_session(struct session *s)
 	}
 	s->protocol->close(s);
 	list_remove(s);
-	shutdown(s->watch.fd, SHUT_WR);
+	if (!s->leaving)
+		shutdown(s->watch.fd, SHUT_WR);
 	loop_post(s->service->loop, end_session, s);
 }
 
@@ -296,7 +339,8 @@ static void run_job(struct pool_job *job)
 
 		if (!(events & HUNG_UP))
 			want = s->protocol->run(s, events);
-		if (want == SESSION_WANT_CLOSE || s->closed) {
+		s->leaving = want == SESSION_WANT_HAND_BACK && !s->closed;
+		if (want == SESSION_WANT_CLOSE || s->leaving || s->closed) {
 			close_session(s);
 			return;
 		}
@@ -428,6 +472,65 @@ void session_compress(struct session *s)
 	buf_reset(&s->out);
 	zip_feed(s->zip, buf_str(&s->in));
 	buf_reset(&s->in);
+}
+
+/* Output ends first: it does not wait for the client to end its own. */
+static enum err finish_output(struct session *s)
+{
+	enum err e = session_flush(s);
+
+	if (e || !s->zip || s->finished)
+		return e;
+	zip_finish(s->zip, &s->wire);
+	s->finished = true;
+	return session_flush(s);
+}
+
+static enum err feed_compressed(struct session *s)
+{
+	char piece[ZIP_PIECE];
+	size_t n;
+	enum err e = receive(s, piece, sizeof piece, &n);
+
+	if (!e)
+		zip_feed(s->zip, str_of(piece, n));
+	return e;
+}
+
+/* Up to where the client's compressed bytes end, which may have to come yet. */
+static enum err finish_input(struct session *s)
+{
+	enum err e = OK;
+	str rest;
+
+	while (s->zip && !e) {
+		e = s->in.n ? ERR_INVALID : zip_end(s->zip, &rest);
+		if (e == ERR_AGAIN) {
+			e = feed_compressed(s);
+		} else if (!e) {
+			buf_add(&s->in, rest);
+			zip_free(s->zip);
+			s->zip = NULL;
+		}
+	}
+	return e;
+}
+
+enum session_want session_leave(struct session *s)
+{
+	enum err e = finish_output(s);
+
+	if (e)
+		return e == ERR_AGAIN ? SESSION_WANT_OUTPUT
+				      : SESSION_WANT_CLOSE;
+	e = finish_input(s);
+	if (!e)
+		return SESSION_WANT_HAND_BACK;
+	if (e == ERR_AGAIN)
+		return SESSION_WANT_INPUT;
+	if (e == ERR_INVALID)
+		buf_add_c(&s->wire, s->protocol->stranded);
+	return SESSION_WANT_CLOSE;
 }
 
 void session_say_no_more(struct session *s)
@@ -616,6 +719,7 @@ bool session_begin(struct session_service *service,
 	s->user = (struct mail_user){
 		.account = t->account, .rights = mail_rights(t->rights)};
 	s->minted_ms = ticket_minted_ms(t);
+	s->origin = h->origin;
 	s->rights = t->rights;
 	s->word = RUNNING; /* until it is in the set: no event comes between */
 	protocol->open(s, h);

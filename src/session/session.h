@@ -45,6 +45,9 @@ enum session_want {
 	SESSION_WANT_ANSWER,
 	SESSION_WANT_TURN,  /* be called again soon; others first */
 	SESSION_WANT_CLOSE, /* write what is pending if it goes, then end */
+	/* All was written, nothing is compressed: end, and give the connection
+	 * back with s->in, which is unread; see session_leave. */
+	SESSION_WANT_HAND_BACK,
 };
 
 /* A protocol: what differs between IMAP, POP3 and LMTP here. */
@@ -62,6 +65,9 @@ struct session_protocol {
 	void (*close)(struct session *);
 	/* The answer to a login that cannot be served, into `out`. */
 	void (*refuse)(const struct handover *, enum err, struct buf *out);
+	/* The last words to a client that cannot be handed back; NULL: it is
+	 * never. */
+	const char *stranded;
 };
 
 struct session {
@@ -76,6 +82,7 @@ struct session {
 	uint64_t active_ms;	     /* when bytes last came or went */
 	struct mail_user user;
 	uint64_t minted_ms; /* of its ticket */
+	uint64_t origin;    /* of its hand-over */
 	uint32_t rights;    /* of its ticket: TICKET_MAY_… */
 	struct question *question;
 	char *account; /* name */
@@ -91,6 +98,8 @@ struct session {
 	struct buf wire; /* compressed, not yet sent from wire_at on */
 	size_t wire_at;
 	bool closed;	    /* the other side went, or an error */
+	bool leaving;	    /* SESSION_WANT_HAND_BACK */
+	bool finished;	    /* no more goes out compressed */
 	struct arena arena; /* the command's; reset after each */
 };
 
@@ -103,6 +112,7 @@ struct session_limits {
 	size_t command_memory; /* arena budget */
 	uint64_t literal;      /* bytes of a message */
 	bool literal_minus;
+	bool unauthenticate; /* is a command (RFC 8437) */
 	/* Messages that one command may save: as announced (SAVELIMIT, RFC
 	 * 9738), and beyond which a COPY is refused (0: the same); 0: none. */
 	uint32_t save, copy;
@@ -151,6 +161,15 @@ bool session_begin(struct session_service *, const struct session_protocol *,
 /* Called in the loop's thread for each session that ends. */
 void session_service_on_end(struct session_service *,
 	void (*fn)(void *arg, const struct session *), void *arg);
+
+/* Called in the loop's thread after that for a session that hands its
+ * connection back. Its descriptor goes to somebody else by fn, in a message,
+ * and is closed here afterwards; `unread` is what the client sent behind the
+ * last command. An error, or no fn: the client is told, and loses its
+ * connection. */
+void session_service_on_hand_back(struct session_service *,
+	enum err (*fn)(void *arg, const struct session *, str unread),
+	void *arg);
 
 /* Asks all sessions to end; no more begin. */
 void session_service_stop(struct session_service *);
@@ -210,6 +229,12 @@ MUST enum err session_answer(struct session *, str *payload_r);
 /* From here on all bytes are compressed (zip.h), but for the output that waits
  * now; unread input is compressed already. */
 void session_compress(struct session *);
+
+/* The client leaves its session, and stays connected (RFC 8437): sends what is
+ * to be said, ends compression both ways, and gives what `run` returns; to be
+ * called again with each event until it is HAND_BACK or CLOSE. What stands in
+ * s->in is not compressed then. */
+enum session_want session_leave(struct session *);
 
 /* Output that waits: more than this, and a command with much to say pauses. */
 #define SESSION_OUT_HIGH (64 * 1024)

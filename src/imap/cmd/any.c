@@ -15,6 +15,7 @@ void imap_tell_capabilities(struct imap *s)
 		.append_limit = s->limits.body,
 		.save_limit = limits.save,
 		.message_limit = limits.messages,
+		.unauthenticate = limits.unauthenticate,
 	};
 
 	imap_put_capabilities(imap_out(s), &view);
@@ -152,6 +153,23 @@ enum err imap_compress(
 		return ERR_UNSUPPORTED;
 	s->compress_next = true;
 	reply->text = "DEFLATE active";
+	return OK;
+}
+
+/* RFC 8437: all of the session ends, and the client may log in again. What it
+ * had selected is left without a word. */
+enum err imap_unauthenticate(
+	struct imap *s, struct imap_command *c, struct imap_reply *reply)
+{
+	(void)c;
+	if (!session_service_limits(s->session.service).unauthenticate) {
+		reply->bad = true;
+		reply->text = "Not allowed here";
+		return OK;
+	}
+	imap_unselect(s);
+	s->leaving = true;
+	reply->no_sync = true;
 	return OK;
 }
 

@@ -12,6 +12,7 @@ enum condition {
 	PASSWORD_REFUSED = 1 << 4,
 	LITERAL_PLUS = 1 << 5,
 	LITERAL_MINUS = 1 << 6,
+	MAY_LEAVE = 1 << 7,
 };
 
 /* Before login the list is short: it goes to everybody who connects. Clients
@@ -61,6 +62,7 @@ static const struct {
 	{"SORT", AFTER_LOGIN},		   /* RFC 5256 */
 	{"SORT=DISPLAY", AFTER_LOGIN},	   /* RFC 5957 */
 	{"ESORT", AFTER_LOGIN},		   /* RFC 5267 */
+	{"UNAUTHENTICATE", AFTER_LOGIN | MAY_LEAVE},
 	{"THREAD=ORDEREDSUBJECT", AFTER_LOGIN},
 	{"THREAD=REFERENCES", AFTER_LOGIN},  /* RFC 5256 */
 	{"I18NLEVEL=1", AFTER_LOGIN},	     /* RFC 5255 */
@@ -76,6 +78,8 @@ static unsigned conditions_of(const struct imap_capability_view *view)
 		so |= CAN_START_TLS;
 	if (!imap_capability_password(view))
 		so |= PASSWORD_REFUSED;
+	if (view->unauthenticate) /* RFC 8437 */
+		so |= MAY_LEAVE;
 	so |= view->literal_minus ? LITERAL_MINUS : LITERAL_PLUS;
 	return so;
 }

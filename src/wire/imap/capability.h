@@ -20,6 +20,7 @@ struct imap_capability_view {
 	uint32_t save_limit;	/* limits.save, after login; 0: none */
 	uint32_t message_limit; /* imap.messagelimit, the same */
 	unsigned mechanisms;	/* usable now (base/mechanism.h) */
+	bool unauthenticate;	/* imap.unauthenticate */
 };
 
 /* "IMAP4rev2 IMAP4rev1 …", separated by spaces. */

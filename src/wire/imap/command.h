@@ -51,6 +51,7 @@ enum imap_verb {
 	IMAP_IDLE,
 	IMAP_NOTIFY,
 	IMAP_COMPRESS,
+	IMAP_UNAUTHENTICATE,
 	/* selected */
 	IMAP_CHECK,
 	IMAP_CLOSE,
