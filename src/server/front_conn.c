@@ -306,6 +306,7 @@ static void read_on(struct conn *c)
 static bool act(struct conn *c, enum login_want *want)
 {
 	struct visit *v = c->visit;
+	bool came_back = v->has_unread;
 
 	switch (*want) {
 	case LOGIN_MORE:
@@ -313,8 +314,9 @@ static bool act(struct conn *c, enum login_want *want)
 		if (feed_unread(c, want))
 			return true;
 		want_events(c, EPOLLIN);
-		/* The socket will not announce these. */
-		if (c->tls && tls_pending(c->tls))
+		/* The socket will not announce these, nor an end that was read
+		 * before. */
+		if (c->tls && (came_back || tls_pending(c->tls)))
 			read_on(c);
 		return false;
 	case LOGIN_AUTH:

@@ -121,6 +121,70 @@ static void test_too_many_id_fields(void **unused)
 	buf_fini(&b);
 }
 
+static void test_way_back(void **unused)
+{
+	const struct handback in = {.protocol = STR("imap"),
+		.session = STR("kx7Q2v"),
+		.remote = STR("192.0.2.1:40312"),
+		.leftover = STR("a2 LOGIN a b\r\n")};
+	struct buf b = BUF_UNBOUNDED;
+	struct handback out;
+
+	(void)unused;
+	handback_encode(&in, &b);
+	assert_ok(handback_decode(buf_str(&b), &out));
+	assert_str(out.protocol, "imap");
+	assert_str(out.session, "kx7Q2v");
+	assert_str(out.remote, "192.0.2.1:40312");
+	assert_str(out.leftover, "a2 LOGIN a b\r\n");
+	for (size_t n = 0; n < b.n; n++)
+		assert_int_equal(
+			handback_decode(str_take(buf_str(&b), n), &out),
+			ERR_INVALID);
+	buf_add_byte(&b, 0);
+	assert_int_equal(handback_decode(buf_str(&b), &out), ERR_INVALID);
+	b.p[0] = 9;
+	assert_int_equal(handback_decode(buf_str(&b), &out), ERR_VERSION);
+	buf_fini(&b);
+}
+
+static void test_bounds_of_the_way_back(void **unused)
+{
+	static const struct {
+		size_t session, leftover;
+		char fill;
+		enum err expected;
+		const char *why;
+	} rows[] = {
+		{32, HANDOVER_LEFTOVER_MAX, 'x', OK, "all at their limits"},
+		{33, 0, 'x', ERR_INVALID, "long session id"},
+		{1, HANDOVER_LEFTOVER_MAX + 1, 'x', ERR_INVALID,
+			"too much left over"},
+		{1, 0, '\n', ERR_INVALID, "a session id that forges logs"},
+	};
+	char *bytes = xmalloc(HANDOVER_LEFTOVER_MAX + 1);
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct handback out;
+		struct buf b = BUF_UNBOUNDED;
+		enum err err;
+
+		memset(bytes, rows[i].fill, HANDOVER_LEFTOVER_MAX + 1);
+		handback_encode(
+			&(struct handback){.protocol = STR("imap"),
+				.session = str_of(bytes, rows[i].session),
+				.remote = STR("-"),
+				.leftover = str_of(bytes, rows[i].leftover)},
+			&b);
+		err = handback_decode(buf_str(&b), &out);
+		if (err != rows[i].expected)
+			fail_msg("%s: %s", rows[i].why, err_words(err));
+		buf_fini(&b);
+	}
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +192,8 @@ int main(void)
 		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_too_many_id_fields),
+		cmocka_unit_test(test_way_back),
+		cmocka_unit_test(test_bounds_of_the_way_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions of a protocol that asks: "ask WORD" asks auth and tells the answer,
- * anything else is told back. */
+ * "zip" compresses what follows, "leave" gives the connection back; anything
+ * else is told back. */
 #include "base/test.h"
 #include "session/session.h"
+#include "session/zip.h"
 #include "store/store.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -17,7 +20,7 @@
 
 struct asker {
 	struct session session;
-	bool asking;
+	bool asking, leaving, zipping;
 };
 
 static void asker_open(struct session *s, const struct handover *h)
@@ -55,6 +58,8 @@ static enum session_want asker_line(struct asker *a)
 		a->asking = true;
 	} else {
 		buf_addf(&s->out, "%.*s\n", STR_ARG(line));
+		a->leaving = str_starts(line, STR("leave"));
+		a->zipping = str_eq_c(line, "zip");
 	}
 	buf_consume(&s->in, line.n + 1);
 	return a->asking ? SESSION_WANT_ANSWER : SESSION_WANT_TURN;
@@ -67,9 +72,16 @@ static enum session_want asker_run(struct session *s, unsigned events)
 
 	if (events & SESSION_STOP)
 		return SESSION_WANT_CLOSE;
+	if (a->leaving)
+		return session_leave(s);
 	want = a->asking ? asker_answered(a) : asker_line(a);
+	if (a->leaving)
+		return session_leave(s);
 	if (session_flush(s) == ERR_AGAIN)
 		return SESSION_WANT_OUTPUT;
+	if (a->zipping)
+		session_compress(s);
+	a->zipping = false;
 	if (want != SESSION_WANT_INPUT)
 		return want;
 	switch (session_read(s, 4096)) {
@@ -101,6 +113,7 @@ static const struct session_protocol asker_protocol = {
 	.run = asker_run,
 	.close = asker_close,
 	.refuse = asker_refuse,
+	.stranded = "stranded\n",
 };
 
 /* The world: sessions, and auth, which answers when it is told to. */
@@ -120,6 +133,9 @@ struct world {
 	unsigned heard;
 	uint32_t ids[HEARD_MAX];
 	char words[HEARD_MAX][32];
+	/* Who left: the descriptor, what was unread. */
+	int returned;
+	struct buf unread;
 	bool prompt; /* answer at once */
 	bool away;
 };
@@ -536,6 +552,218 @@ static void test_closing_never_waits(void **unused)
 	close(seen);
 }
 
+/* Leaving. */
+
+static enum err take_back(void *arg, const struct session *s, str unread)
+{
+	struct world *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	w->returned = fcntl(s->watch.fd, F_DUPFD_CLOEXEC, 0);
+	w->unread = BUF_UNBOUNDED;
+	buf_add(&w->unread, unread);
+	pthread_cond_broadcast(&w->came);
+	pthread_mutex_unlock(&w->lock);
+	return OK;
+}
+
+/* A client of a world whose sessions may leave. */
+static int leaver_new(struct world *w)
+{
+	world_begin(w, 60000);
+	w->returned = -1;
+	session_service_on_hand_back(w->service, take_back, w);
+	return client_new(w);
+}
+
+static void expect_return(struct world *w, const char *unread)
+{
+	pthread_mutex_lock(&w->lock);
+	while (w->returned < 0)
+		pthread_cond_wait(&w->came, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+	/* It was over before it was given back. */
+	assert_int_equal(session_service_count(w->service), 0);
+	assert_str(buf_str(&w->unread), unread);
+	buf_fini(&w->unread);
+}
+
+/* Both ends are as they were. */
+static void end_leaver(struct world *w, int client)
+{
+	char room[16];
+
+	assert_int_equal(write(w->returned, "bye\n", 4), 4);
+	expect(client, "bye\n");
+	say(client, "more");
+	assert_int_equal(recv(w->returned, room, sizeof room, 0), 4);
+	close(w->returned);
+	close(client);
+	world_end(w);
+}
+
+static void test_leave(void **unused)
+{
+	struct world w;
+	int client = leaver_new(&w);
+
+	(void)unused;
+	say(client, "one\nleave\nthree\nfo");
+	expect(client, "one\n");
+	expect(client, "leave\n");
+	expect_return(&w, "three\nfo");
+	end_leaver(&w, client);
+}
+
+enum { LINES = 30, LINE = 4000 };
+
+static void make_line(char *line, int i)
+{
+	memset(line, 'x', LINE);
+	memcpy(line, i == LINES - 1 ? "leave" : "other", 5);
+	line[LINE - 1] = '\n';
+}
+
+/* All of the answer has gone before. */
+static void test_leave_slowly(void **unused)
+{
+	const struct linger no = {0};
+	const int small = 4096;
+	char line[LINE], got[LINE];
+	struct world w;
+	int client, seen;
+
+	(void)unused;
+	world_begin(&w, 60000);
+	w.returned = -1;
+	session_service_on_hand_back(w.service, take_back, &w);
+	client = client_that(&w, &no, &seen);
+	setsockopt(seen, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+	close(seen);
+	for (int i = 0; i < LINES; i++) {
+		make_line(line, i);
+		assert_int_equal(write(client, line, LINE), LINE);
+	}
+	for (int i = 0; i < LINES; i++) {
+		make_line(line, i);
+		assert_int_equal(recv(client, got, LINE, MSG_WAITALL), LINE);
+		assert_memory_equal(got, line, LINE);
+	}
+	expect_return(&w, "");
+	end_leaver(&w, client);
+}
+
+/* All that the server compressed, up to its end, and then what is not. */
+static void expect_compressed(int client, const char *text, const char *raw)
+{
+	struct buf back = BUF_UNBOUNDED;
+	struct zip *zip = zip_new();
+	char room[256];
+	size_t n;
+	enum err e;
+	str rest;
+
+	while ((e = zip_read(zip, room, sizeof room, &n)) != ERR_CLOSED) {
+		ssize_t got = 0;
+
+		buf_add(&back, str_of(room, n));
+		if (e != ERR_AGAIN)
+			continue;
+		got = recv(client, room, sizeof room, 0);
+		assert_true(got > 0);
+		zip_feed(zip, str_of(room, (size_t)got));
+	}
+	assert_str(buf_str(&back), text);
+	assert_ok(zip_end(zip, &rest));
+	assert_true(rest.n <= strlen(raw));
+	memcpy(room, rest.p, rest.n);
+	n = strlen(raw) - rest.n;
+	assert_int_equal(
+		n ? recv(client, room + rest.n, n, MSG_WAITALL) : 0, n);
+	assert_memory_equal(room, raw, strlen(raw));
+	buf_fini(&back);
+	zip_free(zip);
+}
+
+/* Compression ends with the command, both ways; what follows is as it is, and
+ * may come with it, or after a pause anywhere before or after the mark behind
+ * the command. */
+static void test_leave_compression(void **unused)
+{
+	(void)unused;
+	for (size_t cut = 0; cut < 12; cut++) {
+		struct zip *zip = zip_new();
+		struct buf wire = BUF_UNBOUNDED;
+		struct world w;
+		char got[4];
+		size_t n;
+		int client = leaver_new(&w);
+
+		say(client, "zip\n");
+		expect(client, "zip\n");
+		zip_write(zip, STR("leave\n"), &wire);
+		buf_add(&wire, STR("raw\n"));
+		n = wire.n - cut;
+		assert_int_equal(write(client, wire.p, n), n);
+		usleep(cut ? 2000 : 0);
+		assert_int_equal(write(client, wire.p + n, cut), cut);
+		expect_compressed(client, "leave\n", "");
+		pthread_mutex_lock(&w.lock);
+		while (w.returned < 0)
+			pthread_cond_wait(&w.came, &w.lock);
+		pthread_mutex_unlock(&w.lock);
+		n = w.unread.n;
+		assert_true(n <= sizeof got);
+		memcpy(got, w.unread.p ? w.unread.p : "", n);
+		if (n < sizeof got)
+			recv(w.returned, got + n, sizeof got - n, MSG_WAITALL);
+		assert_memory_equal(got, "raw\n", sizeof got);
+		buf_fini(&w.unread);
+		buf_fini(&wire);
+		zip_free(zip);
+		end_leaver(&w, client);
+	}
+}
+
+/* It said that it would not compress any more. */
+static void test_leave_and_compress_on(void **unused)
+{
+	struct zip *zip = zip_new();
+	struct buf wire = BUF_UNBOUNDED;
+	struct world w;
+	int client = leaver_new(&w);
+
+	(void)unused;
+	say(client, "zip\n");
+	expect(client, "zip\n");
+	zip_write(zip, STR("leave\nanna\n"), &wire);
+	assert_int_equal(write(client, wire.p, wire.n), wire.n);
+	expect_compressed(client, "leave\n", "stranded\n");
+	expect(client, "");
+	wait_for_sessions(&w, 0);
+	assert_int_equal(w.returned, -1);
+	buf_fini(&wire);
+	zip_free(zip);
+	close(client);
+	world_end(&w);
+}
+
+/* There is nobody to take it back. */
+static void test_stranded(void **unused)
+{
+	struct world w;
+	int client = leaver_new(&w);
+
+	(void)unused;
+	session_service_on_hand_back(w.service, NULL, NULL);
+	say(client, "leave\n");
+	expect(client, "leave\n");
+	expect(client, "stranded\n");
+	expect(client, "");
+	close(client);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -548,6 +776,11 @@ int main(void)
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_no_account_has_no_limit),
 		cmocka_unit_test(test_closing_never_waits),
+		cmocka_unit_test(test_leave),
+		cmocka_unit_test(test_leave_slowly),
+		cmocka_unit_test(test_leave_compression),
+		cmocka_unit_test(test_leave_and_compress_on),
+		cmocka_unit_test(test_stranded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,10 @@
  * The heart of the server alone, for transcripts: sessions on the memory
  * engine in one process without confinement, so that sanitizers see everything.
  * It believes every LOGIN (the password "guest" is a guest's), and "POP3 name
- *[utf8]" for POP3; "LMTP" begins LMTP. Each name is an account of its own, and
- *so is each local part of an address before its "+", unless it begins with
- *"nobody". Ends when its standard input does.
+ * [utf8]" for POP3; "LMTP" begins LMTP. Each name is an account of its own, and
+ * so is each local part of an address before its "+", unless it begins with
+ * "nobody". Who comes back from a session (UNAUTHENTICATE) has the dialogue
+ * before login. Ends when its standard input does.
  *
  *	imapd [THREADS]		prints the port it listens on
  *
@@ -22,6 +23,7 @@
 #include "base/mechanism.h"
 #include "imap/imap.h"
 #include "lmtp/lmtp.h"
+#include "login/login.h"
 #include "mail/mail.h"
 #include "pop3/pop3.h"
 #include "session/session.h"
@@ -29,6 +31,7 @@
 #include "store/store.h"
 #include "wire/pop3/respond.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -155,6 +158,108 @@ static void log_in(struct imapd *d, int fd)
 	buf_fini(&state);
 }
 
+/* front. */
+
+struct visitor {
+	struct loop_watch watch;
+	struct imapd *d;
+	struct login login;
+	struct buf in; /* what the login was not fed yet */
+};
+
+static const struct login_settings login_settings = {.plaintext = true,
+	.offered = MECHANISM_PLAIN,
+	.failures_max = 5,
+	.id_name = "Culver"};
+
+/* The descriptor is a session's, or closed. */
+static void visitor_free(struct visitor *v)
+{
+	login_fini(&v->login);
+	buf_fini(&v->in);
+	free(v);
+}
+
+/* Whoever he says he is. */
+static void begin_again(struct visitor *v)
+{
+	str name = str_skip(login_response(&v->login), 1);
+	struct handover h = {.session = STR("test"),
+		.remote = STR("127.0.0.1:1"),
+		.local = STR("127.0.0.1:2")};
+	struct buf left = BUF_UNBOUNDED;
+	struct ticket t;
+
+	name = str_take(name, str_find_byte(name, 0));
+	t = (struct ticket){.account = account_of(name),
+		.name = name,
+		.rights = TICKET_MAY_ALL};
+	login_hand_over(&v->login, &h);
+	buf_add(&left, h.leftover);
+	buf_add(&left, buf_str(&v->in));
+	h.leftover = buf_str(&left);
+	loop_remove(v->d->loop, &v->watch);
+	session_begin(v->d->sessions, &imap_protocol, v->watch.fd, &h, &t);
+	buf_fini(&left);
+	visitor_free(v);
+}
+
+static void log_in_again(struct visitor *v)
+{
+	struct buf out = BUF_UNBOUNDED;
+	enum login_want want = LOGIN_MORE;
+
+	while (want == LOGIN_MORE && v->in.n) {
+		str piece = str_take(buf_str(&v->in), LOGIN_CHUNK);
+
+		want = login_feed(&v->login, piece, &out);
+		buf_consume(&v->in, piece.n);
+	}
+	if (out.n && send(v->watch.fd, out.p, out.n, MSG_NOSIGNAL) < 0)
+		want = LOGIN_CLOSE;
+	buf_fini(&out);
+	if (want == LOGIN_AUTH) {
+		begin_again(v);
+	} else if (want != LOGIN_MORE) {
+		loop_remove(v->d->loop, &v->watch);
+		close(v->watch.fd);
+		visitor_free(v);
+	}
+}
+
+static void on_visitor(
+	struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
+	struct visitor *v = LOOP_OWNER(watch, struct visitor, watch);
+	char room[LOGIN_CHUNK];
+	ssize_t n = recv(watch->fd, room, sizeof room, MSG_DONTWAIT);
+
+	(void)events;
+	if (n > 0) {
+		buf_add(&v->in, str_of(room, (size_t)n));
+		log_in_again(v);
+	} else {
+		loop_remove(loop, watch);
+		close(watch->fd);
+		visitor_free(v);
+	}
+}
+
+static enum err take_back(void *arg, const struct session *s, str unread)
+{
+	struct visitor *v = xcalloc(1, sizeof *v);
+	int fd = fcntl(s->watch.fd, F_DUPFD_CLOEXEC, 0);
+
+	v->d = arg;
+	v->in = BUF_UNBOUNDED;
+	login_init(&v->login, &login_imap, &login_settings, false);
+	if (fd < 0 || loop_add(v->d->loop, &v->watch, fd, EPOLLIN, on_visitor))
+		abort();
+	buf_add(&v->in, unread);
+	log_in_again(v);
+	return OK;
+}
+
 static void on_listener(
 	struct loop *loop, struct loop_watch *watch, uint32_t events)
 {
@@ -230,6 +335,7 @@ int main(int argc, char **argv)
 	if (loop_new(&d.loop))
 		return 1;
 	d.sessions = session_service_new(d.loop, pool, mail, NULL);
+	session_service_on_hand_back(d.sessions, take_back, &d);
 	session_service_set_sender(
 		d.sessions, &(struct session_sender){resolve, &d, 10000});
 	if (loop_add(d.loop, &d.listener, listen_anywhere(), EPOLLIN,
