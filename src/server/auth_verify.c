@@ -127,7 +127,7 @@ static struct auth_verdict act_as(
 	enum err e;
 
 	if (!x->rules->master_users || !master->master ||
-		!is_by(x, BY_PASSWORD))
+		!is_by(x, BY_PASSWORD | MECHANISM_EXTERNAL))
 		return wrong("may not act as another account");
 	e = sources_find(x->auth, x->rules, buf_str(&x->as), str_c(x->protocol),
 		&user, &switches);

@@ -156,8 +156,8 @@ static void set_endpoints(struct conn *c, int fd, const struct endpoint *remote)
 	conn_set_endpoints(c, remote, &local);
 }
 
-/* It is nobody's until it is counted and admitted like a new one, but for the
- * limit of its address, under which it came in. */
+/* Between mail and here it is nobody's, and not counted. So it has to be
+ * admitted like a new one: another may have taken its place. */
 static void return_plain(struct front *f, int fd, const struct handback *h)
 {
 	const struct front_door door = {&login_imap, false};
@@ -173,7 +173,7 @@ static void return_plain(struct front *f, int fd, const struct handback *h)
 	c = conn_new(f, &door);
 	keep(c, h);
 	set_endpoints(c, fd, &remote);
-	conn_admit(c, limits_enter_total);
+	conn_admit(c, limits_enter);
 	if (loop_add(f->loop, &c->pump.outside, fd, EPOLLIN, conn_on_event))
 		conn_close(c);
 	else if (c->visit->refused && f->refusals > FRONT_REFUSALS_MAX)

@@ -85,6 +85,7 @@ static enum err begin_session(
 {
 	const struct session_protocol *protocol = find_protocol(h->protocol);
 	struct ticket ticket;
+	bool counted;
 	enum err e;
 
 	if (!protocol)
@@ -95,10 +96,12 @@ static enum err begin_session(
 		return e;
 	if ((ticket.rights & protocol->needs) != protocol->needs)
 		return ERR_DENIED;
-	/* Ends are told in this thread: after it was counted. */
-	if (session_begin(m->service.sessions, protocol, fd, h, &ticket) &&
-		!h->tls_version.n && m->limits)
+	counted = !h->tls_version.n && m->limits;
+	if (counted)
 		limits_adopt(m->limits, h->peer_key);
+	if (!session_begin(m->service.sessions, protocol, fd, h, &ticket) &&
+		counted)
+		limits_leave(m->limits, h->peer_key);
 	return OK;
 }
 
