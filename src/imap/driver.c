@@ -26,6 +26,8 @@ static void set_limits(struct imap *s)
 		session_service_limits(s->session.service);
 
 	s->limits = (struct imap_framer_limits)IMAP_FRAMER_LIMITS_SESSION;
+	if (limits.line)
+		s->limits.line = limits.line;
 	s->limits.body = limits.literal;
 	snprintf(s->metadata_toobig, sizeof s->metadata_toobig,
 		"NO [METADATA MAXSIZE %u] The value is too large",

@@ -106,6 +106,17 @@ static inline void say(struct client *c, const char *text)
 	assert_int_equal(send(c->fd, text, n, MSG_NOSIGNAL), n);
 }
 
+/* More than a socket takes at once; the server says nothing meanwhile. */
+static inline void say_all(struct client *c, const char *text)
+{
+	for (size_t n = strlen(text), at = 0; at < n;) {
+		ssize_t sent = send(c->fd, text + at, n - at, MSG_NOSIGNAL);
+
+		assert_true(sent > 0);
+		at += (size_t)sent;
+	}
+}
+
 /* Reads until `needle` came; everything up to the end of its line. */
 static inline str hear(struct client *c, const char *needle)
 {

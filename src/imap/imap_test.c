@@ -295,6 +295,69 @@ static void test_notify_at_once(void **unused)
 	world_end(&w);
 }
 
+/* "1,3,5,…": so many ranges. */
+static void add_ranges(struct buf *text, int count)
+{
+	for (int i = 0; i < count; i++)
+		buf_addf(text, i ? ",%d" : "%d", 2 * i + 1);
+}
+
+/* Sets of a million ranges: refused when they are over the line's limit or the
+ * command's memory, served else, in linear time. */
+static void test_a_million_ranges(void **unused)
+{
+	static const struct {
+		int ranges;
+		const char *answer, *why;
+	} rows[] = {
+		{1000000, "OK", "within both bounds"},
+		{1600000, "NO [LIMIT]", "more memory than a command may take"},
+		{2500000, "BAD [LIMIT]", "a longer line than there may be"},
+	};
+	static const struct {
+		const char *head, *tail;
+	} commands[] = {
+		{"a UID FETCH ", " (FLAGS) (CHANGEDSINCE 1 VANISHED)\r\n"},
+		{"a SELECT INBOX (QRESYNC (1 1 ", "))\r\n"},
+		{"a UID STORE ", " +FLAGS.SILENT (\\Seen)\r\n"},
+		{"a UID SEARCH UID ", "\r\n"},
+	};
+	struct buf text = BUF_UNBOUNDED;
+	struct session_limits limits;
+	struct world w;
+	struct client c;
+
+	(void)unused;
+	world_begin(&w);
+	limits = session_service_limits(w.service);
+	limits.line = 16 << 20;
+	limits.command_memory = 20 << 20;
+	session_service_set_limits(w.service, &limits);
+	client_begin(&w, &c);
+	say(&c, "a APPEND INBOX {1+}\r\nx {1+}\r\ny {1+}\r\nz\r\n"
+		"b ENABLE QRESYNC\r\nc SELECT INBOX\r\n");
+	hear(&c, "c OK");
+	for (size_t i = 0; i < COUNT_OF(rows) * COUNT_OF(commands); i++) {
+		size_t row = i / COUNT_OF(commands);
+		size_t command = i % COUNT_OF(commands);
+		char answer[32];
+
+		buf_reset(&text);
+		buf_add_c(&text, commands[command].head);
+		add_ranges(&text, rows[row].ranges);
+		buf_add_c(&text, commands[command].tail);
+		buf_add_byte(&text, '\0');
+		say_all(&c, text.p);
+		snprintf(answer, sizeof answer, "a %s", rows[row].answer);
+		hear(&c, answer);
+		say(&c, "b NOOP\r\n");
+		hear(&c, "b OK");
+	}
+	buf_fini(&text);
+	client_end(&c);
+	world_end(&w);
+}
+
 /* Autologout, with a reason (RFC 9051 section 5.4). */
 static void test_silence_ends_a_session(void **unused)
 {
@@ -503,6 +566,7 @@ int main(void)
 		cmocka_unit_test(test_notify_overflow),
 		cmocka_unit_test(test_notify_at_once),
 		cmocka_unit_test(test_silence_ends_a_session),
+		cmocka_unit_test(test_a_million_ranges),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_progress_of_changes),
 		cmocka_unit_test(test_save_limit),

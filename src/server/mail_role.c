@@ -423,6 +423,7 @@ static void apply_config(struct mail_role *m)
 		.per_account = (unsigned)config->limits_connections_per_account,
 		.idle_ms = (uint64_t)config->limits_autologout,
 		.command_memory = (size_t)config->limits_command_memory,
+		.line = (size_t)config->limits_line,
 		.literal = (uint64_t)config->limits_literal,
 		.literal_minus = config->imap_literal_minus,
 		.unauthenticate = config->imap_unauthenticate,

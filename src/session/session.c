@@ -25,6 +25,10 @@
 #define IN_MIN 2048
 /* Compressed input is read so much at a time. */
 #define ZIP_PIECE 4096
+/* Of such that become nothing, before others have their turn; and how many
+ * bytes may: more than any client has reason to send. */
+#define ZIP_PIECES 16
+#define ZIP_BARREN_MAX ((size_t)1 << 20)
 
 struct session_service {
 	struct loop *loop;
@@ -438,11 +442,19 @@ static enum err receive_compressed(
 	struct session *s, char *room, size_t size, size_t *n_r)
 {
 	char piece[ZIP_PIECE];
+	int pieces = 0;
 	enum err e;
 
 	while ((e = zip_read(s->zip, room, size, n_r)) == ERR_AGAIN) {
 		size_t n;
 
+		if (zip_barren(s->zip) > ZIP_BARREN_MAX) {
+			e = ERR_INVALID;
+			break;
+		}
+		/* What is left in the socket wakes the session again. */
+		if (pieces++ == ZIP_PIECES)
+			return ERR_AGAIN;
 		e = receive(s, piece, sizeof piece, &n);
 		if (e)
 			return e;

@@ -110,6 +110,7 @@ struct session_limits {
 	unsigned per_account;  /* sessions of one account; 0: no limit */
 	uint64_t idle_ms;      /* autologout; 0: the protocol's default */
 	size_t command_memory; /* arena budget */
+	size_t line;	       /* bytes of a command's lines; 0: 64 KiB */
 	uint64_t literal;      /* bytes of a message */
 	bool literal_minus;
 	bool unauthenticate; /* is a command (RFC 8437) */

@@ -16,6 +16,7 @@ struct zip {
 	struct buf window;	       /* of the inflater that was forgotten */
 	struct buf in;		       /* fed and not consumed, from in_at on */
 	size_t in_at;
+	size_t barren; /* bytes fed since something came out */
 	bool drained; /* the inflater has nothing left to give */
 	bool said;    /* the block that is being read gave some bytes */
 	bool marked;  /* what was read last is a flush's mark, an empty block */
@@ -117,6 +118,12 @@ void zip_feed(struct zip *z, str bytes)
 	buf_consume(&z->in, z->in_at);
 	z->in_at = 0;
 	buf_add(&z->in, bytes);
+	z->barren += bytes.n;
+}
+
+size_t zip_barren(const struct zip *z)
+{
+	return z->barren;
 }
 
 /* At a block's end, with no bits left over, the window is all there is to the
@@ -163,6 +170,8 @@ enum err zip_read(struct zip *z, char *room, size_t n, size_t *n_r)
 		need_inflater(z);
 		inflate_block(z, room, space, n_r);
 	}
+	if (*n_r)
+		z->barren = 0;
 	if (*n_r)
 		return OK;
 	return z->err ? z->err : ERR_AGAIN;

@@ -12,7 +12,8 @@
  *
  * Input that expands without end comes out in pieces as large as they are
  * asked for; nothing is decompressed ahead, not even the next block: what
- * follows may be no longer compressed (zip_end).
+ * follows may be no longer compressed (zip_end). Input that becomes nothing,
+ * such as empty blocks, is counted.
  */
 #ifndef SESSION_ZIP_H
 #define SESSION_ZIP_H
@@ -29,6 +30,9 @@ void zip_feed(struct zip *, str);
 /* At least one byte into room. ERR_AGAIN: nothing is left, feed more;
  * ERR_CLOSED: the other side has ended its stream; ERR_INVALID: it is none. */
 MUST enum err zip_read(struct zip *, char *room, size_t n, size_t *n_r);
+
+/* Bytes that were fed since the last that came out. */
+size_t zip_barren(const struct zip *);
 
 /* Appends them compressed, such that the other side can read all of it. */
 void zip_write(struct zip *, str bytes, struct buf *out);

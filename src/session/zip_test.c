@@ -318,6 +318,36 @@ static void test_finish(void **state)
 	buf_fini(&back);
 }
 
+/* Blocks that have nothing in them. */
+static void test_empty_blocks(void **state)
+{
+	static const char stored[] = "\x00\x00\x00\xff\xff";
+	struct zip *client = zip_new(), *server = zip_new();
+	struct buf wire = BUF_UNBOUNDED, back = BUF_UNBOUNDED;
+	char room[64];
+	size_t n;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		zip_feed(server, str_of(stored, 5));
+		assert_int_equal(
+			zip_read(server, room, sizeof room, &n), ERR_AGAIN);
+		assert_int_equal(zip_barren(server), 5 * (i + 1));
+		assert_true(zip_memory(server) < 200000);
+		if (i % 2)
+			zip_park(server);
+	}
+	zip_write(client, STR("a NOOP\r\n"), &wire);
+	zip_feed(server, buf_str(&wire));
+	assert_int_equal(read_all(server, 16, &back), ERR_AGAIN);
+	assert_str(buf_str(&back), "a NOOP\r\n");
+	assert_int_equal(zip_barren(server), 0);
+	zip_free(client);
+	zip_free(server);
+	buf_fini(&wire);
+	buf_fini(&back);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_end_that_is_none),
 		cmocka_unit_test(test_finish),
+		cmocka_unit_test(test_empty_blocks),
 	};
 
 	return cmocka_run_group_tests_name("zip", tests, NULL, NULL);

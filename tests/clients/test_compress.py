@@ -2,6 +2,7 @@
 """COMPRESS=DEFLATE (RFC 4978), as a client with zlib speaks it."""
 import re
 import socket
+import ssl
 import zlib
 
 import pytest
@@ -147,6 +148,55 @@ def test_bomb(client):
     assert sent < 50000
     out = client.answer(b"b")
     assert b" BAD " in out and b"b OK" in out
+
+
+# Blocks with nothing in them: stored; and with a dynamic code, built for it.
+EMPTY = {"stored": b"\x00\x00\x00\xff\xff",
+         "dynamic": bytes.fromhex("04c0810800000000207feb070000ffff")}
+
+
+# Not a timeout.
+CUT_OFF = (AssertionError, ConnectionError, ssl.SSLEOFError)
+
+
+@pytest.fixture(params=sorted(EMPTY))
+def empty_block(request):
+    block = EMPTY[request.param]
+    inflater = zlib.decompressobj(-15)
+    assert inflater.decompress(block * 3) == b""
+    assert not inflater.unused_data and not inflater.eof
+    return block
+
+
+def test_bomb_of_one_line(client):
+    """A line without end is skipped as far as a message may be long, and
+    then the client is cut off."""
+    spaces = zlib.compressobj(9, zlib.DEFLATED, -15)
+    megabyte = spaces.compress(b"x" * (1 << 20)) + \
+        spaces.flush(zlib.Z_FULL_FLUSH)
+    assert len(megabyte) < 2000
+    with pytest.raises(CUT_OFF):
+        for _ in range(1000):
+            client.sock.sendall(megabyte)
+        while True:
+            client.receive()
+    assert b"BAD [LIMIT]" in client.seen and b"* BYE " in client.seen
+
+
+def test_some_empty_blocks(client, empty_block):
+    """Let pass: what follows is served."""
+    client.sock.sendall(empty_block * (500_000 // len(empty_block)))
+    client.deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    client.do("NOOP")
+
+
+def test_endless_empty_blocks(client, empty_block):
+    """Cut off, and nobody waits for them meanwhile."""
+    with pytest.raises(CUT_OFF):
+        for _ in range(100):
+            client.sock.sendall(empty_block * (100_000 // len(empty_block)))
+        while True:
+            client.receive()
 
 
 def test_not_deflate(client):

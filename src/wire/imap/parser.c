@@ -16,9 +16,11 @@ bool imap_ok(struct imap_parser *p)
 	return cursor_ok(&p->c);
 }
 
+/* What the memory did not suffice for looks as if it were not there. */
 void imap_expected(struct imap_parser *p, const char *what)
 {
-	cursor_fail(&p->c, ERR_INVALID, what);
+	if (imap_ok(p))
+		cursor_fail(&p->c, ERR_INVALID, what);
 }
 
 bool imap_enter(struct imap_parser *p, unsigned max)
