@@ -11,12 +11,13 @@
 #   make format     clang-format over the tree
 #   make check      format, both compilers' warnings, include matrix, analysis
 #   make bench W=row PEERS="dovecot cyrus"     Culver beside its peers
+#   make bench-growth   the same with more mail, accounts, connections; plots
 #   make costs      counts of what things cost: syncs, records, calls, bytes
 #   make install DESTDIR= PREFIX=/usr/local
 
 .DELETE_ON_ERROR:
 .PHONY: all build deps run test unit asan tsan fuzz fuzz-all format check \
-	bench costs install clean
+	bench bench-growth costs install clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -33,7 +34,7 @@ deps:
 	@tools/deps build $(ALSO)
 run: ALSO = run
 test asan costs: ALSO = run test
-bench: ALSO = run test bench
+bench bench-growth: ALSO = run test bench
 
 build: deps build/build.ninja
 	@$(NINJA) -C build $(if $(V),-v)
@@ -98,6 +99,9 @@ check:
 # All rows write bench/RESULTS.md; single ones only print.
 bench: build
 	@bench/compare $(W) $(if $(filter undefined,$(origin PEERS)),,--peers '$(PEERS)')
+
+bench-growth: build
+	@bench/growth $(if $(filter undefined,$(origin PEERS)),,--peers '$(PEERS)')
 
 costs: build
 	@bench/counts/run

@@ -7,7 +7,7 @@ import dataclasses
 # Numbers of messages, connections and accounts.
 REALISTIC, SMALL, ACCOUNTS = 2000, 100_000, 400
 # Accounts by what they are for: u0000 to u0063 get mail, the others have it.
-REALISTIC_USER, SMALL_USER, IDLE_USER = 64, 65, 66
+REALISTIC_USER, SMALL_USER, IDLE_USER, CHANGE_USER = 64, 65, 66, 67
 MIXED_USER, MIXED_USERS, MIXED_MAIL, FRESH_USER = 100, 50, 100, 150
 # Their passwords have the server's default hash, and not yet logged in.
 HASHED_USER = 300
@@ -71,10 +71,10 @@ class Row:
     workload: str
     options: dict
     figures: list
-    # Mail that must be there: "realistic", "small", "mixed", or "fresh": an
-    # account that was filled just now and of which nobody asked anything.
+    # Mail that must be there: "realistic", "small", "mixed", "change" (what
+    # is changed is put back), or "fresh": an account that was filled just now
+    # and of which nobody asked anything; "empty", "hashed".
     needs: str = ""
-    mail: int = 0
     # The server has to be able to.
     multiappend: bool = False
     # What is looked at besides: measure.Memory.
@@ -103,7 +103,7 @@ def append(name, title, goal, count, few=40, **options):
 def change(name, title, goal, count, few):
     return Row(name, name, {"count": count},
                [Figure(title, name, per_busy_second, "msg/s", goal)],
-               needs="fresh", few={"count": few})
+               needs="change", few={"count": few})
 
 
 def searching(name, goal):
@@ -201,7 +201,7 @@ ROWS = [
     change("store", "STORE 1:* of 2,000", 2, 20, 4),
     Row("stores", "stores", {"conns": 8, "count": 8000}, [
         Figure("single STOREs, 8 connections", "stores", per_second, "/s",
-               2)], needs="fresh", few={"count": 200}),
+               2)], needs="change", few={"count": 200}),
     change("copy", "COPY 1:*", 8, 5, 1),
     change("move", "MOVE 1:*", 8, 6, 2),
     change("expunge", "EXPUNGE of half", 5, 5, 1),

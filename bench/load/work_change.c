@@ -4,6 +4,8 @@
 #include "load/result.h"
 #include "load/work.h"
 
+#include <stdio.h>
+
 /* -------- STORE of all -------- */
 
 struct storing {
@@ -142,6 +144,17 @@ static void expect_count(struct imap *im, const char *mailbox, uint64_t count)
 			(unsigned long long)im->exists);
 }
 
+/* A name that was not used before: some servers are slow to forget one. */
+static const char *create_new(struct imap *im, uint64_t i)
+{
+	static char name[40];
+
+	snprintf(name, sizeof name, "New%llu-%llu",
+		(unsigned long long)now_ns() / 1000000, (unsigned long long)i);
+	imap_do(im, "CREATE %s", name);
+	return name;
+}
+
 static void run_copy(void)
 {
 	struct imap im = {0};
@@ -149,16 +162,16 @@ static void run_copy(void)
 
 	imap_open(&im, 1);
 	imap_login(&im, work_first_user());
-	imap_try(&im, "DELETE Copies");
 	for (uint64_t i = 0; i < option_number("count", 5); i++) {
-		imap_do(&im, "CREATE Copies");
+		const char *copies = create_new(&im, i);
+
 		count = imap_select(&im, work_mailbox());
 		result_begin("copy");
-		result_op(imap_do(&im, "COPY 1:* Copies"), count, 0);
+		result_op(imap_do(&im, "COPY 1:* %s", copies), count, 0);
 		result_end();
-		expect_count(&im, "Copies", count);
+		expect_count(&im, copies, count);
 		imap_do(&im, "UNSELECT");
-		imap_do(&im, "DELETE Copies");
+		imap_do(&im, "DELETE %s", copies);
 	}
 	imap_close(&im);
 }
@@ -176,12 +189,11 @@ static void run_move(void)
 {
 	uint64_t count, gone;
 	struct imap im = {.work = &gone, .untagged = count_gone};
-	const char *there[] = {"Moved", work_mailbox()};
+	const char *there[] = {NULL, work_mailbox()};
 
 	imap_open(&im, 1);
 	imap_login(&im, work_first_user());
-	imap_try(&im, "DELETE Moved");
-	imap_do(&im, "CREATE Moved");
+	there[0] = create_new(&im, 0);
 	count = imap_select(&im, work_mailbox());
 	for (uint64_t i = 0; i < 2 * ((option_number("count", 6) + 1) / 2);
 		i++) {
@@ -214,12 +226,12 @@ static void run_expunge(void)
 
 	imap_open(&im, 1);
 	imap_login(&im, work_first_user());
-	imap_try(&im, "DELETE Half");
 	for (uint64_t i = 0; i < option_number("count", 5); i++) {
-		imap_do(&im, "CREATE Half");
+		const char *half = create_new(&im, i);
+
 		count = imap_select(&im, work_mailbox());
-		imap_do(&im, "COPY 1:* Half");
-		expect_count(&im, "Half", count);
+		imap_do(&im, "COPY 1:* %s", half);
+		expect_count(&im, half, count);
 		delete_every_other(&im, count);
 		gone = 0;
 		result_begin("expunge");
@@ -227,9 +239,9 @@ static void run_expunge(void)
 		result_end();
 		if (gone != (count + 1) / 2)
 			fail("%llu expunged", (unsigned long long)gone);
-		expect_count(&im, "Half", count / 2);
+		expect_count(&im, half, count / 2);
 		imap_do(&im, "UNSELECT");
-		imap_do(&im, "DELETE Half");
+		imap_do(&im, "DELETE %s", half);
 	}
 	imap_close(&im);
 }

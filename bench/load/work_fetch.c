@@ -22,6 +22,7 @@ struct fetching {
 	const struct fetch_kind *kind;
 	const struct mail *mails;
 	uint64_t seen, count, bytes;
+	char set[32]; /* "1:*", or the first of them */
 };
 
 static bool contains(str answer, const char *text)
@@ -107,7 +108,8 @@ static void fetch_all(struct imap *im)
 
 	work->seen = work->bytes = 0;
 	im->untagged = fetched;
-	took = imap_do(im, "%s", work->kind->command);
+	/* The command has the place for the numbers. */
+	took = imap_do(im, work->kind->command, work->set);
 	im->untagged = NULL;
 	if (work->seen != work->count)
 		fail("%llu of %llu messages", (unsigned long long)work->seen,
@@ -123,6 +125,12 @@ static void fetch_kind(const struct fetch_kind *kind)
 	imap_open(&im, 1);
 	imap_login(&im, work_first_user());
 	work.mails = work_select_filled(&im, &work.count);
+	snprintf(work.set, sizeof work.set, "1:*");
+	if (option_number("most", work.count) < work.count) {
+		work.count = option_number("most", 0);
+		snprintf(work.set, sizeof work.set, "1:%llu",
+			(unsigned long long)work.count);
+	}
 	if (option_number("first", 0)) {
 		result_begin("first");
 		fetch_all(&im);
@@ -138,33 +146,33 @@ static void fetch_kind(const struct fetch_kind *kind)
 static void run_flags(void)
 {
 	fetch_kind(&(struct fetch_kind){
-		"flags", "UID FETCH 1:* FLAGS", check_flags});
+		"flags", "UID FETCH %s FLAGS", check_flags});
 }
 
 static void run_envelope(void)
 {
 	fetch_kind(&(struct fetch_kind){"envelope",
-		"FETCH 1:* (ENVELOPE INTERNALDATE RFC822.SIZE FLAGS)",
+		"FETCH %s (ENVELOPE INTERNALDATE RFC822.SIZE FLAGS)",
 		check_envelope});
 }
 
 static void run_structure(void)
 {
 	fetch_kind(&(struct fetch_kind){
-		"structure", "FETCH 1:* BODYSTRUCTURE", check_structure});
+		"structure", "FETCH %s BODYSTRUCTURE", check_structure});
 }
 
 static void run_four_fields(void)
 {
 	fetch_kind(&(struct fetch_kind){"fields4",
-		"FETCH 1:* BODY.PEEK[HEADER.FIELDS (" FOUR_FIELDS ")]",
+		"FETCH %s BODY.PEEK[HEADER.FIELDS (" FOUR_FIELDS ")]",
 		check_header});
 }
 
 static void run_twelve_fields(void)
 {
 	fetch_kind(&(struct fetch_kind){"fields12",
-		"FETCH 1:* (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS "
+		"FETCH %s (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS "
 		"(" TWELVE_FIELDS ")])",
 		check_header});
 }
@@ -172,7 +180,7 @@ static void run_twelve_fields(void)
 static void run_bodies(void)
 {
 	fetch_kind(&(struct fetch_kind){
-		"bodies", "FETCH 1:* BODY.PEEK[]", check_body});
+		"bodies", "FETCH %s BODY.PEEK[]", check_body});
 }
 
 /* -------- SELECT, STATUS -------- */
@@ -242,7 +250,8 @@ const struct workload workloads_fetch[] = {
 		"UID FETCH 1:* FLAGS; first=1, as all of these: "
 		"the first time is measured apart"},
 	{"envelope", run_envelope,
-		"FETCH 1:* (ENVELOPE INTERNALDATE RFC822.SIZE FLAGS)"},
+		"FETCH 1:* (ENVELOPE INTERNALDATE RFC822.SIZE FLAGS); "
+		"most=1000: of the first"},
 	{"structure", run_structure, "FETCH 1:* BODYSTRUCTURE"},
 	{"fields4", run_four_fields, "FETCH 1:* of 4 header fields"},
 	{"fields12", run_twelve_fields, "FETCH 1:* of 12 header fields"},
