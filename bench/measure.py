@@ -134,10 +134,10 @@ def load(server, workload, look=None, **options):
     if server:
         port = server.imaps if options.get("tls") else server.imap
         words.append(f"port={port}")
-    # Mail is made before the first connection: nothing of it is measured.
+    complaint = tempfile.TemporaryFile("w+")
     process = subprocess.Popen([str(w) for w in words], text=True, bufsize=1,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+                               stderr=complaint)
     results = {}
     for line in process.stdout:
         said = json.loads(line)
@@ -151,8 +151,11 @@ def load(server, workload, look=None, **options):
             process.stdin.flush()
         except BrokenPipeError:
             break
-    error = process.stderr.read()
-    if process.wait():
+    status = process.wait()
+    complaint.seek(0)
+    error = complaint.read()
+    complaint.close()
+    if status:
         name = server.name if server else "bench-load"
         raise LoadFailed(f"{name}: {' '.join(map(str, words[1:]))}: "
                          f"{error.strip()}")

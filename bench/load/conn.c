@@ -98,6 +98,7 @@ static bool try_again(struct conn *c, ssize_t n)
 
 static ssize_t read_some(struct conn *c, char *room, size_t n)
 {
+	ERR_clear_error();
 	if (c->ssl)
 		return SSL_read(c->ssl, room, (int)n);
 	return recv(c->fd, room, n, 0);
@@ -105,6 +106,7 @@ static ssize_t read_some(struct conn *c, char *room, size_t n)
 
 static ssize_t write_some(struct conn *c, const char *p, size_t n)
 {
+	ERR_clear_error();
 	if (c->ssl)
 		return SSL_write(c->ssl, p, n > INT32_MAX ? INT32_MAX : (int)n);
 	return send(c->fd, p, n, 0);
@@ -150,8 +152,6 @@ void conn_take(struct conn *c, size_t n)
 
 static void end_seen(struct conn *c)
 {
-	if (c->ssl)
-		ERR_print_errors_fp(stderr);
 	if (!c->may_end)
 		fail("the server closed the connection: %.*s",
 			STR_ARG(str_take(conn_input(c), 300)));
