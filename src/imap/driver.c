@@ -334,6 +334,8 @@ static enum session_step fetch_step(struct imap *s)
 
 	if (e == ERR_AGAIN)
 		return SESSION_STEP_OUTPUT;
+	if (s->session.closed)
+		return SESSION_STEP_CLOSE; /* within a literal */
 	if (s->fetch_is_news)
 		return end_news(s);
 	if (s->command->verb != IMAP_FETCH)

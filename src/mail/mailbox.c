@@ -46,6 +46,7 @@ struct make_request {
 	uint32_t special_use;
 	uint32_t uidvalidity;
 	mailbox_num made;
+	uint32_t uidvalidity_made;
 	size_t parents_from; /* names this long and longer were made */
 };
 
@@ -68,24 +69,32 @@ static bool holds(const struct mail_user *user, uint32_t rights)
 	return (user->rights & rights) == rights;
 }
 
+static void fill_ref(struct mailbox_ref *ref, const struct mail_user *user,
+	mailbox_num id, uint32_t uidvalidity)
+{
+	*ref = (struct mailbox_ref){
+		.account = user->account,
+		.id = id,
+		.uidvalidity = uidvalidity,
+		.rights = user->rights,
+		.by = user->by,
+		.progress = user->progress,
+	};
+}
+
 static enum err find_mailbox(struct mail *mail, const struct mail_user *user,
 	str name, struct mailbox_ref *ref_r)
 {
 	struct store_txn *txn = store_begin_read(mail->store);
 	struct buf value = BUF_UNBOUNDED;
 	struct mailbox_record record;
-	enum err e = find_by_name(txn, user->account, name, &ref_r->id);
+	mailbox_num id;
+	enum err e = find_by_name(txn, user->account, name, &id);
 
 	if (!e)
-		e = read_mailbox(
-			txn, user->account, ref_r->id, &value, &record);
-	if (!e) {
-		ref_r->account = user->account;
-		ref_r->uidvalidity = record.uidvalidity;
-		ref_r->rights = user->rights;
-		ref_r->by = user->by;
-		ref_r->progress = user->progress;
-	}
+		e = read_mailbox(txn, user->account, id, &value, &record);
+	if (!e)
+		fill_ref(ref_r, user, id, record.uidvalidity);
 	store_end_read(txn);
 	buf_fini(&value);
 	return e;
@@ -342,6 +351,7 @@ static enum err create(struct store_txn *txn, void *arg)
 {
 	struct make_request *q = arg;
 	uint32_t max = mail_limits_of(q->mail).mailboxes;
+	struct mailbox_record record;
 	struct change ch;
 	mailbox_num id;
 	enum err e;
@@ -358,6 +368,11 @@ static enum err create(struct store_txn *txn, void *arg)
 			&ch, q->name, q->special_use, q->uidvalidity, &q->made);
 	if (!e && ch.record.mailboxes > max)
 		e = ERR_LIMIT;
+	/* Afterwards there is nothing to be read that could fail. */
+	if (!e)
+		e = change_read_mailbox(&ch, q->made, &record);
+	if (!e)
+		q->uidvalidity_made = record.uidvalidity;
 	return change_end(&ch, e);
 }
 
@@ -388,7 +403,8 @@ enum err mailbox_create(struct mail *mail, const struct mail_user *user,
 	news_of_name(mail, user, NEWS_NAME, name, str_none(), q.parents_from);
 	/* It may have had another UIDVALIDITY. */
 	mail_notify(mail, user->account, q.made, NEWS_FLAGS, user->by);
-	return mailbox_open(mail, user, name, 0, ref_r);
+	fill_ref(ref_r, user, q.made, q.uidvalidity_made);
+	return OK;
 }
 
 /* Deleting. Blocks, links and bytes go later, by the janitor. */

@@ -41,6 +41,8 @@ struct imap_fetch_run {
 
 	/* The message under way. */
 	bool in_message;
+	bool unsent;	 /* all of it that was put waits in the output, */
+	size_t begun_at; /* from here on */
 	bool first_item;
 	struct membership member;
 	struct buf digest_bytes;
@@ -429,6 +431,8 @@ static enum err begin_message(
 		return e;
 	}
 	run->in_message = true;
+	run->unsent = true;
+	run->begun_at = imap_out(s)->n;
 	run->first_item = true;
 	run->section = run->q->sections;
 	if (!s->uidonly)
@@ -497,21 +501,32 @@ static enum err continue_message(
 	return e;
 }
 
-/* A message that cannot be read once its line was begun: the client could
- * not find the end of it any more. */
-static enum err cut_off(struct imap *s, enum err e)
+/* A message turns out to be unreadable once its line was begun. It is taken
+ * back, and the others go on; if some of it was sent, the client could not find
+ * the end of it any more. */
+static enum err give_up(struct imap *s, struct imap_fetch_run *run, enum err e)
 {
 	log_error("imap", "message cannot be read", LOG_ERR(e),
 		LOG_C("account", s->session.account),
 		LOG_U64("mailbox", s->selected->ref.id),
-		LOG_U64("uid", s->fetch->member.uid));
-	s->session.closed = true;
-	return e;
+		LOG_U64("uid", run->member.uid));
+	if (!run->unsent) {
+		s->session.closed = true;
+		return e;
+	}
+	buf_truncate(imap_out(s), run->begun_at);
+	source_close(&run->source);
+	uidset_remove(&s->own, run->member.uid);
+	run->in_message = false;
+	if (!run->err)
+		run->err = e;
+	return OK;
 }
 
 static enum err fetch_batch(
 	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
 {
+	run->unsent = false;
 	while (imap_out(s)->n < SESSION_OUT_HIGH) {
 		enum err e;
 
@@ -526,7 +541,9 @@ static enum err fetch_batch(
 		}
 		e = continue_message(s, run, txn);
 		if (e)
-			return cut_off(s, e);
+			e = give_up(s, run, e);
+		if (e)
+			return e;
 	}
 	return ERR_AGAIN;
 }
