@@ -10,6 +10,7 @@
 #   make fuzz T=name S=seconds        make fuzz-all S=seconds
 #   make format     clang-format over the tree
 #   make check      format, both compilers' warnings, include matrix, analysis
+#   make soak       the long form of the fault tests; W="kill power" some
 #   make bench W=row PEERS="dovecot cyrus"     Culver beside its peers
 #   make bench-growth   the same with more mail, accounts, connections; plots
 #   make costs      counts of what things cost: syncs, records, calls, bytes
@@ -17,7 +18,7 @@
 
 .DELETE_ON_ERROR:
 .PHONY: all build deps run test unit asan tsan fuzz fuzz-all format check \
-	bench bench-growth costs install clean
+	bench bench-growth costs soak install clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -33,7 +34,7 @@ all: build
 deps:
 	@tools/deps build $(ALSO)
 run: ALSO = run
-test asan costs: ALSO = run test
+test asan costs soak: ALSO = run test
 bench bench-growth: ALSO = run test bench
 
 build: deps build/build.ninja
@@ -95,6 +96,9 @@ format:
 check:
 	@tools/deps build test develop
 	@tools/check
+
+soak: build
+	@$(PYTHON) tests/soak $(W)
 
 # All rows write bench/RESULTS.md; single ones only print.
 bench: build

@@ -3,13 +3,10 @@
 sender does what a mail transport does: what was not answered it sends again. So
 a message that was answered 250 is there, and none is there twice but by the
 sender's own doubt: when the connection ended after the message and before its
-answer. With suppression of duplicates, not even then. CULVER_KILLS=200 for a
-long run, CULVER_SEED to begin elsewhere."""
+answer. With suppression of duplicates, not even then."""
 import collections
-import os
 import random
 import re
-import signal
 import threading
 import time
 
@@ -17,7 +14,9 @@ import pytest
 
 from delivering import DOMAIN, Gone, Lmtp, LmtpServer, Refused
 from harness import eventually
+from mixed_load import kill_role
 from people import fetch_all, login, message
+from soaking import Progress, bound, seed
 
 SENDERS = 16
 ACCOUNTS = 4
@@ -149,24 +148,22 @@ def check(server, accounts, senders, suppressed):
 
 @pytest.mark.parametrize("window", ["0ms", "1h"])
 def test_kills_under_deliveries(window):
-    seed = int(os.environ.get("CULVER_SEED", "1"))
-    kills = int(os.environ.get("CULVER_KILLS", "8"))
-    chance = random.Random(seed)
+    kills = bound("DELIVERY_KILLS", 8, 60)
+    chance = random.Random(seed())
+    progress = Progress(f"deliveries, duplicates within {window}")
     server = LmtpServer({"lmtp.duplicates": f'"{window}"'}).start()
     try:
         accounts = [server.account() for _ in range(ACCOUNTS)]
-        senders = [Sender(server, accounts, i, seed)
+        senders = [Sender(server, accounts, i, seed())
                    for i in range(1, SENDERS + 1)]
         for sender in senders:
             sender.start()
-        for _ in range(kills):
+        for n in range(kills):
             wait_for_progress(senders, chance.randint(1, 40))
             time.sleep(chance.random() * 0.05)
-            role = chance.choice(("mail", "mail", "mail", "front", "auth"))
-            victims = [pid for name, pid in server.children().items()
-                       if role in name]
-            if victims:
-                os.kill(chance.choice(victims), signal.SIGKILL)
+            kill_role(server, chance.choice(
+                ("mail", "mail", "mail", "front", "auth")))
+            progress.maybe(f"{n + 1} of {kills} kills")
         wait_for_progress(senders, 40)
         for sender in senders:
             sender.stopping.set()
@@ -175,13 +172,13 @@ def test_kills_under_deliveries(window):
             if sender.trouble:
                 raise sender.trouble
             assert not sender.is_alive()
-        print(sum(len(s.answered) for s in senders), "answered,",
-              sum(sum(s.doubts.values()) for s in senders), "in doubt,",
-              sum((s.refused for s in senders), collections.Counter()))
+        progress.tell(
+            f"{sum(len(s.answered) for s in senders)} answered, "
+            f"{sum(s.doubts.total() for s in senders)} in doubt")
         check(server, accounts, senders, window != "0ms")
         server.culver("verify")
     except BaseException:
-        print(f"seed {seed}")
+        print(f"seed {seed()}")
         raise
     finally:
         server.close()

@@ -13,9 +13,9 @@ import pytest
 
 from harness import Server, eventually
 from people import append, login, message, ok
+from soaking import bound, seed
 
 MESSAGES = 500
-ROUNDS = 6
 
 
 def line_of(file):
@@ -85,17 +85,17 @@ def quit_and_kill(server, sock, file, delay):
 
 @pytest.mark.parametrize("leave", ["expunge", "trash"])
 def test_kill_during_quit(leave):
-    random.seed(3)
+    random.seed(seed() + 2)
     server = Server({"pop3.leave": f'"{leave}"'}).start()
     try:
         account = server.account()
         outcomes = set()
-        for i in range(ROUNDS):
+        for i in range(bound("POP3_KILLS", 6, 40)):
             count = fill_up(server, account)
             sock, file = open_session(server, account)
             mark_all(sock, file, count)
             said = quit_and_kill(server, sock, file,
-                                 random.uniform(0, 0.02) * (i + 1))
+                                 random.uniform(0, 0.02) * (i % 6 + 1))
             sock.close()
             left = count_of(server, account)
             assert left in (0, count), f"{left} of {count} are left"
