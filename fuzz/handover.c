@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mail reads from front, who may be anybody: a hand-over that was
- * accepted comes out the same again; a ticket never is right by chance. */
+/* What mail and front read from each other, who may be anybody: a hand-over
+ * that was accepted comes out the same again, and so does one back; a ticket
+ * never is right by chance. */
 #include "session/handover.h"
 #include "session/ticket.h"
 
@@ -25,6 +26,19 @@ static void check_handover(str payload)
 	buf_fini(&again);
 }
 
+static void check_handback(str payload)
+{
+	struct buf out = BUF_UNBOUNDED;
+	struct handback h;
+
+	if (handback_decode(payload, &h) == OK) {
+		handback_encode(&h, &out);
+		if (handback_decode(buf_str(&out), &h))
+			abort();
+	}
+	buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char key[TICKET_KEY_SIZE] = "key";
@@ -33,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ticket t;
 
 	check_handover(input);
+	check_handback(input);
 	if (ticket_redeem(table, str_of(key, sizeof key), input, STR("imap"), 1,
 		    &t) == OK)
 		abort();

@@ -214,12 +214,6 @@ static void close_now(int fd)
 }
 
 /* What is unread may be the next login. */
-static void wipe(struct buf *in)
-{
-	if (in->p)
-		secret_wipe(in->p, in->cap);
-}
-
 static void hand_back(struct session *s)
 {
 	struct session_service *service = s->service;
@@ -230,7 +224,7 @@ static void hand_back(struct session *s)
 	else if (service->hand_back)
 		e = service->hand_back(
 			service->hand_back_arg, s, buf_str(&s->in));
-	wipe(&s->in);
+	secret_wipe(s->in.p, s->in.cap);
 	if (!e)
 		return;
 	log_info(s->protocol->name, "a connection cannot be handed back",
@@ -486,15 +480,18 @@ void session_compress(struct session *s)
 	buf_reset(&s->in);
 }
 
-/* Output ends first: it does not wait for the client to end its own. */
+/* Output ends first: it does not wait for the client to end its own. The end
+ * goes with the last words, for clients that look for it no longer. */
 static enum err finish_output(struct session *s)
 {
-	enum err e = session_flush(s);
-
-	if (e || !s->zip || s->finished)
-		return e;
-	zip_finish(s->zip, &s->wire);
-	s->finished = true;
+	if (s->zip && !s->finished) {
+		zip_write(s->zip, str_skip(buf_str(&s->out), s->out_at),
+			&s->wire);
+		s->out_at = 0;
+		buf_reset(&s->out);
+		zip_finish(s->zip, &s->wire);
+		s->finished = true;
+	}
 	return session_flush(s);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions of a protocol that asks: "ask WORD" asks auth and tells the answer,
- * "zip" compresses what follows, "leave" gives the connection back; anything
- * else is told back. */
+ * "zip" compresses what follows, "leave" gives the connection back, "-" begins
+ * what is not answered; anything else is told back. */
 #include "base/test.h"
 #include "session/session.h"
 #include "session/zip.h"
@@ -15,6 +15,7 @@
 
 #define STACK (512 * 1024)
 #define QUESTION 80
+#define ASKER_ROOM (512 * 1024)
 
 /* The protocol. */
 
@@ -56,7 +57,7 @@ static enum session_want asker_line(struct asker *a)
 	if (str_starts(line, STR("ask "))) {
 		session_ask(s, QUESTION, str_skip(line, 4));
 		a->asking = true;
-	} else {
+	} else if (!str_starts(line, STR("-"))) {
 		buf_addf(&s->out, "%.*s\n", STR_ARG(line));
 		a->leaving = str_starts(line, STR("leave"));
 		a->zipping = str_eq_c(line, "zip");
@@ -84,7 +85,7 @@ static enum session_want asker_run(struct session *s, unsigned events)
 	a->zipping = false;
 	if (want != SESSION_WANT_INPUT)
 		return want;
-	switch (session_read(s, 4096)) {
+	switch (session_read(s, ASKER_ROOM)) {
 	case OK:
 		return SESSION_WANT_TURN;
 	case ERR_AGAIN:
@@ -576,7 +577,8 @@ static int leaver_new(struct world *w)
 	return client_new(w);
 }
 
-static void expect_return(struct world *w, const char *unread)
+/* What was unread. */
+static str await_return(struct world *w)
 {
 	pthread_mutex_lock(&w->lock);
 	while (w->returned < 0)
@@ -584,7 +586,12 @@ static void expect_return(struct world *w, const char *unread)
 	pthread_mutex_unlock(&w->lock);
 	/* It was over before it was given back. */
 	assert_int_equal(session_service_count(w->service), 0);
-	assert_str(buf_str(&w->unread), unread);
+	return buf_str(&w->unread);
+}
+
+static void expect_return(struct world *w, const char *unread)
+{
+	assert_str(await_return(w), unread);
 	buf_fini(&w->unread);
 }
 
@@ -708,11 +715,7 @@ static void test_leave_compression(void **unused)
 		usleep(cut ? 2000 : 0);
 		assert_int_equal(write(client, wire.p + n, cut), cut);
 		expect_compressed(client, "leave\n", "");
-		pthread_mutex_lock(&w.lock);
-		while (w.returned < 0)
-			pthread_cond_wait(&w.came, &w.lock);
-		pthread_mutex_unlock(&w.lock);
-		n = w.unread.n;
+		n = await_return(&w).n;
 		assert_true(n <= sizeof got);
 		memcpy(got, w.unread.p ? w.unread.p : "", n);
 		if (n < sizeof got)
@@ -764,6 +767,51 @@ static void test_stranded(void **unused)
 	world_end(&w);
 }
 
+/* So much was read behind the command that no message takes it: the buffer was
+ * made large by a line before it, and kept by what is unread. */
+static void test_too_much_unread(void **unused)
+{
+	static const struct {
+		size_t behind;
+		bool fits;
+	} rows[] = {
+		{HANDOVER_LEFTOVER_MAX, true},
+		{HANDOVER_LEFTOVER_MAX + 1, false},
+	};
+	static char much[3 * HANDOVER_LEFTOVER_MAX + 1];
+
+	(void)unused;
+	memset(much, '-', sizeof much - 1);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct world w;
+		int client = leaver_new(&w);
+
+		much[sizeof much - 2] = '\n';
+		say(client, much);
+		say(client, "ask x\nl");
+		wait_for_questions(&w, 1);
+		much[sizeof much - 2] = '-';
+		memcpy(much, "eave\n", 5);
+		assert_int_equal(write(client, much, 5 + rows[i].behind),
+			5 + rows[i].behind);
+		memset(much, '-', 5);
+		answer(&w, w.ids[0], "y");
+		expect(client, "yes: y\n");
+		expect(client, "leave\n");
+		if (rows[i].fits) {
+			assert_true(str_eq(str_of(much, rows[i].behind),
+				await_return(&w)));
+			buf_fini(&w.unread);
+			end_leaver(&w, client);
+			continue;
+		}
+		expect(client, "stranded\n");
+		expect(client, "");
+		close(client);
+		world_end(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -781,6 +829,7 @@ int main(void)
 		cmocka_unit_test(test_leave_compression),
 		cmocka_unit_test(test_leave_and_compress_on),
 		cmocka_unit_test(test_stranded),
+		cmocka_unit_test(test_too_much_unread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

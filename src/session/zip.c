@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/zip.h"
 #include "base/alloc.h"
+#include "base/secret.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -90,6 +91,8 @@ void zip_free(struct zip *z)
 	forget_deflater(z);
 	forget_inflater(z);
 	buf_fini(&z->window);
+	/* What came raw may be the next login (zip_end). */
+	secret_wipe(z->in.p, z->in.cap);
 	buf_fini(&z->in);
 	free(z);
 }
