@@ -52,6 +52,7 @@ enum imap_verb {
 	IMAP_NOTIFY,
 	IMAP_COMPRESS,
 	IMAP_UNAUTHENTICATE,
+	IMAP_ESEARCH,
 	/* selected */
 	IMAP_CHECK,
 	IMAP_CLOSE,
@@ -60,6 +61,7 @@ enum imap_verb {
 	IMAP_SEARCH,
 	IMAP_SORT,
 	IMAP_THREAD,
+	IMAP_CANCELUPDATE,
 	IMAP_FETCH,
 	IMAP_STORE,
 	IMAP_COPY,
@@ -358,7 +360,14 @@ enum imap_search_return {
 	IMAP_SEARCH_COUNT = 1 << 3,
 	IMAP_SEARCH_SAVE = 1 << 4,
 	IMAP_SEARCH_PARTIAL = 1 << 5,
+	IMAP_SEARCH_CONTEXT = 1 << 6, /* RFC 5267 */
+	IMAP_SEARCH_UPDATE = 1 << 7,  /* RFC 5267 */
 };
+
+/* What is answered; the others say what else is to be done. */
+#define IMAP_SEARCH_RESULTS                                                    \
+	(IMAP_SEARCH_MIN | IMAP_SEARCH_MAX | IMAP_SEARCH_ALL |                 \
+		IMAP_SEARCH_COUNT | IMAP_SEARCH_PARTIAL)
 
 /* partial-range (RFC 9394): the results from this to that, the first is 1; or
  * counted from the end, where the last is 1. As sent: in either order. */
@@ -377,8 +386,14 @@ struct imap_search {
 	bool extended;
 	unsigned returns;	     /* enum imap_search_return */
 	struct imap_partial partial; /* of PARTIAL */
-	str charset;		     /* absent: none */
-	struct search_node *where;   /* an AND; strings in UTF-8 */
+	/* Of UPDATE: what is wanted of new messages (RFC 5465 section 7); NULL:
+	 * nothing. */
+	struct imap_fetch *update;
+	/* ESEARCH: which mailboxes (RFC 7377), without events; NULL: the
+	 * selected one. */
+	struct imap_notify_group *sources;
+	str charset;		   /* absent: none */
+	struct search_node *where; /* an AND; strings in UTF-8 */
 };
 
 /* RFC 5256; with RETURN, RFC 5267 section 3. */
@@ -470,6 +485,7 @@ enum imap_notify_filter {
 	IMAP_NOTIFY_SUBSCRIBED = 1 << 4,
 	IMAP_NOTIFY_SUBTREE = 1 << 5,
 	IMAP_NOTIFY_MAILBOXES = 1 << 6,
+	IMAP_NOTIFY_SUBTREE_ONE = 1 << 7, /* only in ESEARCH: RFC 7377 */
 };
 
 /* RFC 5465 section 5. */
@@ -493,7 +509,8 @@ struct imap_notify_mailbox {
 struct imap_notify_group {
 	struct imap_notify_group *next;
 	enum imap_notify_filter filter;
-	struct imap_notify_mailbox *mailboxes; /* SUBTREE, MAILBOXES */
+	/* SUBTREE, MAILBOXES, SUBTREE_ONE */
+	struct imap_notify_mailbox *mailboxes;
 	unsigned events;	  /* enum imap_notify_event; none: NONE */
 	struct imap_fetch *fetch; /* of MessageNew; NULL: nothing */
 };
@@ -547,9 +564,10 @@ struct imap_command {
 		struct imap_append append;     /* APPEND REPLACE */
 		struct imap_metadata metadata; /* GETMETADATA SETMETADATA */
 		struct imap_notify notify;
-		str compress;	       /* the mechanism */
-		struct seqset expunge; /* UID EXPUNGE */
-		struct imap_search search;
+		str compress;		   /* the mechanism */
+		struct imap_atom *cancel;  /* CANCELUPDATE: tags */
+		struct seqset expunge;	   /* UID EXPUNGE */
+		struct imap_search search; /* SEARCH ESEARCH */
 		struct imap_sort sort;
 		struct imap_thread thread;
 		struct imap_fetch fetch;
@@ -558,14 +576,15 @@ struct imap_command {
 	};
 };
 
-/* What SEARCH, SORT and THREAD look for; NULL for other commands. */
+/* What SEARCH, ESEARCH, SORT and THREAD look for; NULL for other commands. */
 static inline const struct imap_search *imap_command_search(
 	const struct imap_command *c)
 {
-	return c->verb == IMAP_SEARCH	? &c->search
-	       : c->verb == IMAP_SORT	? &c->sort.search
-	       : c->verb == IMAP_THREAD ? &c->thread.search
-					: NULL;
+	return c->verb == IMAP_SEARCH	 ? &c->search
+	       : c->verb == IMAP_ESEARCH ? &c->search
+	       : c->verb == IMAP_SORT	 ? &c->sort.search
+	       : c->verb == IMAP_THREAD	 ? &c->thread.search
+					 : NULL;
 }
 
 /* May untagged EXPUNGE be sent while it runs? */

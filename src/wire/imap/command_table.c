@@ -59,6 +59,8 @@ const struct imap_command_row imap_command_table[IMAP_VERB_COUNT] = {
 	ROW(COMPRESS, imap_parse_compress, AUTH, IMAP_MAY_EXPUNGE,
 		"COMPRESS=DEFLATE"),
 	ROW(UNAUTHENTICATE, NULL, AUTH, 0, "UNAUTHENTICATE"),
+	/* RFC 7377's examples have "UID ESEARCH" too; it is the same. */
+	ROW(ESEARCH, imap_parse_esearch, AUTH, IMAP_HAS_UID, "MULTISEARCH"),
 
 	ROW(CHECK, NULL, IMAP_SELECTED, IMAP_MAY_EXPUNGE | IMAP_OBSOLETE, NULL),
 	ROW(CLOSE, NULL, IMAP_SELECTED, IMAP_CHANGES, NULL),
@@ -71,6 +73,8 @@ const struct imap_command_row imap_command_table[IMAP_VERB_COUNT] = {
 	ROW(SORT, imap_parse_sort, IMAP_SELECTED, IMAP_HAS_UID, "SORT"),
 	ROW(THREAD, imap_parse_thread, IMAP_SELECTED, IMAP_HAS_UID,
 		"THREAD=REFERENCES"),
+	ROW(CANCELUPDATE, imap_parse_cancelupdate, IMAP_SELECTED,
+		IMAP_MAY_EXPUNGE, "CONTEXT=SEARCH"),
 	ROW(FETCH, imap_parse_fetch, IMAP_SELECTED, IMAP_HAS_UID, NULL),
 	ROW(STORE, imap_parse_store, IMAP_SELECTED, IMAP_HAS_UID | IMAP_CHANGES,
 		NULL),

@@ -314,6 +314,33 @@ static const struct {
 		"BODY.PEEK[HEADER.FIELDS (from to subject)]) MessageExpunge)) "
 		"(SUBTREE (Lists) (MessageNew MessageExpunge))"},
 	{5465, "a NOTIFY NONE", NULL},
+	{5465,
+		"a00 SEARCH RETURN (COUNT UPDATE (UID BODY[HEADER.FIELDS (TO "
+		"FROM SUBJECT)])) FROM \"boss\"",
+		NULL},
+	{5267, "A01 SEARCH RETURN (CONTEXT COUNT) UNDELETED UNKEYWORD $Junk",
+		"A01 SEARCH RETURN (COUNT CONTEXT) UNDELETED UNKEYWORD $Junk"},
+	{5267, "B01 UID SEARCH RETURN (UPDATE COUNT) DELETED KEYWORD $Junk",
+		"B01 UID SEARCH RETURN (COUNT UPDATE) DELETED KEYWORD $Junk"},
+	/* Section 4.3.1's, with the sort-criteria that the grammar asks for. */
+	{5267,
+		"B02 UID SORT RETURN (UPDATE COUNT) (SUBJECT) UTF-8 KEYWORD "
+		"$Junk",
+		"B02 UID SORT RETURN (COUNT UPDATE) (SUBJECT) UTF-8 KEYWORD "
+		"$Junk"},
+	{5267, "B04 CANCELUPDATE \"B01\"", NULL},
+	{7377, "tag1 UID ESEARCH FROM \"frobozz\" 1:100",
+		"tag1 ESEARCH FROM \"frobozz\" 1:100"},
+	{7377,
+		"tag1 ESEARCH IN (mailboxes \"folder1\" subtree \"folder2\") "
+		"unseen",
+		"tag1 ESEARCH IN (MAILBOXES (folder1) SUBTREE (folder2)) "
+		"UNSEEN"},
+	{7377,
+		"tag2 ESEARCH IN (mailboxes \"folder1\" subtree-one "
+		"\"folder2\") subject \"chad\"",
+		"tag2 ESEARCH IN (MAILBOXES (folder1) SUBTREE-ONE (folder2)) "
+		"SUBJECT \"chad\""},
 	{9394, "10 UID FETCH 25900:26600 (UID FLAGS) (PARTIAL -1:-3)",
 		"10 UID FETCH 25900:26600 (FLAGS UID) (PARTIAL -1:-3)"},
 	{9394,

@@ -31,19 +31,22 @@ static void mailboxes(struct imap_parser *p, struct imap_notify_group *g)
 /* filter-mailboxes = "selected" / "selected-delayed" / "inboxes" /
  *                    "personal" / "subscribed" /
  *                    ( "subtree" SP one-or-more-mailbox ) /
- *                    ( "mailboxes" SP one-or-more-mailbox ) */
-static void filter(struct imap_parser *p, struct imap_notify_group *g)
+ *                    ( "mailboxes" SP one-or-more-mailbox ) /
+ *                    ( "subtree-one" SP one-or-more-mailbox ) */
+void imap_filter_mailboxes(
+	struct imap_parser *p, struct imap_notify_group *g, unsigned except)
 {
+	const unsigned named = IMAP_NOTIFY_SUBTREE | IMAP_NOTIFY_MAILBOXES |
+			       IMAP_NOTIFY_SUBTREE_ONE;
 	struct cursor before = p->c;
 	str name = imap_atom(p, "a mailbox filter");
 
 	g->filter = imap_name_bit(imap_notify_filter_names, name);
-	if (cursor_ok(&p->c) && !g->filter) {
+	if (cursor_ok(&p->c) && (!g->filter || g->filter & except)) {
 		p->c = before;
 		imap_expected(p, "a mailbox filter");
 	}
-	if (g->filter == IMAP_NOTIFY_SUBTREE ||
-		g->filter == IMAP_NOTIFY_MAILBOXES)
+	if (g->filter & named)
 		mailboxes(p, g);
 }
 
@@ -87,7 +90,7 @@ static void check(struct imap_parser *p, const struct imap_notify_group *g)
 static void event_group(struct imap_parser *p, struct imap_notify_group *g)
 {
 	cursor_expect(&p->c, '(', "\"(\"");
-	filter(p, g);
+	imap_filter_mailboxes(p, g, IMAP_NOTIFY_SUBTREE_ONE);
 	imap_sp(p);
 	if (cursor_accept(&p->c, '(')) {
 		do

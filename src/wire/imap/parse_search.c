@@ -212,8 +212,19 @@ static struct search_node *search_key(struct imap_parser *p)
 	return node;
 }
 
+/* modifier-update = "UPDATE" ["(" fetch-att *(SP fetch-att) ")"]
+ * RFC 5465 section 8, whose section 7 has a space before the list. */
+static void update_atts(struct imap_parser *p, struct imap_search *s)
+{
+	if (!cursor_accept_istr(&p->c, STR(" (")) && !cursor_accept(&p->c, '('))
+		return;
+	s->update = ARENA_NEW(p->arena, struct imap_fetch);
+	imap_fetch_att_list(p, s->update);
+}
+
 /* search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" /
- *                     "PARTIAL" SP partial-range
+ *                     "PARTIAL" SP partial-range / "CONTEXT" /
+ *                     modifier-update
  * One PARTIAL or ALL at most (RFC 9394 section 3.1). */
 static void search_return_opt(struct imap_parser *p, struct imap_search *s)
 {
@@ -226,6 +237,8 @@ static void search_return_opt(struct imap_parser *p, struct imap_search *s)
 		imap_sp(p);
 		s->partial = imap_partial_range(p);
 	}
+	if (bit == IMAP_SEARCH_UPDATE)
+		update_atts(p, s);
 	if (imap_ok(p) && bit & lists && (before | bit) & IMAP_SEARCH_PARTIAL &&
 		before)
 		imap_expected(p, "one PARTIAL or ALL");
@@ -275,19 +288,90 @@ static void search_keys(struct imap_parser *p, struct imap_search *search)
 	} while (imap_ok(p) && imap_accept_sp(p));
 }
 
-/* search = "SEARCH" [search-return-opts] SP search-program
- * search-program = ["CHARSET" SP charset SP] search-key *(SP search-key) */
-void imap_parse_search(struct imap_parser *p, struct imap_command *cmd)
+/* search-program = ["CHARSET" SP charset SP] search-key *(SP search-key) */
+static void search_program(struct imap_parser *p, struct imap_search *search)
 {
-	struct imap_search *search = &cmd->search;
-
-	p->utf8_quoted = true;
-	imap_sp(p);
 	if (imap_accept_word(p, STR("RETURN")))
 		search_return_opts(p, search);
 	if (imap_accept_word(p, STR("CHARSET")))
 		charset(p, search);
 	search_keys(p, search);
+}
+
+/* search = "SEARCH" [search-return-opts] SP search-program */
+void imap_parse_search(struct imap_parser *p, struct imap_command *cmd)
+{
+	p->utf8_quoted = true;
+	imap_sp(p);
+	search_program(p, &cmd->search);
+}
+
+/* scope-options: there are none that are known. */
+static void scope_options(struct imap_parser *p)
+{
+	struct cursor before = p->c;
+
+	if (!imap_accept_sp(p))
+		return;
+	imap_params(p);
+	if (imap_ok(p)) {
+		p->c = before;
+		imap_expected(p, "no scope options");
+	}
+}
+
+/* esearch-source-opts = "IN" SP "(" source-mbox [SP "(" scope-options ")"] ")"
+ * source-mbox = filter-mailboxes *(SP filter-mailboxes)
+ * with the space behind it */
+static void source_opts(struct imap_parser *p, struct imap_search *search)
+{
+	struct imap_notify_group **end = &search->sources;
+
+	imap_sp(p);
+	imap_open(p);
+	do {
+		*end = ARENA_NEW(p->arena, struct imap_notify_group);
+		imap_filter_mailboxes(
+			p, *end, (unsigned)IMAP_NOTIFY_SELECTED_DELAYED);
+		end = &(*end)->next;
+		if (!imap_ok(p) || cursor_peek(&p->c) != ' ')
+			break;
+		if (str_starts(
+			    str_of(p->c.at, cursor_left(&p->c)), STR(" ("))) {
+			scope_options(p);
+			break;
+		}
+	} while (imap_accept_sp(p));
+	cursor_expect(&p->c, ')', "\")\"");
+	imap_sp(p);
+}
+
+/* esearch = "ESEARCH" [SP esearch-source-opts] [SP search-return-opts] SP
+ *           search-program */
+void imap_parse_esearch(struct imap_parser *p, struct imap_command *cmd)
+{
+	struct imap_search *search = &cmd->search;
+
+	/* Answers have UIDs in any case (RFC 7377 section 2.1). */
+	cmd->uid = true;
+	p->utf8_quoted = true;
+	imap_sp(p);
+	if (imap_accept_word(p, STR("IN")))
+		source_opts(p, search);
+	search_program(p, search);
+}
+
+/* cancelupdate = "CANCELUPDATE" 1*(SP quoted) */
+void imap_parse_cancelupdate(struct imap_parser *p, struct imap_command *cmd)
+{
+	struct imap_atom **end = &cmd->cancel;
+
+	imap_sp(p);
+	do {
+		*end = ARENA_NEW(p->arena, struct imap_atom);
+		(*end)->text = imap_quoted(p);
+		end = &(*end)->next;
+	} while (imap_ok(p) && imap_accept_sp(p));
 }
 
 /* search-criteria = charset 1*(SP search-key), with the SP before it */

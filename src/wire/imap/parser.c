@@ -210,7 +210,7 @@ static size_t quoted_length(
 /* quoted = DQUOTE *QUOTED-CHAR DQUOTE
  * QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> /
  *               "\" quoted-specials / UTF8-2 / UTF8-3 / UTF8-4 */
-static str imap_quoted(struct imap_parser *p)
+str imap_quoted(struct imap_parser *p)
 {
 	bool escapes, ascii;
 	size_t n;

@@ -55,6 +55,7 @@ str imap_atom(struct imap_parser *, const char *what);
 /* Letters, digits and dots: the names of fetch items, sections. */
 str imap_word(struct imap_parser *);
 str imap_astring(struct imap_parser *, const char *what);
+str imap_quoted(struct imap_parser *);
 str imap_string(struct imap_parser *, const char *what);
 str imap_nstring(struct imap_parser *, const char *what);
 /* nstring / literal8 */
@@ -93,6 +94,9 @@ void imap_read_store_modifiers(struct imap_parser *, struct imap_store *);
 void imap_fetch_att_list(struct imap_parser *, struct imap_fetch *);
 /* section-spec = section-msgtext / (section-part ["." section-text]) */
 void imap_section_spec(struct imap_parser *, struct imap_section *);
+/* filter-mailboxes (RFC 5465, RFC 7377), but for those of `except`. */
+void imap_filter_mailboxes(
+	struct imap_parser *, struct imap_notify_group *, unsigned except);
 /* partial-range (RFC 9394) */
 struct imap_partial imap_partial_range(struct imap_parser *);
 /* "(" status-att *(SP status-att) ")" */
@@ -118,6 +122,8 @@ void imap_parse_setmetadata(struct imap_parser *, struct imap_command *);
 void imap_parse_replace(struct imap_parser *, struct imap_command *);
 void imap_parse_expunge(struct imap_parser *, struct imap_command *);
 void imap_parse_search(struct imap_parser *, struct imap_command *);
+void imap_parse_esearch(struct imap_parser *, struct imap_command *);
+void imap_parse_cancelupdate(struct imap_parser *, struct imap_command *);
 void imap_parse_sort(struct imap_parser *, struct imap_command *);
 void imap_parse_thread(struct imap_parser *, struct imap_command *);
 void imap_parse_fetch(struct imap_parser *, struct imap_command *);

@@ -340,57 +340,6 @@ static void print_replace(const struct printer *p, const struct imap_command *c)
 	print_append(p, c);
 }
 
-static void return_options(const struct printer *p, const struct imap_search *s)
-{
-	unsigned plain = s->returns & ~(unsigned)IMAP_SEARCH_PARTIAL;
-
-	if (!s->extended)
-		return;
-	word(p, " RETURN (");
-	bits(p, imap_search_return_names, plain);
-	if (s->returns & IMAP_SEARCH_PARTIAL) {
-		word(p, plain ? " PARTIAL " : "PARTIAL ");
-		imap_put_partial(p->out, &s->partial);
-	}
-	word(p, ")");
-}
-
-static void print_search(const struct printer *p, const struct imap_command *c)
-{
-	const struct imap_search *s = &c->search;
-
-	return_options(p, s);
-	if (!str_is_none(s->charset) || !search_tree_is_ascii(s->where))
-		word(p, " CHARSET UTF-8");
-	sp(p);
-	search_tree_print(p->out, s->where);
-}
-
-static void print_sort(const struct printer *p, const struct imap_command *c)
-{
-	const struct sort_order *order = &c->sort.order;
-
-	return_options(p, &c->sort.search);
-	word(p, " (");
-	for (unsigned i = 0; i < order->count; i++) {
-		if (i)
-			sp(p);
-		if (order->by[i].reverse)
-			word(p, "REVERSE ");
-		bits(p, imap_sort_names, 1u << order->by[i].key);
-	}
-	word(p, ") UTF-8 ");
-	search_tree_print(p->out, c->sort.search.where);
-}
-
-static void print_thread(const struct printer *p, const struct imap_command *c)
-{
-	sp(p);
-	bits(p, imap_thread_names, c->thread.by);
-	word(p, " UTF-8 ");
-	search_tree_print(p->out, c->thread.search.where);
-}
-
 static void print_section(const struct printer *p, const struct imap_section *s)
 {
 	struct imap_section plain = *s;
@@ -429,6 +378,93 @@ static void fetch_atts(const struct printer *p, const struct imap_fetch *f)
 		print_section(p, s);
 	}
 	word(p, ")");
+}
+
+static void return_options(const struct printer *p, const struct imap_search *s)
+{
+	unsigned plain = s->returns & ~(unsigned)IMAP_SEARCH_PARTIAL &
+			 ~(unsigned)IMAP_SEARCH_UPDATE;
+	const char *before = plain ? " " : "";
+
+	if (!s->extended)
+		return;
+	word(p, " RETURN (");
+	bits(p, imap_search_return_names, plain);
+	if (s->returns & IMAP_SEARCH_PARTIAL) {
+		word(p, before);
+		word(p, "PARTIAL ");
+		imap_put_partial(p->out, &s->partial);
+		before = " ";
+	}
+	if (s->returns & IMAP_SEARCH_UPDATE) {
+		word(p, before);
+		word(p, "UPDATE");
+	}
+	if (s->update)
+		fetch_atts(p, s->update);
+	word(p, ")");
+}
+
+/* filter-mailboxes */
+static void filter(const struct printer *p, const struct imap_notify_group *g)
+{
+	const struct imap_notify_mailbox *m = g->mailboxes;
+
+	bits(p, imap_notify_filter_names, g->filter);
+	if (m)
+		word(p, " (");
+	for (; m; m = m->next) {
+		astring(p, m->mailbox.raw);
+		word(p, m->next ? " " : ")");
+	}
+}
+
+static void source_options(const struct printer *p, const struct imap_search *s)
+{
+	if (!s->sources)
+		return;
+	word(p, " IN (");
+	for (const struct imap_notify_group *g = s->sources; g; g = g->next) {
+		filter(p, g);
+		word(p, g->next ? " " : ")");
+	}
+}
+
+static void print_search(const struct printer *p, const struct imap_command *c)
+{
+	const struct imap_search *s = &c->search;
+
+	source_options(p, s);
+	return_options(p, s);
+	if (!str_is_none(s->charset) || !search_tree_is_ascii(s->where))
+		word(p, " CHARSET UTF-8");
+	sp(p);
+	search_tree_print(p->out, s->where);
+}
+
+static void print_sort(const struct printer *p, const struct imap_command *c)
+{
+	const struct sort_order *order = &c->sort.order;
+
+	return_options(p, &c->sort.search);
+	word(p, " (");
+	for (unsigned i = 0; i < order->count; i++) {
+		if (i)
+			sp(p);
+		if (order->by[i].reverse)
+			word(p, "REVERSE ");
+		bits(p, imap_sort_names, 1u << order->by[i].key);
+	}
+	word(p, ") UTF-8 ");
+	search_tree_print(p->out, c->sort.search.where);
+}
+
+static void print_thread(const struct printer *p, const struct imap_command *c)
+{
+	sp(p);
+	bits(p, imap_thread_names, c->thread.by);
+	word(p, " UTF-8 ");
+	search_tree_print(p->out, c->thread.search.where);
 }
 
 static void print_fetch(const struct printer *p, const struct imap_command *c)
@@ -471,18 +507,19 @@ static void print_notify(const struct printer *p, const struct imap_command *c)
 	word(p, c->notify.set ? " SET" : " NONE");
 	word(p, c->notify.status ? " STATUS" : "");
 	for (; g; g = g->next) {
-		const struct imap_notify_mailbox *m = g->mailboxes;
-
 		word(p, " (");
-		bits(p, imap_notify_filter_names, g->filter);
-		if (m)
-			word(p, " (");
-		for (; m; m = m->next) {
-			astring(p, m->mailbox.raw);
-			word(p, m->next ? " " : ")");
-		}
+		filter(p, g);
 		notify_events(p, g);
 		word(p, ")");
+	}
+}
+
+static void print_cancelupdate(
+	const struct printer *p, const struct imap_command *c)
+{
+	for (const struct imap_atom *a = c->cancel; a; a = a->next) {
+		sp(p);
+		imap_put_string(p->out, a->text, p->utf8);
 	}
 }
 
@@ -539,6 +576,8 @@ static void (*const argument_printers[IMAP_VERB_COUNT])(
 	[IMAP_NOTIFY] = print_notify,
 	[IMAP_EXPUNGE] = print_expunge,
 	[IMAP_SEARCH] = print_search,
+	[IMAP_ESEARCH] = print_search,
+	[IMAP_CANCELUPDATE] = print_cancelupdate,
 	[IMAP_SORT] = print_sort,
 	[IMAP_THREAD] = print_thread,
 	[IMAP_FETCH] = print_fetch,
@@ -555,7 +594,8 @@ void imap_print_command(
 
 	assert(c->verb != IMAP_UNKNOWN);
 	buf_add(out, c->tag);
-	word(&p, c->uid ? " UID " : " ");
+	/* ESEARCH is of UIDs without saying so. */
+	word(&p, c->uid && c->verb != IMAP_ESEARCH ? " UID " : " ");
 	buf_add(out, imap_command_row(c->verb)->name);
 	if (argument_printers[c->verb])
 		argument_printers[c->verb](&p, c);
