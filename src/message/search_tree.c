@@ -36,6 +36,69 @@ struct search_node *search_node_new(struct arena *arena, enum search_key key)
 	return node;
 }
 
+static str copy_str(struct arena *arena, str s)
+{
+	return str_is_none(s) ? s : arena_str(arena, s);
+}
+
+static void copy_set(struct arena *arena, struct seqset *set)
+{
+	struct seqrange *ranges =
+		ARENA_ARRAY(arena, struct seqrange, set->count);
+
+	if (set->count && !arena_spent(arena))
+		memcpy(ranges, set->ranges, set->count * sizeof *ranges);
+	set->ranges = ranges;
+}
+
+/* Strings and sets of one node; its children are the original's. */
+static void copy_argument(struct arena *arena, struct search_node *node)
+{
+	switch (rows[node->key].arg) {
+	case SEARCH_ARG_TEXT:
+	case SEARCH_ARG_OBJECT:
+		node->text = copy_str(arena, node->text);
+		break;
+	case SEARCH_ARG_HEADER:
+		node->header.name = copy_str(arena, node->header.name);
+		node->header.text = copy_str(arena, node->header.text);
+		break;
+	case SEARCH_ARG_KEYWORD:
+		node->keyword = copy_str(arena, node->keyword);
+		break;
+	case SEARCH_ARG_MODSEQ:
+		node->modseq.entry = copy_str(arena, node->modseq.entry);
+		node->modseq.type = copy_str(arena, node->modseq.type);
+		break;
+	case SEARCH_ARG_SET:
+		copy_set(arena, &node->set);
+		break;
+	default:
+		break;
+	}
+}
+
+struct search_node *search_tree_copy(
+	struct arena *arena, const struct search_node *node)
+{
+	struct search_node *copy = search_node_new(arena, node->key);
+	const struct search_node *child = node->first;
+	struct search_node **end = &copy->first;
+
+	*copy = *node;
+	copy->next = NULL;
+	if (rows[node->key].arg != SEARCH_ARG_KEYS) {
+		copy_argument(arena, copy);
+		return copy;
+	}
+	copy->first = NULL;
+	for (; child && !arena_spent(arena); child = child->next) {
+		*end = search_tree_copy(arena, child);
+		end = &(*end)->next;
+	}
+	return copy;
+}
+
 /* ---- printing ---- */
 
 /* Can it be a quoted string for both dialects? */
@@ -110,6 +173,10 @@ static void print_argument(struct buf *out, const struct search_node *node)
 		break;
 	case SEARCH_ARG_SET:
 		seqset_print(out, &node->set);
+		break;
+	case SEARCH_ARG_UIDS:
+		buf_add_c(out, "UID ");
+		uidset_print(node->uids, out);
 		break;
 	case SEARCH_ARG_KEYS:
 		print_keys(out, node->first);

@@ -36,6 +36,7 @@ enum search_arg {
 	SEARCH_ARG_OBJECT,  /* objectid: text (RFC 8474) */
 	SEARCH_ARG_MODSEQ,  /* [entry SP type SP] number64: modseq */
 	SEARCH_ARG_SET,	    /* sequence-set: set */
+	SEARCH_ARG_UIDS,    /* never on the wire: uids */
 	SEARCH_ARG_KEYS,    /* child keys: first; count as below */
 };
 
@@ -58,6 +59,7 @@ enum search_on {
 	SEARCH_ON_BODY,	    /* substring of the body's text */
 	SEARCH_ON_TEXT,	    /* substring of header or body */
 	SEARCH_ON_SEQUENCE, /* message sequence numbers */
+	SEARCH_ON_UIDS,	    /* these UIDs, whatever else */
 	SEARCH_ON_UID,
 	SEARCH_ON_UID_ORDER, /* UID, compared as `order` (RFC 9738) */
 	SEARCH_ON_AND,	     /* all children; an empty AND matches everything */
@@ -118,8 +120,10 @@ enum search_on {
 	X("UIDBEFORE", UIDBEFORE, NZ, UID_ORDER, 0, 0, 0, -1, NULL)            \
 	X("NOT", NOT, KEYS, NOT, 0, 0, 0, 0, NULL)                             \
 	X("OR", OR, KEYS, OR, 0, 0, 0, 0, NULL)                                \
-	/* Without a name: a bare set, and keys in parentheses. */             \
+	/* Without a name: a bare set, what such a set once was, and keys in   \
+	 * parentheses. */                                                     \
 	X(NULL, SEQUENCE, SET, SEQUENCE, 0, 0, 0, 0, NULL)                     \
+	X(NULL, UIDS, UIDS, UIDS, 0, 0, 0, 0, NULL)                            \
 	X(NULL, AND, KEYS, AND, 0, 0, 0, 0, NULL)
 
 enum search_key {
@@ -130,7 +134,7 @@ enum search_key {
 };
 
 struct search_row {
-	const char *name; /* NULL for SEQUENCE and AND */
+	const char *name; /* NULL for SEQUENCE, UIDS and AND */
 	enum search_arg arg;
 	enum search_on on;
 	uint64_t set, clear; /* KEYWORD and UNKEYWORD: `set` says which */
@@ -155,6 +159,7 @@ struct search_node {
 			uint64_t number;
 		} modseq;
 		struct seqset set;
+		const struct uidset *uids; /* the maker's */
 		struct search_node
 			*first; /* AND: any number; OR: two; NOT: one */
 	};
@@ -165,6 +170,10 @@ const struct search_row *search_row(enum search_key);
 const struct search_row *search_row_find(str name, enum search_key *key_r);
 
 struct search_node *search_node_new(struct arena *, enum search_key);
+
+/* A copy that shares nothing with the original but `uids`. */
+struct search_node *search_tree_copy(
+	struct arena *, const struct search_node *);
 
 /* Appends the key in IMAP's syntax, such that parsing gives the same tree if
  * the parser's root is an AND always, which is printed without parentheses.

@@ -94,12 +94,64 @@ static void test_print(void **unused)
 	arena_fini(&arena);
 }
 
+/* The original goes; under sanitizers, what the copy still has of it shows. */
+static void test_copy(void **unused)
+{
+	static const char *const words[] = {"subject", "List-Id", "list", "kw",
+		"M1", "/flags/\\\\draft", "all"};
+	str own[COUNT_OF(words)];
+	struct arena first, second;
+	struct uidset uids = UIDSET_EMPTY;
+	struct buf before = BUF_UNBOUNDED, after = BUF_UNBOUNDED;
+	struct search_node *root, *copy, *node;
+
+	(void)unused;
+	arena_init(&first, 1 << 16);
+	arena_init(&second, 1 << 16);
+	uidset_add_range(&uids, 3, 5);
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		own[i] = arena_str(&first, str_c(words[i]));
+	root = search_node_new(&first, SEARCH_AND);
+	add(&first, root, SEARCH_SUBJECT)->text = own[0];
+	node = add(&first, root, SEARCH_HEADER);
+	node->header.name = own[1];
+	node->header.text = own[2];
+	node = add(&first, root, SEARCH_OR);
+	add(&first, node, SEARCH_KEYWORD)->keyword = own[3];
+	add(&first, node, SEARCH_EMAILID)->text = own[4];
+	node = add(&first, root, SEARCH_NOT);
+	node = add(&first, node, SEARCH_AND);
+	node = add(&first, node, SEARCH_MODSEQ);
+	node->modseq.entry = own[5];
+	node->modseq.type = own[6];
+	node->modseq.number = 7;
+	node = add(&first, root, SEARCH_UID);
+	node->set.ranges = ARENA_ARRAY(&first, struct seqrange, 1);
+	node->set.ranges[0] = (struct seqrange){9, SEQSET_STAR};
+	node->set.count = 1;
+	add(&first, root, SEARCH_UIDS)->uids = &uids;
+	search_tree_print(&before, root);
+	copy = search_tree_copy(&second, root);
+	arena_fini(&first);
+	search_tree_print(&after, copy);
+	assert_str(buf_str(&after),
+		"SUBJECT \"subject\" HEADER \"List-Id\" \"list\" OR KEYWORD "
+		"kw EMAILID M1 NOT (MODSEQ \"/flags/\\\\\\\\draft\" all 7) UID "
+		"9:* UID 3:5");
+	assert_true(str_eq(buf_str(&before), buf_str(&after)));
+	arena_fini(&second);
+	uidset_fini(&uids);
+	buf_fini(&before);
+	buf_fini(&after);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

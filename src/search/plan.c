@@ -94,18 +94,42 @@ static bool member_matches(const struct search_node *node,
 	}
 }
 
-static void ask_members(struct making *mk, const struct search_node *node,
+/* Messages of scope->among. */
+static void ask_some_members(struct making *mk, const struct search_node *node,
 	const struct search_row *row, struct uidset *found)
 {
-	const struct view *v = mk->scope->view;
-	struct view_iter it = view_iter(v, 1);
-	const struct membership *m;
+	struct uidset_iter it = uidset_iter(&mk->all, 1);
 	uint64_t with = operand(mk, node, row);
+	uid_num uid;
+
+	while ((uid = uidset_iter_next(&it))) {
+		const struct membership *m = view_find(mk->scope->view, uid);
+
+		if (m && member_matches(node, row, m, with))
+			uidset_add(found, uid);
+	}
+}
+
+static void ask_all_members(struct making *mk, const struct search_node *node,
+	const struct search_row *row, struct uidset *found)
+{
+	struct view_iter it = view_iter(mk->scope->view, 1);
+	uint64_t with = operand(mk, node, row);
+	const struct membership *m;
 
 	while ((m = view_iter_next(&it)))
 		if (member_matches(node, row, m, with))
 			uidset_add(found, m->uid);
 	uidset_and(found, &mk->all);
+}
+
+static void ask_members(struct making *mk, const struct search_node *node,
+	const struct search_row *row, struct uidset *found)
+{
+	if (mk->scope->among)
+		ask_some_members(mk, node, row, found);
+	else
+		ask_all_members(mk, node, row, found);
 	if (row->on == SEARCH_ON_FLAGS && row->recent && mk->scope->recent) {
 		if (row->recent > 0)
 			uidset_and(found, mk->scope->recent);
@@ -263,6 +287,10 @@ static struct plan_node *make_node(
 	case SEARCH_ON_UID:
 		ask_set(mk, node, row, &p->surely);
 		break;
+	case SEARCH_ON_UIDS:
+		uidset_copy(&p->surely, &mk->all);
+		uidset_and(&p->surely, node->uids);
+		break;
 	case SEARCH_ON_UID_ORDER:
 		ask_uid_order(mk, node, row, &p->surely);
 		break;
@@ -281,7 +309,9 @@ enum err plan_make(struct plan *plan, const struct search_scope *scope,
 
 	*plan = (struct plan){.leaf_count = 0};
 	plan->leaves = ARENA_ARRAY(arena, struct plan_leaf, count_nodes(tree));
-	uidset_copy(&mk.all, scope->known);
+	uidset_copy(&mk.all, scope->among ? scope->among : scope->known);
+	if (scope->among)
+		uidset_and(&mk.all, scope->known);
 	uidset_and(&mk.all, &scope->view->uids);
 	plan->root = make_node(&mk, tree);
 	plan->leaf_count = mk.leaves_made;

@@ -20,6 +20,9 @@ struct search_scope {
 	/* What the asking session knows: message numbers are ranks in it, and
 	 * only its messages are found. */
 	const struct uidset *known;
+	/* Only these are asked about, and what is read is in proportion to
+	 * them; NULL: all. */
+	const struct uidset *among;
 	const struct uidset *recent; /* \Recent to the session; may be NULL */
 	const struct uidset *saved;  /* "$"; may be NULL */
 	/* Asked now and then, outside of transactions, when so many of so many

@@ -171,39 +171,171 @@ static int compare(const void *va, const void *vb, void *arg)
 		if (c)
 			return s->order->by[i].reverse ? -c : c;
 	}
-	return (a > b) - (a < b);
+	/* Nobody else's UID: rows are read in the mailbox's order but for the
+	 * one that sort_place compares with. */
+	return (s->uids[a] > s->uids[b]) - (s->uids[a] < s->uids[b]);
 }
 
-/* Positions are sorted, and replaced by the UIDs that stand there. */
-static uid_num *in_order(struct sorting *s)
+/* The rows in order. */
+static uint32_t *in_order(struct sorting *s)
 {
 	uint32_t *at = ARENA_ARRAY(s->arena, uint32_t, s->count);
 
 	for (uint32_t i = 0; i < s->count; i++)
 		at[i] = i;
 	qsort_r(at, s->count, sizeof *at, compare, s);
-	for (uint32_t i = 0; i < s->count; i++)
-		at[i] = s->uids[at[i]];
 	return at;
+}
+
+/* Rows are replaced by their UIDs. */
+static void to_uids(const struct sorting *s, uint32_t *rows, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		rows[i] = s->uids[rows[i]];
+}
+
+static enum err read_all(struct sorting *s, const struct search_scope *scope,
+	const struct uidset *uids)
+{
+	if (needs_digests(s->order))
+		return walk_digests(scope, uids, read_one, s);
+	return read_members(s, scope->view, uids);
+}
+
+/* `more` rows beside those of the messages. */
+static enum err read_keys(struct sorting *s, const struct search_scope *scope,
+	const struct uidset *uids, size_t more)
+{
+	size_t count = uidset_count(uids) + more;
+
+	s->uids = ARENA_ARRAY(s->arena, uid_num, count);
+	s->values = ARENA_ARRAY(
+		s->arena, struct sort_value, count * s->order->count);
+	if (arena_spent(s->arena))
+		return ERR_LIMIT;
+	return read_all(s, scope, uids);
 }
 
 enum err sort_run(const struct search_scope *scope, const struct uidset *uids,
 	const struct sort_order *order, struct arena *arena, uid_num **uids_r)
 {
-	size_t count = uidset_count(uids);
 	struct sorting s = {.order = order, .arena = arena};
-	enum err e;
+	enum err e = read_keys(&s, scope, uids, 0);
 
-	s.uids = ARENA_ARRAY(arena, uid_num, count);
-	s.values = ARENA_ARRAY(arena, struct sort_value, count * order->count);
-	if (arena_spent(arena))
-		return ERR_LIMIT;
-	if (needs_digests(order))
-		e = walk_digests(scope, uids, read_one, &s);
-	else
-		e = read_members(&s, scope->view, uids);
 	if (e)
 		return e;
 	*uids_r = in_order(&s);
+	to_uids(&s, *uids_r, s.count);
 	return arena_spent(arena) ? ERR_LIMIT : OK;
+}
+
+/* One of those that are there, into the row behind those that come. */
+static enum err read_other(
+	struct sorting *s, const struct search_scope *scope, uid_num uid)
+{
+	struct uidset one = UIDSET_EMPTY;
+	enum err e;
+
+	uidset_add(&one, uid);
+	e = read_all(s, scope, &one);
+	uidset_fini(&one);
+	return e;
+}
+
+/* Of sorted[from] and those behind it. */
+static enum err count_before(struct sorting *s,
+	const struct search_scope *scope, const uid_num *sorted, uint32_t from,
+	uint32_t count, uint32_t row, uint32_t *before_r)
+{
+	uint32_t coming = s->count, low = from, high = count;
+	enum err e = OK;
+
+	while (!e && low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		struct arena_mark mark = arena_mark(s->arena);
+
+		e = read_other(s, scope, sorted[middle]);
+		if (compare(&coming, &row, s) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+		s->count = coming;
+		arena_rewind(s->arena, mark);
+	}
+	*before_r = low;
+	return e;
+}
+
+/* Few that come to many. */
+static enum err place_few(struct sorting *s, const struct search_scope *scope,
+	const uid_num *sorted, uint32_t count, const struct uidset *coming,
+	uid_num **uids_r, uint32_t *before)
+{
+	uint32_t *rows, from = 0;
+	enum err e = read_keys(s, scope, coming, 1);
+
+	if (e)
+		return e;
+	rows = in_order(s);
+	for (uint32_t i = 0; !e && i < s->count; i++) {
+		e = count_before(
+			s, scope, sorted, from, count, rows[i], &before[i]);
+		from = before[i];
+	}
+	to_uids(s, rows, s->count);
+	*uids_r = rows;
+	return e;
+}
+
+static enum err place_many(const struct search_scope *scope,
+	const struct uidset *present, const struct uidset *coming,
+	const struct sort_order *order, struct arena *arena, uid_num **uids_r,
+	uint32_t *before)
+{
+	struct uidset all = UIDSET_EMPTY;
+	uid_num *sorted;
+	uint32_t n, k = 0;
+	enum err e;
+
+	uidset_copy(&all, present);
+	uidset_or(&all, coming);
+	n = uidset_count(&all);
+	e = sort_run(scope, &all, order, arena, &sorted);
+	for (uint32_t i = 0; !e && i < n; i++) {
+		if (!uidset_has(coming, sorted[i]))
+			continue;
+		before[k] = i - k;
+		sorted[k++] = sorted[i];
+	}
+	if (!e)
+		*uids_r = sorted;
+	uidset_fini(&all);
+	return e;
+}
+
+static uint32_t halvings(uint32_t n)
+{
+	uint32_t steps = 1;
+
+	while (n >>= 1)
+		steps++;
+	return steps;
+}
+
+enum err sort_place(const struct search_scope *scope, const uid_num *sorted,
+	const struct uidset *present, const struct uidset *coming,
+	const struct sort_order *order, struct arena *arena, uid_num **uids_r,
+	uint32_t **before_r)
+{
+	struct sorting s = {.order = order, .arena = arena};
+	uint32_t count = uidset_count(present), n = uidset_count(coming);
+	uint32_t *before = ARENA_ARRAY(arena, uint32_t, n);
+
+	if (arena_spent(arena))
+		return ERR_LIMIT;
+	*before_r = before;
+	if ((uint64_t)n * halvings(count) > count)
+		return place_many(
+			scope, present, coming, order, arena, uids_r, before);
+	return place_few(&s, scope, sorted, count, coming, uids_r, before);
 }

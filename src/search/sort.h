@@ -28,4 +28,14 @@ static inline size_t sort_memory(size_t budget, uint32_t n)
 MUST enum err sort_run(const struct search_scope *, const struct uidset *uids,
 	const struct sort_order *, struct arena *, uid_num **uids_r);
 
+/* Where messages belong that come to `sorted`, which are in order already and
+ * are the `count` members of `present`: *uids_r: those that come, in order;
+ * *before_r: for each, how many of sorted stand before it. Both in the arena.
+ * Reads the keys of what comes, and of some of the others by halving; or of
+ * all when that is less. Errors as above. */
+MUST enum err sort_place(const struct search_scope *, const uid_num *sorted,
+	const struct uidset *present, const struct uidset *coming,
+	const struct sort_order *, struct arena *, uid_num **uids_r,
+	uint32_t **before_r);
+
 #endif

@@ -127,6 +127,70 @@ static void test_reads(void **unused)
 	end(&w);
 }
 
+/* Some that come to others stand where sorting all of them has them. Reads what
+ * comes, and for each a few others: halving 500. */
+static void place(struct world *w, const struct sort_order *order,
+	unsigned every, uint64_t most_reads)
+{
+	struct uidset present = UIDSET_EMPTY, coming = UIDSET_EMPTY;
+	struct store_stats earlier, later;
+	struct search_scope scope = {.mail = w->mail, .ref = &w->inbox};
+	uint32_t *before, at = 0, n;
+	uid_num *all, *sorted, *uids;
+	struct arena arena;
+	struct view *v;
+
+	assert_ok(view_acquire(w->mail, &w->inbox, &v));
+	scope.view = v;
+	scope.known = &v->uids;
+	arena_init(&arena, BUDGET);
+	n = uidset_count(&v->uids);
+	for (uid_num uid = 1; uid <= n; uid++)
+		uidset_add(uid % every ? &present : &coming, uid);
+	assert_ok(sort_run(&scope, &v->uids, order, &arena, &all));
+	assert_ok(sort_run(&scope, &present, order, &arena, &sorted));
+	store_stats(w->store, &earlier);
+	assert_ok(sort_place(&scope, sorted, &present, &coming, order, &arena,
+		&uids, &before));
+	store_stats(w->store, &later);
+	assert_in_range(later.gets - earlier.gets, 1, most_reads);
+	for (uint32_t i = 0, k = 0; i < n; i++) {
+		if (k < uidset_count(&coming) && before[k] == at)
+			assert_int_equal(all[i], uids[k++]);
+		else
+			assert_int_equal(all[i], sorted[at++]);
+	}
+	assert_int_equal(at, uidset_count(&present));
+	arena_fini(&arena);
+	uidset_fini(&present);
+	uidset_fini(&coming);
+	view_release(w->mail, v);
+}
+
+static void test_place(void **unused)
+{
+	struct sort_order order = {.count = 0};
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	for (int i = 0; i < 500; i++) {
+		char text[100];
+
+		snprintf(text, sizeof text, "Subject: %d\r\n\r\n",
+			i * 7919 % 101);
+		add(&w, text, 0);
+	}
+	sort_order_add(&order, SORT_SUBJECT, true);
+	place(&w, &order, 500, 1 + 9);
+	place(&w, &order, 100, 5 + 5 * 9);
+	place(&w, &order, 2, 500);
+	place(&w, &order, 1, 500);
+	sort_order_add(&order, SORT_FROM, false);
+	place(&w, &order, 250, 2 + 2 * 9);
+	end(&w);
+}
+
 static bool always(void *arg, uint32_t done, uint32_t of)
 {
 	(void)arg;
@@ -196,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_undecoded_come_last),
 		cmocka_unit_test(test_ties_keep_their_order),
 		cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_gone_sort_as_empty),
 	};

@@ -116,6 +116,7 @@ static void argument(
 		imap_sp(p);
 	switch (arg) {
 	case SEARCH_ARG_NONE:
+	case SEARCH_ARG_UIDS:
 		break;
 	case SEARCH_ARG_TEXT:
 		node->text = search_string(p);
