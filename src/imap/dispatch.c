@@ -33,6 +33,7 @@ static imap_executor *const executors[IMAP_VERB_COUNT] = {
 	[IMAP_SEARCH] = imap_search,
 	[IMAP_SORT] = imap_sort,
 	[IMAP_THREAD] = imap_thread,
+	[IMAP_CANCELUPDATE] = imap_cancelupdate,
 	[IMAP_FETCH] = imap_fetch,
 	[IMAP_STORE] = imap_store,
 	[IMAP_COPY] = imap_copy,
@@ -155,6 +156,8 @@ const char *imap_why_not_now(const struct imap *s, const struct imap_command *c)
 		       "UIDONLY is enabled";
 	if (!(states & state_of(s)) || !executors[c->verb])
 		return wrong_state(states);
+	if (imap_context_reuses_tag(s, c))
+		return "Tag reuse";
 	return NULL;
 }
 

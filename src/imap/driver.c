@@ -321,6 +321,7 @@ static enum session_step end_news(struct imap *s)
 {
 	s->fetch_is_news = false;
 	s->doing = s->idling ? IMAP_DOING_IDLE : IMAP_DOING_NOTHING;
+	imap_contexts_fetched(s);
 	if (!s->session.told_stop)
 		return SESSION_STEP_ON;
 	put_bye(s, "[UNAVAILABLE] The server ends this session");

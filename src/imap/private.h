@@ -13,6 +13,7 @@
 #include "wire/imap/respond.h"
 
 struct imap_append_run; /* cmd/append.c */
+struct imap_contexts;	/* cmd/context.c */
 struct imap_fetch_run;	/* cmd/fetch.c */
 struct imap_notifying;	/* cmd/notify.c */
 struct imap;
@@ -64,6 +65,7 @@ struct imap {
 	_Atomic bool listening;		/* NOTIFY: to the selected mailbox */
 	struct imap_selected *selected; /* NULL: authenticated state */
 	struct uidset saved;		/* SEARCHRES: "$" */
+	struct imap_contexts *contexts; /* of UPDATE; NULL: none */
 	/* For the next sync: UIDs whose flags this command changed, so that
 	 * the client knows them, unless somebody changed them again: the
 	 * mod-sequences of these changes are told + each of own_changes. And
@@ -90,7 +92,7 @@ struct imap {
 	 * of IMAP_WANTS_ALL; and whether expunges wait for a command. */
 	unsigned wants;
 	bool expunges_wait;
-	bool fetch_is_news; /* NOTIFY's, and no command's */
+	bool fetch_is_news; /* NOTIFY's or UPDATE's, and no command's */
 	/* NULL: neither NOTIFY SET nor ENABLE METADATA is in force. */
 	struct imap_notifying *notifying;
 	bool notified; /* NOTIFY was given */
@@ -251,6 +253,9 @@ uint32_t imap_number(const struct imap *, uid_num);
 /* Adds those of these UIDs, all of them known, to numbers. */
 void imap_uids_to_numbers(
 	const struct imap *, const struct uidset *uids, struct uidset *numbers);
+/* Adds the UIDs of these numbers, none of them above how many are known. */
+void imap_numbers_to_uids(
+	const struct imap *, const struct uidset *numbers, struct uidset *uids);
 
 /* search.c: what SEARCH, SORT and THREAD have in common. */
 struct imap_finding {
@@ -263,6 +268,8 @@ struct imap_finding {
 
 /* What an ESEARCH response says: numbers or UIDs, as the command has them. */
 struct imap_esearch {
+	str mailbox; /* that was searched; absent: not to be told */
+	uint32_t uidvalidity;
 	unsigned returns; /* enum imap_search_return */
 	struct imap_partial partial;
 	uint32_t count, first, last;
@@ -270,6 +277,12 @@ struct imap_esearch {
 	const uint32_t *sorted;
 	modseq_num modseq; /* 0: not to be told */
 };
+
+/* Not of SAVE alone (RFC 5182 section 2.1). */
+static inline bool imap_is_answered(unsigned returns)
+{
+	return returns & IMAP_SEARCH_RESULTS || !(returns & IMAP_SEARCH_SAVE);
+}
 
 /* imap_find_end follows, whatever it returns. */
 MUST enum err imap_find(
@@ -287,8 +300,11 @@ void imap_take_slice(const struct uidset *all, const struct imap_partial *,
 	struct uidset *slice);
 /* " (MODSEQ n)", unless it is 0. */
 void imap_put_modseq(struct buf *, modseq_num);
-void imap_put_esearch(
-	struct buf *, const struct imap_command *, const struct imap_esearch *);
+/* "* ESEARCH (TAG …) UID" */
+void imap_begin_esearch(
+	struct imap *, str tag, str mailbox, uint32_t uidvalidity, bool uid);
+void imap_put_esearch(struct imap *, const struct imap_command *,
+	const struct imap_esearch *);
 
 /* idle.c, append.c, fetch.c: commands that go on. */
 enum err imap_idle_line(struct imap *, str line);
@@ -330,6 +346,37 @@ void imap_part_close(struct imap_part *);
 void imap_fetch_news(
 	struct imap *, const struct imap_fetch *, struct uidset *uids);
 
+/* context.c: RFC 5267. A context is what a search with UPDATE found, which is
+ * told to change until the mailbox is left. */
+
+/* Is it a search with UPDATE whose tag is one's that is told already? */
+bool imap_context_reuses_tag(const struct imap *, const struct imap_command *);
+/* Of a search with UPDATE; for others nothing. sorted: SORT's result in order,
+ * of which this keeps a copy; mailbox: what updates call it, or absent. NULL,
+ * or why there will be no updates. */
+const char *imap_context_begin(struct imap *, const struct imap_command *,
+	const struct imap_finding *, const uid_num *sorted, str mailbox);
+void imap_put_noupdate(struct imap *, str tag, const char *why);
+/* All of them. */
+void imap_contexts_end(struct imap *);
+/* Those of message numbers, which may not be told any more. */
+void imap_contexts_end_numbers(struct imap *);
+/* For imap_sync: what is not in the view any more leaves them, before message
+ * numbers change; and, after all else was told, what changed enters and leaves
+ * them. arrived: messages that are told for the first time. */
+void imap_contexts_expunge(struct imap *, const struct view *);
+void imap_contexts_update(
+	struct imap *, const struct view *, const struct uidset *arrived);
+/* RFC 5465 section 7: FETCH items of new messages are waited for. */
+bool imap_contexts_want_fetch(const struct imap *);
+/* Takes the next messages that want the same items, be it for contexts or
+ * because they are in `arrived` (may be NULL), which wants these items: at
+ * least one, if there is any. The items live until the next call. */
+const struct imap_fetch *imap_contexts_take_fetch(struct imap *,
+	struct uidset *arrived, const struct imap_fetch *, struct uidset *uids);
+/* They were sent. */
+void imap_contexts_fetched(struct imap *);
+
 /* notify.c. As if NOTIFY and ENABLE METADATA had never been given. */
 void imap_notify_end(struct imap *);
 /* ENABLE METADATA. */
@@ -340,10 +387,13 @@ void imap_notify_news(struct imap *);
  * room for output; and whether there is more. */
 void imap_notify_between(struct imap *);
 bool imap_notify_waits(const struct imap *);
-/* Messages were told that are not in known_before. */
-void imap_notify_arrived(struct imap *, const struct uidset *known_before);
+/* These messages were told for the first time. */
+void imap_notify_arrived(struct imap *, const struct uidset *arrived);
 void imap_notify_forget_arrived(struct imap *);
 bool imap_notify_has_arrived(const struct imap *);
+/* A copy in the arena. */
+const struct imap_fetch *imap_keep_fetch(
+	struct arena *, const struct imap_fetch *);
 /* True: their FETCH items are being sent from now on. */
 bool imap_notify_fetch(struct imap *);
 
@@ -354,6 +404,6 @@ imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,
 	imap_list, imap_lsub, imap_namespace, imap_status, imap_append,
 	imap_idle, imap_notify, imap_compress, imap_unauthenticate, imap_check, imap_close,
 	imap_unselect_command, imap_expunge, imap_search, imap_sort,
-	imap_thread, imap_fetch, imap_store, imap_copy;
+	imap_thread, imap_cancelupdate, imap_fetch, imap_store, imap_copy;
 
 #endif

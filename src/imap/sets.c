@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "imap/private.h"
 
-/* Message numbers to UIDs: runs of numbers are runs of ranks. */
-static void numbers_to_uids(const struct uidset *known,
-	const struct uidset *numbers, struct uidset *uids)
+/* Runs of numbers are runs of ranks. */
+void imap_numbers_to_uids(
+	const struct imap *s, const struct uidset *numbers, struct uidset *uids)
 {
+	const struct uidset *known = &s->selected->known;
 	struct uidset_iter it = uidset_iter(numbers, 1);
 	uint32_t from, to;
 
@@ -39,7 +40,7 @@ enum err imap_resolve_set(struct imap *s, const struct seqset *set, bool uid,
 	if (seqset_exceeds(set, uidset_count(known)))
 		return ERR_INVALID;
 	seqset_add_to(set, uidset_count(known), &numbers);
-	numbers_to_uids(known, &numbers, uids_r);
+	imap_numbers_to_uids(s, &numbers, uids_r);
 	uidset_fini(&numbers);
 	return OK;
 }

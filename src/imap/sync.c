@@ -329,7 +329,7 @@ static void tell_keywords(struct imap *s, const struct view *v)
 enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 {
 	struct imap_selected *box = s->selected;
-	struct uidset known_before = UIDSET_EMPTY;
+	struct uidset known_before = UIDSET_EMPTY, arrived = UIDSET_EMPTY;
 	struct view *v;
 	enum err e = imap_view(s, &v);
 	modseq_num now;
@@ -338,6 +338,7 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 		return e;
 	/* A mailbox that is gone stays where it was. */
 	now = box->gone ? box->told : v->modseq;
+	imap_contexts_expunge(s, v);
 	if (may_expunge && (box->gone || box->watch.floor != now))
 		tell_expunged(s, v, now);
 	if (has_to_tell(s, now)) {
@@ -345,7 +346,9 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 		uidset_copy(&known_before, &box->known);
 		e = tell_arrivals(s, v);
 		tell_flags(s, v, &known_before, with_uid);
-		imap_notify_arrived(s, &known_before);
+		uidset_copy(&arrived, &box->known);
+		uidset_andnot(&arrived, &known_before);
+		imap_notify_arrived(s, &arrived);
 		uidset_fini(&known_before);
 		box->looked = now;
 		if (knows_all(box, v, s->wants)) {
@@ -354,6 +357,8 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 		}
 		uidset_compact(&box->known);
 	}
+	imap_contexts_update(s, v, &arrived);
+	uidset_fini(&arrived);
 	/* Also of what was told before, as long as it is held back. */
 	if (s->condstore && !may_expunge && s->told_modseq)
 		imap_tell_held_back(s, v);

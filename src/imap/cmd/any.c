@@ -93,6 +93,8 @@ static bool enable(struct imap *s, str name)
 	s->qresync = s->qresync || qresync;
 	s->uidonly = s->uidonly || uidonly;
 	s->metadata = s->metadata || metadata;
+	if (uidonly)
+		imap_contexts_end_numbers(s);
 	if (condstore || qresync)
 		imap_enable_condstore(s);
 	if (metadata)

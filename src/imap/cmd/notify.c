@@ -122,7 +122,7 @@ static struct watched *collect(struct arena *arena, const struct imap_notify *q,
 }
 
 /* The command's memory ends with it. */
-static const struct imap_fetch *keep_fetch(
+const struct imap_fetch *imap_keep_fetch(
 	struct arena *arena, const struct imap_fetch *from)
 {
 	struct imap_fetch *kept = ARENA_NEW(arena, struct imap_fetch);
@@ -222,7 +222,7 @@ static void take_filters(struct imap_notifying *n, const struct imap_notify *q)
 	n->trees = collect(&n->arena, q, IMAP_NOTIFY_SUBTREE, &n->tree_count);
 	n->names = collect(&n->arena, q, IMAP_NOTIFY_MAILBOXES, &n->name_count);
 	if (selected && selected->fetch)
-		n->fetch = keep_fetch(&n->arena, selected->fetch);
+		n->fetch = imap_keep_fetch(&n->arena, selected->fetch);
 }
 
 /* It hears from here on. NULL: it is too much. */
@@ -548,6 +548,11 @@ void imap_notify_news(struct imap *s)
 
 /* When. */
 
+static bool is_free(const struct imap *s)
+{
+	return s->doing == IMAP_DOING_NOTHING || s->doing == IMAP_DOING_IDLE;
+}
+
 static bool is_between(const struct imap *s)
 {
 	return s->notifying && (s->doing == IMAP_DOING_IDLE ||
@@ -575,17 +580,16 @@ bool imap_notify_waits(const struct imap *s)
 
 /* What arrived. */
 
-void imap_notify_arrived(struct imap *s, const struct uidset *known_before)
+void imap_notify_arrived(struct imap *s, const struct uidset *arrived)
 {
-	struct uidset arrived = UIDSET_EMPTY;
+	struct uidset others = UIDSET_EMPTY;
 
 	if (!s->notifying || !s->notifying->fetch)
 		return;
-	uidset_copy(&arrived, &s->selected->known);
-	uidset_andnot(&arrived, known_before);
-	uidset_andnot(&arrived, &s->own_added);
-	uidset_or(&s->notifying->arrived, &arrived);
-	uidset_fini(&arrived);
+	uidset_copy(&others, arrived);
+	uidset_andnot(&others, &s->own_added);
+	uidset_or(&s->notifying->arrived, &others);
+	uidset_fini(&others);
 }
 
 void imap_notify_forget_arrived(struct imap *s)
@@ -596,21 +600,30 @@ void imap_notify_forget_arrived(struct imap *s)
 
 bool imap_notify_has_arrived(const struct imap *s)
 {
-	return is_between(s) && s->selected &&
-	       !uidset_is_empty(&s->notifying->arrived);
+	return is_free(s) && s->selected &&
+	       ((s->notifying && !uidset_is_empty(&s->notifying->arrived)) ||
+		       imap_contexts_want_fetch(s));
 }
 
 bool imap_notify_fetch(struct imap *s)
 {
 	struct imap_notifying *n = s->notifying;
+	struct uidset uids = UIDSET_EMPTY;
+	const struct imap_fetch *fetch = NULL;
 
 	if (!imap_notify_has_arrived(s))
 		return false;
-	uidset_and(&n->arrived, &s->selected->known);
-	if (uidset_is_empty(&n->arrived))
-		return false;
-	imap_fetch_news(s, n->fetch, &n->arrived);
-	return true;
+	if (n)
+		uidset_and(&n->arrived, &s->selected->known);
+	if (imap_contexts_want_fetch(s))
+		fetch = imap_contexts_take_fetch(
+			s, n ? &n->arrived : NULL, n ? n->fetch : NULL, &uids);
+	else if ((fetch = n->fetch))
+		uidset_swap(&uids, &n->arrived);
+	if (!uidset_is_empty(&uids))
+		imap_fetch_news(s, fetch, &uids);
+	uidset_fini(&uids);
+	return s->fetch_is_news;
 }
 
 /* The command. */

@@ -198,14 +198,28 @@ static void put_partial(struct buf *out, const struct imap_esearch *e)
 	uidset_fini(&slice);
 }
 
-void imap_put_esearch(struct buf *out, const struct imap_command *c,
-	const struct imap_esearch *e)
+void imap_begin_esearch(
+	struct imap *s, str tag, str mailbox, uint32_t uidvalidity, bool uid)
 {
-	unsigned returns = e->returns;
+	struct buf *out = imap_out(s);
 
 	buf_add_c(out, "* ESEARCH (TAG ");
-	imap_put_string(out, c->tag, false);
-	buf_add_c(out, c->uid ? ") UID" : ")");
+	imap_put_string(out, tag, false);
+	if (!str_is_none(mailbox)) {
+		buf_add_c(out, " MAILBOX ");
+		imap_put_mailbox(out, mailbox, s->rev2);
+		buf_addf(out, " UIDVALIDITY %u", uidvalidity);
+	}
+	buf_add_c(out, uid ? ") UID" : ")");
+}
+
+void imap_put_esearch(struct imap *s, const struct imap_command *c,
+	const struct imap_esearch *e)
+{
+	struct buf *out = imap_out(s);
+	unsigned returns = e->returns;
+
+	imap_begin_esearch(s, c->tag, e->mailbox, e->uidvalidity, c->uid);
 	if (e->count && returns & IMAP_SEARCH_MIN)
 		buf_addf(out, " MIN %u", e->first);
 	if (e->count && returns & IMAP_SEARCH_MAX)
@@ -224,15 +238,6 @@ void imap_put_esearch(struct buf *out, const struct imap_command *c,
 	if (e->modseq)
 		buf_addf(out, " MODSEQ %llu", (unsigned long long)e->modseq);
 	buf_add_c(out, "\r\n");
-}
-
-static void to_numbers(const struct imap *s, struct uidset *found)
-{
-	struct uidset numbers = UIDSET_EMPTY;
-
-	imap_uids_to_numbers(s, found, &numbers);
-	uidset_swap(found, &numbers);
-	uidset_fini(&numbers);
 }
 
 static void put_search(
@@ -254,19 +259,22 @@ static void answer(
 	struct imap *s, const struct imap_command *c, struct imap_finding *f)
 {
 	const struct imap_search *q = &c->search;
-	struct uidset *found = &f->found;
+	struct uidset numbers = UIDSET_EMPTY, *found = &f->found;
 	struct imap_esearch e = {
+		.mailbox = str_none(),
 		.returns = q->returns,
 		.partial = q->partial,
-		.set = found,
 	};
 
 	if (q->returns & IMAP_SEARCH_PARTIAL)
 		imap_take_slice(found, &q->partial, &f->partial);
 	e.modseq = imap_find_returned(
 		s, f, q->returns, uidset_min(found), uidset_max(found));
-	if (!c->uid)
-		to_numbers(s, found);
+	if (!c->uid) {
+		imap_uids_to_numbers(s, found, &numbers);
+		found = &numbers;
+	}
+	e.set = found;
 	e.count = uidset_count(found);
 	e.first = uidset_min(found);
 	e.last = uidset_max(found);
@@ -275,17 +283,24 @@ static void answer(
 		e.returns = IMAP_SEARCH_ALL;
 	if (!q->extended && !s->rev2)
 		put_search(imap_out(s), found, e.modseq);
-	else if (e.returns & ~(unsigned)IMAP_SEARCH_SAVE)
-		imap_put_esearch(imap_out(s), c, &e);
+	else if (imap_is_answered(e.returns))
+		imap_put_esearch(s, c, &e);
+	uidset_fini(&numbers);
 }
 
 enum err imap_search(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
 	struct imap_finding f;
+	const char *no_update = NULL;
 	enum err e = imap_find(s, c, &f);
 
-	if (!e)
+	if (!e) {
+		/* "$" changes with the answer. */
+		no_update = imap_context_begin(s, c, &f, NULL, str_none());
 		answer(s, c, &f);
+	}
+	if (no_update)
+		imap_put_noupdate(s, c->tag, no_update);
 	return imap_find_end(s, c, &f, e, reply);
 }

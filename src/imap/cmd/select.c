@@ -30,6 +30,7 @@ void imap_unselect(struct imap *s)
 	uidset_clear(&s->own_added);
 	uidset_clear(&s->own_expunged);
 	imap_notify_forget_arrived(s);
+	imap_contexts_end(s);
 	free(box);
 	s->selected = NULL;
 }

@@ -35,6 +35,7 @@ static void answer_sort(struct imap *s, const struct imap_command *c,
 {
 	const struct imap_search *q = &c->sort.search;
 	struct imap_esearch e = {
+		.mailbox = str_none(),
 		.returns = q->returns,
 		.partial = q->partial,
 		.sorted = uids,
@@ -55,14 +56,15 @@ static void answer_sort(struct imap *s, const struct imap_command *c,
 	}
 	if (!q->extended)
 		put_sort(imap_out(s), uids, e.count, e.modseq);
-	else if (q->returns & ~(unsigned)IMAP_SEARCH_SAVE)
-		imap_put_esearch(imap_out(s), c, &e);
+	else if (imap_is_answered(q->returns))
+		imap_put_esearch(s, c, &e);
 }
 
 enum err imap_sort(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
 	struct imap_finding f;
+	const char *no_update = NULL;
 	struct arena arena;
 	uid_num *uids;
 	enum err e = imap_find(s, c, &f);
@@ -71,8 +73,12 @@ enum err imap_sort(
 		sort_memory(imap_arena(s)->budget, uidset_count(&f.found)));
 	if (!e)
 		e = sort_run(&f.scope, &f.found, &c->sort.order, &arena, &uids);
-	if (!e)
+	if (!e) {
+		no_update = imap_context_begin(s, c, &f, uids, str_none());
 		answer_sort(s, c, &f, uids);
+	}
+	if (no_update)
+		imap_put_noupdate(s, c->tag, no_update);
 	arena_fini(&arena);
 	return imap_find_end(s, c, &f, e, reply);
 }
