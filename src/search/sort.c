@@ -255,7 +255,7 @@ static enum err count_before(struct sorting *s,
 		struct arena_mark mark = arena_mark(s->arena);
 
 		e = read_other(s, scope, sorted[middle]);
-		if (compare(&coming, &row, s) < 0)
+		if (!e && compare(&coming, &row, s) < 0)
 			low = middle + 1;
 		else
 			high = middle;

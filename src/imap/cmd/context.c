@@ -705,7 +705,7 @@ const struct imap_fetch *imap_contexts_take_fetch(struct imap *s,
 	return q;
 }
 
-/* Nothing else was told meanwhile, nor is now. */
+/* Message numbers are what they were when the items were sent. */
 static enum err enter_sent(
 	struct imap *s, struct context *x, const struct view *v)
 {
@@ -728,6 +728,9 @@ void imap_contexts_fetched(struct imap *s)
 	struct view *v = NULL;
 	enum err viewed = x ? imap_view(s, &v) : OK;
 
+	/* What stays can be compared with. */
+	if (v)
+		imap_contexts_expunge(s, v);
 	for (; x; x = next) {
 		enum err e = viewed ? viewed : enter_sent(s, x, v);
 
