@@ -377,6 +377,35 @@ const struct imap_fetch *imap_contexts_take_fetch(struct imap *,
 /* They were sent. */
 void imap_contexts_fetched(struct imap *);
 
+/* filter.c: the mailboxes that NOTIFY and ESEARCH name (RFC 5465 section 6, RFC
+ * 7377), and what is said of each. Mail can be delivered into any mailbox:
+ * "inboxes" is "personal". */
+
+/* Beside the events: NONE was said of it, and wins. */
+#define IMAP_FILTER_NEVER (1u << 31)
+
+struct imap_filter_name {
+	str name;
+	unsigned events; /* enum imap_notify_event, IMAP_FILTER_NEVER */
+};
+
+struct imap_filter_names {
+	struct imap_filter_name *all; /* sorted, each once */
+	size_t count;
+};
+
+struct imap_filter {
+	unsigned personal, subscribed; /* events */
+	struct imap_filter_names trees, twigs, names;
+};
+
+/* none: what a group without events says. Memory is the arena's. */
+void imap_filter_make(struct imap_filter *, struct arena *,
+	const struct imap_notify_group *, unsigned none);
+/* 0: it is not meant, or never. */
+unsigned imap_filter_events(
+	const struct imap_filter *, str name, bool subscribed);
+
 /* notify.c. As if NOTIFY and ENABLE METADATA had never been given. */
 void imap_notify_end(struct imap *);
 /* ENABLE METADATA. */

@@ -23,17 +23,10 @@
 	(IMAP_NOTIFY_NEW | IMAP_NOTIFY_EXPUNGE | IMAP_NOTIFY_FLAGS |           \
 		IMAP_NOTIFY_NAMES | IMAP_NOTIFY_SUBSCRIPTIONS |                \
 		IMAP_NOTIFY_METADATA | IMAP_NOTIFY_SERVER_METADATA)
-/* Beside the events: NONE was said of it, and wins. */
-#define NEVER (1u << 31)
 /* Of one session, for names and fetch items. */
 #define MEMORY_MAX ((size_t)1 << 20)
 /* LIST lines that one reading of the names is good for. */
 #define LINES_AT_ONCE 128
-
-struct watched {
-	str name;
-	unsigned events; /* enum imap_notify_event, NEVER */
-};
 
 struct imap_notifying {
 	struct news_watch watch;
@@ -42,84 +35,10 @@ struct imap_notifying {
 	bool quiet;    /* not NOTIFY's: tells only with commands, and in IDLE */
 	struct news news;
 	struct arena arena; /* of what follows */
-	unsigned personal, subscribed;
-	struct watched *trees, *names; /* sorted, each once */
-	size_t tree_count, name_count;
+	struct imap_filter filter;
 	const struct imap_fetch *fetch; /* of what arrives; NULL: nothing */
 	struct uidset arrived;
 };
-
-/* Which events. */
-
-static int compare_watched(const void *a, const void *b)
-{
-	const struct watched *x = a, *y = b;
-
-	return str_cmp(x->name, y->name);
-}
-
-static unsigned find_watched(const struct watched *all, size_t count, str name)
-{
-	struct watched wanted = {.name = name};
-	const struct watched *found = NULL;
-
-	if (count)
-		found = bsearch(
-			&wanted, all, count, sizeof wanted, compare_watched);
-	return found ? found->events : 0;
-}
-
-static unsigned events_of(
-	const struct imap_notifying *n, str name, bool subscribed)
-{
-	unsigned events = n->personal | (subscribed ? n->subscribed : 0) |
-			  find_watched(n->names, n->name_count, name);
-
-	for (; name.n; name = mailbox_name_parent(name))
-		events |= find_watched(n->trees, n->tree_count, name);
-	return events & NEVER ? 0 : events;
-}
-
-/* Each name once, with the events of all its mentions. */
-static size_t merge(struct watched *all, size_t count)
-{
-	size_t n = 0;
-
-	if (count)
-		qsort(all, count, sizeof *all, compare_watched);
-	for (size_t i = 0; i < count; i++) {
-		if (n && str_eq(all[n - 1].name, all[i].name))
-			all[n - 1].events |= all[i].events;
-		else
-			all[n++] = all[i];
-	}
-	return n;
-}
-
-/* All the names that a kind of filter has. A name that cannot be is of no
- * mailbox. */
-static struct watched *collect(struct arena *arena, const struct imap_notify *q,
-	enum imap_notify_filter filter, size_t *count_r)
-{
-	const struct imap_notify_group *g;
-	const struct imap_notify_mailbox *m;
-	struct watched *all;
-	size_t n = 0;
-
-	for (g = q->groups; g; g = g->next)
-		for (m = g->mailboxes; m && g->filter == filter; m = m->next)
-			n++;
-	all = ARENA_ARRAY(arena, struct watched, n);
-	n = 0;
-	for (g = q->groups; g; g = g->next)
-		for (m = g->mailboxes; m && g->filter == filter; m = m->next)
-			if (!m->mailbox.err)
-				all[n++] = (struct watched){
-					arena_str(arena, m->mailbox.name),
-					g->events ? g->events : NEVER};
-	*count_r = merge(all, n);
-	return all;
-}
 
 /* The command's memory ends with it. */
 const struct imap_fetch *imap_keep_fetch(
@@ -208,19 +127,9 @@ static unsigned kinds_of(unsigned events)
 
 static void take_filters(struct imap_notifying *n, const struct imap_notify *q)
 {
-	const struct imap_notify_group *selected = selected_group(q), *g;
+	const struct imap_notify_group *selected = selected_group(q);
 
-	for (g = q->groups; g; g = g->next) {
-		unsigned events = g->events ? g->events : NEVER;
-
-		if (g->filter == IMAP_NOTIFY_PERSONAL ||
-			g->filter == IMAP_NOTIFY_INBOXES)
-			n->personal |= events;
-		if (g->filter == IMAP_NOTIFY_SUBSCRIBED)
-			n->subscribed |= events;
-	}
-	n->trees = collect(&n->arena, q, IMAP_NOTIFY_SUBTREE, &n->tree_count);
-	n->names = collect(&n->arena, q, IMAP_NOTIFY_MAILBOXES, &n->name_count);
+	imap_filter_make(&n->filter, &n->arena, q->groups, IMAP_FILTER_NEVER);
 	if (selected && selected->fetch)
 		n->fetch = imap_keep_fetch(&n->arena, selected->fetch);
 }
@@ -344,7 +253,8 @@ static void put_all_status(struct imap *s, const struct imap_notifying *n,
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct mailbox_info *info = &infos[i];
-		unsigned events = events_of(n, info->name, info->subscribed) &
+		unsigned events = imap_filter_events(&n->filter, info->name,
+					  info->subscribed) &
 				  IMAP_WANTS_ALL;
 
 		if (events && info->exists && !is_selected(s, info->id))
@@ -393,7 +303,8 @@ static enum err tell_box(struct imap *s, mailbox_num id, unsigned happened)
 	e = mailbox_status(imap_mail(s), &ref, imap_arena(s), &info);
 	if (e)
 		return e == ERR_NOTFOUND ? OK : e;
-	events = events_of(s->notifying, info.name, info.subscribed);
+	events = imap_filter_events(
+		&s->notifying->filter, info.name, info.subscribed);
 	/* How many are unseen changes with arrivals, too. */
 	if (events & happened)
 		imap_put_status(s, &info,
@@ -430,10 +341,10 @@ static bool wants_line(
 	const struct imap_notifying *n = arg;
 	/* A name that was subscribed to belonged to "subscribed" as well. */
 	bool was = subscribed || line->what == IMAP_NOTIFY_SUBSCRIPTIONS;
-	unsigned events = events_of(n, line->name, was);
+	unsigned events = imap_filter_events(&n->filter, line->name, was);
 
 	if (!str_is_none(line->old))
-		events |= events_of(n, line->old, subscribed);
+		events |= imap_filter_events(&n->filter, line->old, subscribed);
 	return events & line->what;
 }
 
@@ -464,9 +375,9 @@ static enum err tell_annotation(struct imap *s, const struct news_name *name)
 		return e == ERR_NOTFOUND ? OK : e;
 	if (!(s->notifying->watch.kinds & name->kind) ||
 		!imap_sees_annotation(s, name->name) ||
-		(ref.id &&
-			!(events_of(s->notifying, info.name, info.subscribed) &
-				IMAP_NOTIFY_METADATA)))
+		(ref.id && !(imap_filter_events(&s->notifying->filter,
+				     info.name, info.subscribed) &
+				   IMAP_NOTIFY_METADATA)))
 		return OK;
 	buf_add_c(imap_out(s), "* METADATA ");
 	imap_put_mailbox(imap_out(s), info.name, s->rev2);
