@@ -26,6 +26,7 @@ static imap_executor *const executors[IMAP_VERB_COUNT] = {
 	[IMAP_NOTIFY] = imap_notify,
 	[IMAP_COMPRESS] = imap_compress,
 	[IMAP_UNAUTHENTICATE] = imap_unauthenticate,
+	[IMAP_ESEARCH] = imap_esearch,
 	[IMAP_CHECK] = imap_check,
 	[IMAP_CLOSE] = imap_close,
 	[IMAP_UNSELECT] = imap_unselect_command,

@@ -98,7 +98,7 @@ static enum session_step execute(struct imap *s, str text)
 		imap_put_parse_error(imap_out(s), c, e);
 		/* RFC 5182 section 2.1: a NO empties the saved result. */
 		if ((e == ERR_CHARSET || e == ERR_LIMIT) &&
-			c->verb == IMAP_SEARCH &&
+			(c->verb == IMAP_SEARCH || c->verb == IMAP_ESEARCH) &&
 			c->search.returns & IMAP_SEARCH_SAVE)
 			uidset_clear(&s->saved);
 		/* A charset that is not known is no broken client. */
@@ -346,6 +346,19 @@ static enum session_step fetch_step(struct imap *s)
 	return SESSION_STEP_ON;
 }
 
+/* The next mailbox of an ESEARCH. */
+static enum session_step search_step(struct imap *s)
+{
+	struct imap_reply reply = {.code = BUF_UNBOUNDED};
+	enum err e = imap_esearch_more(s, &reply);
+
+	if (e == ERR_AGAIN)
+		return SESSION_STEP_OUTPUT;
+	imap_complete(s, s->command, e, &reply);
+	forget_command(s);
+	return SESSION_STEP_ON;
+}
+
 static enum session_step step(struct session *session)
 {
 	struct imap *s = imap_of(session);
@@ -357,6 +370,8 @@ static enum session_step step(struct session *session)
 	switch (s->doing) {
 	case IMAP_DOING_FETCH:
 		return fetch_step(s);
+	case IMAP_DOING_SEARCH:
+		return search_step(s);
 	case IMAP_DOING_BODY:
 		return take_body(s);
 	default:

@@ -12,10 +12,11 @@
 #include "wire/imap/framer.h"
 #include "wire/imap/respond.h"
 
-struct imap_append_run; /* cmd/append.c */
-struct imap_contexts;	/* cmd/context.c */
-struct imap_fetch_run;	/* cmd/fetch.c */
-struct imap_notifying;	/* cmd/notify.c */
+struct imap_append_run;	 /* cmd/append.c */
+struct imap_contexts;	 /* cmd/context.c */
+struct imap_multisearch; /* cmd/multisearch.c */
+struct imap_fetch_run;	 /* cmd/fetch.c */
+struct imap_notifying;	 /* cmd/notify.c */
 struct imap;
 
 /* The mailbox that is selected. What the client was told: the messages it
@@ -43,6 +44,7 @@ enum imap_doing {
 	IMAP_DOING_NOTHING,
 	IMAP_DOING_IDLE,       /* until DONE */
 	IMAP_DOING_FETCH,      /* between batches */
+	IMAP_DOING_SEARCH,     /* ESEARCH: between mailboxes */
 	IMAP_DOING_BODY,       /* APPEND: the message is coming */
 	IMAP_DOING_AFTER_BODY, /* APPEND: the rest of its command */
 };
@@ -86,6 +88,7 @@ struct imap {
 	/* The command that goes on; text and tree are in the arena. */
 	struct imap_command *command;
 	struct imap_fetch_run *fetch;
+	struct imap_multisearch *multisearch; /* in the arena */
 	struct imap_append_run *append;
 	uint64_t body_left;
 	/* RFC 5465: which events of the selected mailbox it wants to be told,
@@ -284,9 +287,14 @@ static inline bool imap_is_answered(unsigned returns)
 	return returns & IMAP_SEARCH_RESULTS || !(returns & IMAP_SEARCH_SAVE);
 }
 
+/* For struct search_scope, with the session: tells how far the command is. */
+bool imap_search_cancelled(void *, uint32_t done, uint32_t of);
 /* imap_find_end follows, whatever it returns. */
 MUST enum err imap_find(
 	struct imap *, const struct imap_command *, struct imap_finding *);
+/* The same in f->view, with f->scope; it needs no imap_find_end. */
+MUST enum err imap_find_in(
+	struct imap *, const struct search_node *, struct imap_finding *);
 /* Gives back e, having seen to what an error means. */
 MUST enum err imap_find_end(struct imap *, const struct imap_command *,
 	struct imap_finding *, enum err e, struct imap_reply *);
@@ -340,6 +348,11 @@ MUST enum err imap_part_read(
 	struct imap *, struct imap_part *, struct buf *piece);
 bool imap_part_is_done(const struct imap_part *);
 void imap_part_close(struct imap_part *);
+
+/* multisearch.c: the next mailbox; ERR_AGAIN when there are more. */
+MUST enum err imap_esearch_more(struct imap *, struct imap_reply *);
+/* True: it searches many, and said of how many if that was due. */
+bool imap_esearch_progress(struct imap *);
 
 /* fetch.c: begins to send these items of these messages, which are taken over;
  * of no command. */
@@ -433,6 +446,7 @@ imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,
 	imap_list, imap_lsub, imap_namespace, imap_status, imap_append,
 	imap_idle, imap_notify, imap_compress, imap_unauthenticate, imap_check, imap_close,
 	imap_unselect_command, imap_expunge, imap_search, imap_sort,
-	imap_thread, imap_cancelupdate, imap_fetch, imap_store, imap_copy;
+	imap_thread, imap_cancelupdate, imap_esearch, imap_fetch, imap_store,
+	imap_copy;
 
 #endif

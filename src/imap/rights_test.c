@@ -91,6 +91,8 @@ static const struct row rows[] = {
 	{IMAP_NOTIFY, false,
 		" SET STATUS (PERSONAL (MessageNew MessageExpunge))", 0, READS},
 	{IMAP_COMPRESS, false, " DEFLATE", 0, READS},
+	{IMAP_ESEARCH, false, " IN (mailboxes @ subtree INBOX) ALL", 0, READS},
+	{IMAP_ESEARCH, true, " IN (personal) RETURN (COUNT) UNSEEN", 0, READS},
 
 	/* selected */
 	{IMAP_CHECK, false, "", 0, READS},
@@ -104,6 +106,8 @@ static const struct row rows[] = {
 	{IMAP_SORT, true, " (ARRIVAL) UTF-8 ALL", 0, READS},
 	{IMAP_THREAD, false, " REFERENCES UTF-8 ALL", 0, READS},
 	{IMAP_THREAD, true, " REFERENCES UTF-8 ALL", 0, READS},
+	{IMAP_SEARCH, true, " RETURN (UPDATE (UID)) ALL", 0, READS},
+	{IMAP_CANCELUPDATE, false, " \"a\"", 0, READS},
 	{IMAP_FETCH, false, " 1 (FLAGS ENVELOPE)", 0, READS},
 	{IMAP_FETCH, false, " 1 BODY[]", 0, 0, S | O, true},
 	{IMAP_FETCH, true, " 1 BODY[]", 0, 0, S | O, true},

@@ -11,7 +11,6 @@ struct making {
 	struct arena *arena;
 	struct uidset all; /* messages that are known and there */
 	size_t leaves_made;
-	enum err err;
 };
 
 static size_t count_nodes(const struct search_node *node)
@@ -140,14 +139,9 @@ static void ask_members(struct making *mk, const struct search_node *node,
 	}
 }
 
-/* Message numbers in an empty mailbox, "*" too, are nothing. For clients that
- * mean all messages by SEARCH 1:*; RFC 9051 (section 9, seq-number) would have
- * BAD, as FETCH gives. */
-static bool tolerate_numbers_of_nothing(const struct uidset *known)
-{
-	return uidset_is_empty(known);
-}
-
+/* RFC 7377 section 2: a range beyond the end "MUST NOT be considered an error"
+ * in any search; RFC 9051 (section 9, seq-number) would have BAD, as FETCH
+ * gives. */
 static void ask_numbers(
 	struct making *mk, const struct seqset *set, struct uidset *found)
 {
@@ -156,12 +150,6 @@ static void ask_numbers(
 	struct uidset_iter it;
 	uint32_t from, to;
 
-	if (tolerate_numbers_of_nothing(known))
-		return;
-	if (seqset_exceeds(set, uidset_count(known))) {
-		mk->err = ERR_INVALID;
-		return;
-	}
 	seqset_add_to(set, uidset_count(known), &numbers);
 	it = uidset_iter(&numbers, 1);
 	while (uidset_iter_next_range(&it, &from, &to))
@@ -316,7 +304,7 @@ enum err plan_make(struct plan *plan, const struct search_scope *scope,
 	plan->root = make_node(&mk, tree);
 	plan->leaf_count = mk.leaves_made;
 	uidset_fini(&mk.all);
-	return arena_spent(arena) ? ERR_LIMIT : mk.err;
+	return arena_spent(arena) ? ERR_LIMIT : OK;
 }
 
 static void node_fini(struct plan_node *p)

@@ -42,8 +42,8 @@ struct plan {
 	bool wants_body; /* a leaf is LEAF_BODY or LEAF_TEXT */
 };
 
-/* Memory is the arena's but for the sets: plan_fini. ERR_INVALID: a message
- * number that does not exist. */
+/* Memory is the arena's but for the sets: plan_fini. ERR_LIMIT: it is too much.
+ */
 MUST enum err plan_make(struct plan *, const struct search_scope *,
 	const struct search_node *, struct arena *);
 void plan_fini(struct plan *);

@@ -32,8 +32,8 @@ struct search_scope {
 	void *arg;
 };
 
-/* result_r is replaced. ERR_INVALID: a message number that does not exist.
- * The arena is for the plan; it is given back. May take long; no transaction
+/* result_r is replaced. Message numbers that do not exist are of nothing. The
+ * arena is for the plan; it is given back. May take long; no transaction
  * stays open longer than a bounded batch. */
 MUST enum err search_run(const struct search_scope *,
 	const struct search_node *, struct arena *, struct uidset *result_r);

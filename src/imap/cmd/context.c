@@ -222,6 +222,8 @@ const char *imap_context_begin(struct imap *s, const struct imap_command *c,
 		return "What is found changes as time goes by";
 	if (s->contexts && s->contexts->count == CONTEXTS_MAX)
 		return "Too many contexts";
+	if (s->limit)
+		return "Only some of the messages were searched";
 	x = context_new(s, c, f, sorted, mailbox);
 	if (arena_spent(&x->arena) ||
 		memory_of_all(s) + memory_of(x) > MEMORY_MAX) {

@@ -3,11 +3,12 @@
  * 9394 (PARTIAL). */
 #include "imap/private.h"
 
-static bool cancelled(void *arg, uint32_t done, uint32_t of)
+bool imap_search_cancelled(void *arg, uint32_t done, uint32_t of)
 {
 	struct imap *s = arg;
 
-	imap_tell_progress(s, done, of);
+	if (!imap_esearch_progress(s))
+		imap_tell_progress(s, done, of);
 	return s->session.closed;
 }
 
@@ -61,6 +62,18 @@ static enum err limit_search(struct imap *s, const struct imap_command *c,
 	return e;
 }
 
+enum err imap_find_in(
+	struct imap *s, const struct search_node *where, struct imap_finding *f)
+{
+	enum err e = search_run(&f->scope, where, imap_arena(s), &f->found);
+
+	if (!e && search_tree_asks(where, SEARCH_ON_MODSEQ)) {
+		imap_enable_condstore(s);
+		f->modseq = true;
+	}
+	return e;
+}
+
 enum err imap_find(
 	struct imap *s, const struct imap_command *c, struct imap_finding *f)
 {
@@ -73,7 +86,7 @@ enum err imap_find(
 			.known = &s->selected->known,
 			.recent = &s->selected->recent,
 			.saved = &s->saved,
-			.cancelled = cancelled,
+			.cancelled = imap_search_cancelled,
 			.arg = s},
 		.found = UIDSET_EMPTY,
 		.partial = UIDSET_EMPTY,
@@ -86,21 +99,12 @@ enum err imap_find(
 		e = limit_search(s, c, &f->scope, &where);
 	if (e)
 		return e;
-	e = search_run(&f->scope, where, imap_arena(s), &f->found);
-	if (!e && search_tree_asks(where, SEARCH_ON_MODSEQ)) {
-		imap_enable_condstore(s);
-		f->modseq = true;
-	}
-	return e;
+	return imap_find_in(s, where, f);
 }
 
 enum err imap_find_end(struct imap *s, const struct imap_command *c,
 	struct imap_finding *f, enum err e, struct imap_reply *reply)
 {
-	if (e == ERR_INVALID) {
-		reply->bad = true;
-		reply->text = "No such message number";
-	}
 	/* NO empties the saved result; BAD leaves it (RFC 9051 section
 	 * 6.4.4.1). */
 	if (e && !reply->bad &&

@@ -60,7 +60,7 @@ const struct imap_command_row imap_command_table[IMAP_VERB_COUNT] = {
 		"COMPRESS=DEFLATE"),
 	ROW(UNAUTHENTICATE, NULL, AUTH, 0, "UNAUTHENTICATE"),
 	/* RFC 7377's examples have "UID ESEARCH" too; it is the same. */
-	ROW(ESEARCH, imap_parse_esearch, AUTH, IMAP_HAS_UID, NULL),
+	ROW(ESEARCH, imap_parse_esearch, AUTH, IMAP_HAS_UID, "MULTISEARCH"),
 
 	ROW(CHECK, NULL, IMAP_SELECTED, IMAP_MAY_EXPUNGE | IMAP_OBSOLETE, NULL),
 	ROW(CLOSE, NULL, IMAP_SELECTED, IMAP_CHANGES, NULL),
