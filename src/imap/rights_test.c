@@ -548,6 +548,9 @@ static void test_no_command_was_forgotten(void **unused)
 		enum imap_verb verb = (enum imap_verb)v;
 		unsigned flags = imap_command_row(verb)->flags;
 
+		/* Only where a setting allows it; it asks for no right. */
+		if (verb == IMAP_UNAUTHENTICATE)
+			continue;
 		assert_true(has_row(verb, false));
 		assert_true(!(flags & IMAP_HAS_UID) || has_row(verb, true));
 		assert_true(!(flags & IMAP_CHANGES) || changes(verb));

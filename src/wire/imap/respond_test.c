@@ -237,7 +237,7 @@ static void test_table(void **unused)
 {
 	const struct imap_capability_view view = {.tls_available = true};
 	const struct imap_capability_view authenticated = {
-		.authenticated = true, .tls = true};
+		.authenticated = true, .tls = true, .unauthenticate = true};
 	struct buf caps = BUF_UNBOUNDED;
 
 	(void)unused;
