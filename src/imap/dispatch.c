@@ -167,8 +167,13 @@ void imap_execute(struct imap *s, struct imap_command *c)
 	const struct imap_command_row *row = imap_command_row(c->verb);
 	const char *bad = imap_why_not_now(s, c);
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
-	enum err e;
+	enum err e = OK;
 
+	/* With filters message numbers may have come in. */
+	if (!bad)
+		e = imap_insert_filters(s, c, &reply);
+	if (!bad && !e)
+		bad = imap_why_not_now(s, c);
 	if (bad) {
 		imap_put_bad(imap_out(s), c->tag, bad);
 		return;
@@ -176,7 +181,8 @@ void imap_execute(struct imap *s, struct imap_command *c)
 	imap_progress_begin(s);
 	log_debug("imap", "command", LOG_C("session", s->session.id),
 		LOG_STR("verb", row->name));
-	e = executors[c->verb](s, c, &reply);
+	if (!e)
+		e = executors[c->verb](s, c, &reply);
 	if (e == ERR_AGAIN && s->doing != IMAP_DOING_NOTHING) {
 		buf_fini(&reply.code);
 		return;

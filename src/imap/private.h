@@ -186,6 +186,14 @@ void imap_progress_begin(struct imap *);
  * may stand. */
 void imap_tell_progress(struct imap *, uint32_t done, uint32_t of);
 
+/* named_search.c: RFC 5466. Puts what filters stand for in their place in the
+ * command's tree; OK, or what to answer. */
+MUST enum err imap_insert_filters(
+	struct imap *, const struct imap_command *, struct imap_reply *);
+/* May the account have this annotation? No, when it were a filter but is none.
+ */
+bool imap_is_filter_sound(struct imap *, const struct imap_entry *);
+
 /* condstore.c */
 /* A command that enables CONDSTORE came (RFC 7162 section 3.1). */
 void imap_enable_condstore(struct imap *);

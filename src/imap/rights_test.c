@@ -81,6 +81,8 @@ static const struct row rows[] = {
 	{IMAP_NAMESPACE, false, "", 0, READS},
 	{IMAP_STATUS, false, " @ (MESSAGES UIDNEXT SIZE)", L | R, READS},
 	{IMAP_APPEND, false, " @ {3+}\r\na:b", L | I, WRITES},
+	{IMAP_APPEND, false, " @ CATENATE (URL /INBOX/;UID=1)", L | I | R,
+		WRITES},
 	{IMAP_GETMETADATA, false, " @ /private/comment", L, ANNOTATED, 0,
 		false},
 	{IMAP_GETMETADATA, false, " \"\" /private/comment", 0, ANNOTATED, 0,
@@ -101,6 +103,7 @@ static const struct row rows[] = {
 	{IMAP_EXPUNGE, false, "", E | O, WRITES},
 	{IMAP_EXPUNGE, true, " 1:*", E | O, WRITES},
 	{IMAP_SEARCH, false, " ALL", 0, READS},
+	{IMAP_SEARCH, false, " FILTER f", W, READS},
 	{IMAP_SEARCH, true, " ALL", 0, READS},
 	{IMAP_SORT, false, " (ARRIVAL) UTF-8 ALL", 0, READS},
 	{IMAP_SORT, true, " (ARRIVAL) UTF-8 ALL", 0, READS},
@@ -122,6 +125,8 @@ static const struct row rows[] = {
 	{IMAP_MOVE, true, " 1 @", L | I | T | E | O, WRITES},
 	{IMAP_REPLACE, false, " 1 @ {3+}\r\na:b", L | I | T | E | O, WRITES},
 	{IMAP_REPLACE, true, " 1 @ {3+}\r\na:b", L | I | T | E | O, WRITES},
+	{IMAP_REPLACE, true, " 1 @ CATENATE (URL ;UID=2)", L | I | T | E | O,
+		WRITES},
 };
 
 static const uint32_t masks[] = {
@@ -256,6 +261,7 @@ static const char *const beginnings[] = {
 	"APPEND " THERE " {18+}\r\nSubject: " SECRET "\r\n\r\n",
 	"SETMETADATA " THERE " (/private/comment \"" SECRET "\")",
 	"SETMETADATA \"\" (/private/comment \"" SECRET "\")",
+	"SETMETADATA \"\" (/private/filters/values/f \"ALL\")",
 	"SELECT INBOX",
 };
 

@@ -30,6 +30,20 @@ enum err annotation_scan(struct mail *mail, const struct mailbox_ref *ref,
 	return e;
 }
 
+enum err annotation_get(struct mail *mail, const struct mailbox_ref *ref,
+	str name, struct buf *value_r)
+{
+	struct store_txn *txn = store_begin_read(mail->store);
+	struct buf key = BUF_UNBOUNDED;
+	enum err e;
+
+	key_annotation(&key, ref->account, ref->id, name);
+	e = store_get(txn, buf_str(&key), value_r);
+	store_end_read(txn);
+	buf_fini(&key);
+	return e;
+}
+
 struct set_request {
 	const struct mailbox_ref *ref;
 	const struct annotation *items;

@@ -25,6 +25,10 @@ typedef void annotation_fn(void *arg, str name, str value);
 MUST enum err annotation_scan(
 	struct mail *, const struct mailbox_ref *, annotation_fn *, void *arg);
 
+/* Replaces what value_r held. ERR_NOTFOUND: there is none of that name. */
+MUST enum err annotation_get(struct mail *, const struct mailbox_ref *,
+	str name, struct buf *value_r);
+
 /* All of them, durably, or none. ERR_DENIED: right w; ERR_TOOBIG: past
  * limits.annotation; ERR_LIMIT: more than limits.annotations. */
 MUST enum err annotation_set(struct mail *, const struct mailbox_ref *,

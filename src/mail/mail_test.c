@@ -292,6 +292,13 @@ static void test_annotations(void **unused)
 	assert_ok(annotate(&w, &w.inbox, "/private/none", str_none()));
 	assert_ok(annotate(&w, &own, "/private/c", STR("own")));
 	assert_annotations(&w, &own, "/private/c=own /shared/a=A ");
+	assert_ok(annotation_get(w.mail, &own, STR("/private/c"), &large));
+	assert_str(buf_str(&large), "own");
+	assert_ok(annotation_get(w.mail, &w.inbox, STR("/private/b"), &large));
+	assert_str(buf_str(&large), "");
+	assert_int_equal(
+		annotation_get(w.mail, &w.inbox, STR("/private/c"), &large),
+		ERR_NOTFOUND);
 	/* All or none. */
 	less = w.inbox;
 	less.rights = RIGHT_READ | RIGHT_LOOKUP;

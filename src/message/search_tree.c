@@ -57,6 +57,7 @@ static void copy_argument(struct arena *arena, struct search_node *node)
 	switch (rows[node->key].arg) {
 	case SEARCH_ARG_TEXT:
 	case SEARCH_ARG_OBJECT:
+	case SEARCH_ARG_FILTER:
 		node->text = copy_str(arena, node->text);
 		break;
 	case SEARCH_ARG_HEADER:
@@ -158,6 +159,7 @@ static void print_argument(struct buf *out, const struct search_node *node)
 		date_print_imap_day(out, node->day);
 		break;
 	case SEARCH_ARG_OBJECT:
+	case SEARCH_ARG_FILTER:
 		buf_add(out, node->text);
 		break;
 	case SEARCH_ARG_NZ:

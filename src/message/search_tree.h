@@ -36,6 +36,7 @@ enum search_arg {
 	SEARCH_ARG_OBJECT,  /* objectid: text (RFC 8474) */
 	SEARCH_ARG_MODSEQ,  /* [entry SP type SP] number64: modseq */
 	SEARCH_ARG_SET,	    /* sequence-set: set */
+	SEARCH_ARG_FILTER,  /* filter-name: text (RFC 5466) */
 	SEARCH_ARG_UIDS,    /* never on the wire: uids */
 	SEARCH_ARG_KEYS,    /* child keys: first; count as below */
 };
@@ -62,6 +63,8 @@ enum search_on {
 	SEARCH_ON_UIDS,	    /* these UIDs, whatever else */
 	SEARCH_ON_UID,
 	SEARCH_ON_UID_ORDER, /* UID, compared as `order` (RFC 9738) */
+	SEARCH_ON_FILTER,    /* stands for other keys, which have to be put in
+				its place before anything is searched */
 	SEARCH_ON_AND,	     /* all children; an empty AND matches everything */
 	SEARCH_ON_OR,	     /* one of two children */
 	SEARCH_ON_NOT,	     /* not its one child */
@@ -118,6 +121,7 @@ enum search_on {
 	X("UID", UID, SET, UID, 0, 0, 0, 0, NULL)                              \
 	X("UIDAFTER", UIDAFTER, NZ, UID_ORDER, 0, 0, 0, 1, NULL)               \
 	X("UIDBEFORE", UIDBEFORE, NZ, UID_ORDER, 0, 0, 0, -1, NULL)            \
+	X("FILTER", FILTER, FILTER, FILTER, 0, 0, 0, 0, NULL)                  \
 	X("NOT", NOT, KEYS, NOT, 0, 0, 0, 0, NULL)                             \
 	X("OR", OR, KEYS, OR, 0, 0, 0, 0, NULL)                                \
 	/* Without a name: a bare set, what such a set once was, and keys in   \

@@ -18,8 +18,8 @@ static void test_rows(void **unused)
 		assert_int_equal(key, i);
 	}
 	/* RFC 3501: 35 names; RFC 7162: MODSEQ; RFC 8514: 4; RFC 5032: 2;
-	 * RFC 8474: 2; RFC 9738: 2. */
-	assert_int_equal(named, 46);
+	 * RFC 8474: 2; RFC 9738: 2; RFC 5466: FILTER. */
+	assert_int_equal(named, 47);
 	enum search_key key;
 	assert_ptr_equal(search_row_find(STR("unSEEN"), &key),
 		search_row(SEARCH_UNSEEN));
@@ -69,6 +69,7 @@ static void test_print(void **unused)
 	add(&arena, root, SEARCH_UNSEEN);
 	add(&arena, root, SEARCH_KEYWORD)->keyword = STR("$Junk");
 	add(&arena, root, SEARCH_SINCE)->day = 8797;
+	add(&arena, root, SEARCH_FILTER)->text = STR("on-the-road");
 	add(&arena, root, SEARCH_LARGER)->number = UINT64_C(1) << 40;
 	add(&arena, root, SEARCH_SUBJECT)->text = STR("a \"b\\");
 	struct search_node *header = add(&arena, root, SEARCH_HEADER);
@@ -83,7 +84,8 @@ static void test_print(void **unused)
 	search_tree_print(&out, root);
 	assert_str(buf_str(&out),
 		"1:3,7:* UID $ UNSEEN KEYWORD $Junk SINCE 1-Feb-1994 "
-		"LARGER 1099511627776 SUBJECT \"a \\\"b\\\\\" "
+		"FILTER on-the-road LARGER 1099511627776 SUBJECT \"a "
+		"\\\"b\\\\\" "
 		"HEADER \"List-Id\" \"\" OR NOT ALL (NEW OLD)");
 	buf_reset(&out);
 	add(&arena, and, SEARCH_BODY)->text = STR("é");

@@ -282,6 +282,9 @@ static struct plan_node *make_node(
 	case SEARCH_ON_UID_ORDER:
 		ask_uid_order(mk, node, row, &p->surely);
 		break;
+	case SEARCH_ON_FILTER:
+		mk->err = ERR_UNSUPPORTED;
+		break;
 	default:
 		ask_members(mk, node, row, &p->surely);
 		break;

@@ -184,6 +184,15 @@ static bool has_private(const struct imap_metadata *q)
 	return false;
 }
 
+static bool are_filters_sound(struct imap *s, const struct imap_metadata *q)
+{
+	for (const struct imap_entry *e = q->entries; q->server && e;
+		e = e->next)
+		if (!imap_is_filter_sound(s, e))
+			return false;
+	return true;
+}
+
 enum err imap_setmetadata(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
@@ -201,6 +210,12 @@ enum err imap_setmetadata(
 	}
 	if (!e && !is_settable(q))
 		e = ERR_DENIED;
+	if (!e && !are_filters_sound(s, q)) {
+		reply->no = true;
+		reply->text = "That is no filter (RFC 5466)";
+		buf_add_c(&reply->code, "[CANNOT] ");
+		return ERR_INVALID;
+	}
 	if (e)
 		return e;
 	for (const struct imap_entry *x = q->entries; x; x = x->next)

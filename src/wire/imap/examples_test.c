@@ -239,6 +239,13 @@ static const struct {
 		NULL},
 	{9051, "babc ENABLE IMAP4rev2", NULL},
 	{4315, "A003 APPEND saved-messages (\\Seen) {297}", NULL},
+	{5466, "a SEARCH UID 300:900 FILTER on-the-road SINCE \"3-Dec-2002\"",
+		"a SEARCH UID 300:900 FILTER on-the-road SINCE 3-Dec-2002"},
+	{5466,
+		"a007 SETMETADATA \"\" (\"/private/filters/values/on-the-road\""
+		" \"OR SMALLER 5000 FROM \\\"boss@example.com\\\"\")",
+		"a007 SETMETADATA \"\" (/private/filters/values/on-the-road"
+		" \"OR SMALLER 5000 FROM \\\"boss@example.com\\\"\")"},
 	{4469,
 		"A003 APPEND Drafts (\\Seen \\Draft $MDNSent) CATENATE "
 		"(URL "

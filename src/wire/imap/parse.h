@@ -29,6 +29,14 @@
 MUST enum err imap_parse(
 	struct arena *, str text, bool utf8, struct imap_command *command_r);
 
+/* A filter (RFC 5466): what is stored under a name, and searched for by it.
+ * Gives an AND. depth: of the key that it stands for, so that all of it counts
+ * as nested there. keys: so many were counted already; raised. ERR_INVALID and
+ * ERR_UNSUPPORTED: no search criteria, in UTF-8; ERR_LIMIT. */
+MUST enum err imap_parse_filter(struct arena *, str text, unsigned depth,
+	unsigned *keys, struct search_node **where_r);
+bool imap_is_filter_name(str);
+
 /* What follows a literal of an APPEND, up to the next one's announcement:
  * another message (RFC 3502), " (\Seen) {20}", or, in the list of a CATENATE
  * (RFC 4469), " URL x TEXT {20}" or ")"; or the command's end. Replaces the

@@ -3,6 +3,7 @@
  * made of it: SORT and THREAD (RFC 5256, RFC 5267 section 3). */
 #include "message/charset.h"
 #include "message/utf8.h"
+#include "wire/imap/parse.h"
 #include "wire/imap/parser.h"
 
 /* Strings in a command without CHARSET are US-ASCII in IMAP4rev1 and UTF-8 in
@@ -109,6 +110,19 @@ static str objectid(struct imap_parser *p)
 	return id;
 }
 
+/* filter-name = 1*<any ATOM-CHAR except "/"> (RFC 5466) */
+static str filter_name(struct imap_parser *p)
+{
+	struct cursor before = p->c;
+	str name = imap_atom(p, "the name of a filter");
+
+	if (cursor_ok(&p->c) && !imap_is_filter_name(name)) {
+		p->c = before;
+		imap_expected(p, "the name of a filter");
+	}
+	return name;
+}
+
 static void argument(
 	struct imap_parser *p, enum search_arg arg, struct search_node *node)
 {
@@ -141,6 +155,9 @@ static void argument(
 		break;
 	case SEARCH_ARG_OBJECT:
 		node->text = objectid(p);
+		break;
+	case SEARCH_ARG_FILTER:
+		node->text = filter_name(p);
 		break;
 	case SEARCH_ARG_MODSEQ:
 		search_modseq(p, node);
@@ -287,6 +304,34 @@ static void search_keys(struct imap_parser *p, struct imap_search *search)
 		*end = search_key(p);
 		end = &(*end)->next;
 	} while (imap_ok(p) && imap_accept_sp(p));
+}
+
+bool imap_is_filter_name(str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (!imap_is_atom_char(name.p[i]) || name.p[i] == '/')
+			return false;
+	return name.n > 0;
+}
+
+/* search-criteria = search-key *(SP search-key), of RFC 5466 */
+enum err imap_parse_filter(struct arena *arena, str text, unsigned depth,
+	unsigned *keys, struct search_node **where_r)
+{
+	struct imap_parser p = imap_parser_of(arena, text, true);
+	struct imap_search search = {.extended = false};
+
+	if (!utf8_is_valid(text))
+		return ERR_INVALID;
+	p.charset = STR("UTF-8");
+	p.depth = depth;
+	p.keys = *keys;
+	search_keys(&p, &search);
+	if (imap_ok(&p) && !cursor_done(&p.c))
+		imap_expected(&p, "the end of the search criteria");
+	*keys = p.keys;
+	*where_r = search.where;
+	return p.c.err;
 }
 
 /* search-program = ["CHARSET" SP charset SP] search-key *(SP search-key) */

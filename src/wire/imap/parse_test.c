@@ -782,6 +782,71 @@ static void test_keywords(void **unused)
 	buf_fini(&text);
 }
 
+static void test_filters(void **unused)
+{
+	static const struct {
+		str text;
+		enum err err;
+		const char *printed;
+	} rows[] = {
+		{STR_LIT("OR SMALLER 5000 FROM \"boss@example.com\""), OK,
+			"OR SMALLER 5000 FROM \"boss@example.com\""},
+		{STR_LIT("from a (TO {1}\r\nb) FILTER c UID 1:*"), OK,
+			"FROM \"a\" (TO \"b\") FILTER c UID 1:*"},
+		{STR_LIT("SUBJECT \"\xc3\xa9\""), OK,
+			"SUBJECT {2}\r\n\xc3\xa9"},
+		{STR_LIT("SUBJECT \"\xe9\""), ERR_INVALID, NULL},
+		{STR_LIT("SUBJECT {1}\r\n\xe9"), ERR_INVALID, NULL},
+		{STR_LIT("OR SMALLER"), ERR_INVALID, NULL},
+		{STR_LIT(""), ERR_INVALID, NULL},
+		{STR_LIT(" ALL"), ERR_INVALID, NULL},
+		{STR_LIT("ALL "), ERR_INVALID, NULL},
+		{STR_LIT("ALL\r\n"), ERR_INVALID, NULL},
+		{STR_LIT("SUBJECT {1}\r\n\0"), ERR_INVALID, NULL},
+		{STR_LIT("MODSEQ \"/flags/\\\\seen\" some 3"), ERR_UNSUPPORTED,
+			NULL},
+		{STR_LIT("CHARSET UTF-8 ALL"), ERR_INVALID, NULL},
+		{STR_LIT("FILTER a/b"), ERR_INVALID, NULL},
+		{STR_LIT("FILTER \"a\""), ERR_INVALID, NULL},
+	};
+	struct search_node *where;
+	struct arena arena;
+	struct buf out = BUF_UNBOUNDED;
+	unsigned keys = 0;
+
+	(void)unused;
+	arena_init(&arena, 65536);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		enum err e = imap_parse_filter(
+			&arena, rows[i].text, 0, &keys, &where);
+
+		if (e != rows[i].err)
+			fail_msg("%.*s", STR_ARG(rows[i].text));
+		buf_reset(&out);
+		if (!e)
+			search_tree_print(&out, where);
+		if (!e)
+			assert_str(buf_str(&out), rows[i].printed);
+	}
+	/* Where it stands counts, and what was there before. */
+	assert_ok(imap_parse_filter(
+		&arena, STR("NOT ALL"), SEARCH_DEPTH_MAX - 2, &keys, &where));
+	assert_int_equal(imap_parse_filter(&arena, STR("NOT ALL"),
+				 SEARCH_DEPTH_MAX - 1, &keys, &where),
+		ERR_LIMIT);
+	keys = SEARCH_KEYS_MAX - 2;
+	assert_ok(imap_parse_filter(&arena, STR("ALL ALL"), 0, &keys, &where));
+	assert_int_equal(keys, SEARCH_KEYS_MAX);
+	assert_int_equal(
+		imap_parse_filter(&arena, STR("ALL"), 0, &keys, &where),
+		ERR_LIMIT);
+	assert_true(imap_is_filter_name(STR("on-the-road")));
+	assert_false(imap_is_filter_name(STR("")));
+	assert_false(imap_is_filter_name(STR("a]")));
+	arena_fini(&arena);
+	buf_fini(&out);
+}
+
 static void test_append_expects(void **unused)
 {
 	const enum imap_append_at start = IMAP_APPEND_AT_START,
@@ -927,6 +992,7 @@ int main(void)
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_keywords),
+		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_append_expects),
 		cmocka_unit_test(test_append_next),
 		cmocka_unit_test(test_wipe),
