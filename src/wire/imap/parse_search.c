@@ -85,6 +85,8 @@ static void search_modseq(struct imap_parser *p, struct search_node *node)
 	node->modseq.entry = node->modseq.type = str_none();
 	if (cursor_peek(&p->c) == '"') {
 		node->modseq.entry = imap_string(p, "the name of an entry");
+		if (!utf8_is_ascii(node->modseq.entry))
+			imap_expected(p, "the name of a flag");
 		imap_sp(p);
 		node->modseq.type = imap_bit_name(
 			types, imap_one_of(p, types, "priv, shared or all"));

@@ -805,6 +805,8 @@ static void test_filters(void **unused)
 		{STR_LIT("SUBJECT {1}\r\n\0"), ERR_INVALID, NULL},
 		{STR_LIT("MODSEQ \"/flags/\\\\seen\" some 3"), ERR_UNSUPPORTED,
 			NULL},
+		{STR_LIT("MODSEQ \"/flags/\xc3\xa9\" all 3"), ERR_INVALID,
+			NULL},
 		{STR_LIT("CHARSET UTF-8 ALL"), ERR_INVALID, NULL},
 		{STR_LIT("FILTER a/b"), ERR_INVALID, NULL},
 		{STR_LIT("FILTER \"a\""), ERR_INVALID, NULL},
