@@ -5,6 +5,8 @@
 #include "message/date.h"
 #include "message/fold.h"
 
+#include <assert.h>
+
 struct making {
 	struct plan *plan;
 	const struct search_scope *scope;
@@ -283,7 +285,7 @@ static struct plan_node *make_node(
 		ask_uid_order(mk, node, row, &p->surely);
 		break;
 	case SEARCH_ON_FILTER:
-		mk->err = ERR_UNSUPPORTED;
+		assert(!"nothing was put in the place of a filter");
 		break;
 	default:
 		ask_members(mk, node, row, &p->surely);

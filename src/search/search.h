@@ -32,10 +32,9 @@ struct search_scope {
 	void *arg;
 };
 
-/* result_r is replaced. Message numbers that do not exist are of nothing.
- * ERR_UNSUPPORTED: a FILTER, in whose place nothing was put. The
- * arena is for the plan; it is given back. May take long; no transaction
- * stays open longer than a bounded batch. */
+/* result_r is replaced. Message numbers that do not exist are of nothing; no
+ * FILTER may be there. The arena is for the plan; it is given back. May take
+ * long; no transaction stays open longer than a bounded batch. */
 MUST enum err search_run(const struct search_scope *,
 	const struct search_node *, struct arena *, struct uidset *result_r);
 
