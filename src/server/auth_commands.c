@@ -68,7 +68,9 @@ static enum err status(struct control_call *call, void *ctx)
 	json_object_set_new(answer, "version", json_string(CULVER_VERSION));
 	json_object_set_new(answer, "pid", json_integer(getpid()));
 	json_object_set_new(answer, "uptime",
-		json_integer(clock_wall_s() - (int64_t)auth->started_s));
+		json_integer(
+			(json_int_t)((clock_monotonic_ms() - auth->started_ms) /
+				     1000)));
 	json_object_set_new(
 		answer, "accounts", json_integer((json_int_t)count));
 	json_object_set_new(

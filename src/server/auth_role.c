@@ -157,7 +157,7 @@ static enum err begin(struct auth *a)
 	a->context.changed = accounts_changed;
 	a->context.sessions_end = news_sessions_end;
 	a->context.failures = auth_failures_new();
-	a->context.started_s = (uint64_t)clock_wall_s();
+	a->context.started_ms = clock_monotonic_ms();
 	attach_pages(a);
 	apply_config(a);
 	e = start_control(a);

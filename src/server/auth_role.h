@@ -79,7 +79,7 @@ struct auth_context {
 	struct auth_failures *failures;
 	/* Of keys that are made when a password is set; 0: none are. */
 	_Atomic uint32_t scram_iterations;
-	uint64_t started_s; /* clock_wall_s */
+	uint64_t started_ms; /* clock_monotonic_ms */
 	/* Of this process. */
 	_Atomic uint64_t logins_ok, logins_failed, exchanges;
 	/* How long workers wait for the lookup role. */

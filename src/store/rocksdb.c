@@ -672,7 +672,7 @@ static bool wait_for_users(struct rocks *r)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += REOPEN_WAIT_S;
 	while (r->users)
 		if (pthread_cond_timedwait(&r->changed, &r->lock, &until))
@@ -704,6 +704,7 @@ static void reopen(struct rocks *r)
 enum err store_open_rocksdb(const char *dir, struct store **store_r)
 {
 	struct rocks *r = xcalloc(1, sizeof *r);
+	pthread_condattr_t monotonic;
 	enum err err;
 
 	store_init(&r->store, &rocks_ops);
@@ -713,7 +714,10 @@ enum err store_open_rocksdb(const char *dir, struct store **store_r)
 	rocksdb_writeoptions_set_sync(r->sync, 1);
 	r->lazy = rocksdb_writeoptions_create();
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_cond_init(&r->changed, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	err = open_db(r);
 	if (!err)
 		err = format_check(&r->store, dir);

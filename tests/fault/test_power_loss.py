@@ -5,38 +5,23 @@ be, and what it cannot show), accounts included; what was not acknowledged is
 there whole or not at all. The mail is brought and changed by the mixed load,
 with recorder.c under the real server."""
 import os
-import pathlib
 import random
 import secrets
 import shutil
-import subprocess
 import threading
 
 import pytest
 
-from delivering import LmtpServer
 from mixed_load import Game, Imap, kill_all
 from people import message
 from power_loss import POLICIES, Disk
+from preloaded import PreloadedServer
 from soaking import SOAKING, Progress, bound, seed
 
-HERE = pathlib.Path(__file__).parent
-
-
-class RecordedServer(LmtpServer):
-    def __init__(self, **more):
-        super().__init__(**more)
+class RecordedServer(PreloadedServer):
+    def __init__(self):
+        super().__init__("recorder.c", {"CULVER_RECORD": "record"})
         self.record = self.directory / "record"
-        recorder = self.directory / "recorder.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror",
-                        "-o", recorder, HERE / "recorder.c"], check=True)
-        self.real_program = self.program
-        self.program = self.directory / "recorded"
-        self.program.write_text(
-            "#!/bin/sh\n"
-            f'LD_PRELOAD="{recorder}" CULVER_RECORD="{self.record}" '
-            f'exec "{self.real_program}" "$@"\n')
-        self.program.chmod(0o755)
 
     def now(self):
         return os.stat(self.record).st_size
