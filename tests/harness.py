@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -20,6 +21,14 @@ READY_TIMEOUT = 60
 TROUBLE = re.compile(
     r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:"
     r"|Assertion .* failed|SUMMARY: ", re.M)
+
+
+def _with_us():
+    """What makes a server end when the tests are killed. The kernel looks at
+    the thread that started it."""
+    if threading.current_thread() is threading.main_thread():
+        return ["setpriv", "--pdeathsig", "KILL"]
+    return []
 
 
 _given_ports = set()
@@ -120,7 +129,8 @@ class Server:
         self.log_file = open(self.log, "ab")
         begun = self.log.stat().st_size
         self.process = subprocess.Popen(
-            [self.program, "-c", self.config, "serve"], cwd=self.directory,
+            [*_with_us(), self.program, "-c", self.config, "serve"],
+            cwd=self.directory,
             stdin=subprocess.DEVNULL, stdout=self.log_file,
             stderr=self.log_file, start_new_session=True)
         deadline = time.monotonic() + READY_TIMEOUT

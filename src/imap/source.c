@@ -3,6 +3,8 @@
 
 /* Output that is kept while its length is sent. */
 #define KEEP_MAX (64 * 1024)
+/* Room for what clients mostly ask for. */
+#define KEPT_FIRST 1024
 
 static const enum section_kind kinds[] = {
 	[IMAP_TEXT_ALL] = SECTION_WHOLE,
@@ -100,20 +102,18 @@ static void start(struct section_source *src, const struct section_range *range,
 static enum err pull(struct section_source *src, struct store_txn *txn,
 	struct buf *out, bool *end_r)
 {
-	uint64_t run = message_run(src->at);
-	uint64_t n = src->end - src->at < run ? src->end - src->at : run;
 	struct buf piece = BUF_UNBOUNDED;
-	enum err e = n ? message_get_bytes(txn, src->account, src->message,
-				 src->at, n, &piece)
-		       : OK;
+	uint64_t n = src->end - src->at;
+	enum err e =
+		n ? message_read(&src->reader, txn, src->at, n, &piece) : OK;
 
-	if (!e && piece.n != n)
+	if (!e && n && piece.n == 0)
 		e = ERR_CORRUPT;
 	if (e) {
 		buf_fini(&piece);
 		return e;
 	}
-	src->at += n;
+	src->at += piece.n;
 	*end_r = src->at == src->end;
 	if (src->kind == SOURCE_FILTER) {
 		header_filter_feed(&src->filter, buf_str(&piece), out);
@@ -152,6 +152,7 @@ static enum err measure(
 	enum err e = OK;
 
 	*kept = BUF_UNBOUNDED;
+	buf_reserve(kept, KEPT_FIRST);
 	while (!e && !end) {
 		size_t before = kept->n;
 
@@ -186,8 +187,9 @@ static void set_window(struct section_source *src, uint64_t length)
 }
 
 enum err source_open(struct section_source *src, struct store_txn *txn,
-	account_num account, message_num message, const struct digest *digest,
-	const struct imap_section *x, uint64_t *length_r)
+	account_num account, message_num message, struct records *firsts,
+	const struct digest *digest, const struct imap_section *x,
+	uint64_t *length_r)
 {
 	struct section section = section_of(x);
 	struct section_range range;
@@ -199,8 +201,10 @@ enum err source_open(struct section_source *src, struct store_txn *txn,
 		e = decoding(digest, x, range.part, &transfer);
 	if (e)
 		return e;
-	*src = (struct section_source){
-		.account = account, .message = message, .section = x};
+	*src = (struct section_source){.reader = {.account = account,
+					       .message = message,
+					       .firsts = firsts},
+		.section = x};
 	src->kind = range.filter ? SOURCE_FILTER
 		    : transfer != TRANSFER_IDENTITY ||
 				    x->name == IMAP_SECTION_BINARY
@@ -228,13 +232,11 @@ enum err source_open(struct section_source *src, struct store_txn *txn,
 static enum err read_raw(
 	struct section_source *src, struct store_txn *txn, struct buf *out)
 {
-	uint64_t run = message_run(src->at);
-	uint64_t n = run < src->left ? run : src->left;
-	size_t before = out->n;
-	enum err e;
+	size_t before = out->n, n;
+	enum err e = message_read(&src->reader, txn, src->at, src->left, out);
 
-	e = message_get_bytes(txn, src->account, src->message, src->at, n, out);
-	if (!e && out->n - before != n)
+	n = out->n - before;
+	if (!e && n == 0)
 		e = ERR_CORRUPT;
 	src->at += n;
 	src->left -= n;

@@ -10,7 +10,7 @@
 #ifndef IMAP_SOURCE_H
 #define IMAP_SOURCE_H
 
-#include "mail/view.h"
+#include "mail/bytes.h"
 #include "message/section.h"
 #include "message/transfer.h"
 #include "wire/imap/command.h"
@@ -19,8 +19,7 @@ struct store_txn;
 
 struct section_source {
 	bool open;
-	account_num account;
-	message_num message;
+	struct message_reader reader;
 	enum { SOURCE_RAW, SOURCE_FILTER, SOURCE_DECODE, SOURCE_KEPT } kind;
 	uint64_t at, end; /* of the message's bytes, not yet read */
 	uint64_t skip;	  /* bytes of the output before the partial */
@@ -35,10 +34,11 @@ struct section_source {
 /* ERR_CTE when the section is to be decoded and cannot be. */
 MUST enum err source_check(const struct digest *, const struct imap_section *);
 
-/* length_r: bytes that source_read will give in all. ERR_NOTFOUND: the message
- * has no such section. The section must outlive the source. */
+/* firsts: as in mail/bytes.h, as long as the source. length_r: bytes that
+ * source_read will give in all. ERR_NOTFOUND: the message has no such section.
+ * The section must outlive the source. */
 MUST enum err source_open(struct section_source *, struct store_txn *,
-	account_num, message_num, const struct digest *,
+	account_num, message_num, struct records *firsts, const struct digest *,
 	const struct imap_section *, uint64_t *length_r);
 /* Appends some bytes, about as many as one record of the store has, at most
  * 64 KiB of the message. ERR_CORRUPT when it is shorter than its digest

@@ -18,6 +18,7 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "lmtp/lmtp.h"
+#include "mail/bytes.h"
 #include "mail/view.h"
 #include "store/store.h"
 

@@ -515,7 +515,7 @@ static void feed_lines(struct delivery *d, size_t size)
  * then. */
 static void test_not_committed(void **unused)
 {
-	static const size_t sizes[] = {0, 1000, 15000, LARGE};
+	static const size_t sizes[] = {0, 1000, 60000, LARGE};
 	struct store_stats before, after;
 	struct place p;
 
@@ -530,9 +530,9 @@ static void test_not_committed(void **unused)
 		feed_lines(d, sizes[i]);
 		store_stats(p.w.store, &after);
 		assert_true((after.writes > before.writes) ==
-			    (sizes[i] > CHUNK_FIRST));
+			    (sizes[i] > CHUNK_SIZE));
 		delivery_free(d);
-		assert_int_equal(count_keys(&p, ann.account, 'c'), 0);
+		assert_int_equal(count_keys(&p, ann.account, 'f'), 0);
 	}
 	assert_int_equal(count_in(&p, &ann, "INBOX"), 0);
 	place_end(&p);
@@ -556,6 +556,7 @@ static void test_large(void **unused)
 	assert_int_equal(delivery_result(d, b), ERR_QUOTA);
 	delivery_free(d);
 	assert_int_equal(count_keys(&p, bob.account, 'c'), 0);
+	assert_int_equal(count_keys(&p, bob.account, 'f'), 0);
 	assert_int_equal(count_in(&p, &ann, "INBOX"), 1);
 	place_end(&p);
 }

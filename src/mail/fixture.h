@@ -9,6 +9,7 @@
 #include "mail/message.h"
 #include "mail/upload.h"
 #include "mail/verify.h"
+#include "mail/bytes.h"
 #include "mail/view.h"
 #include "message/flags.h"
 #include "store/store.h"

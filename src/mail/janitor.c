@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "mail/bytes.h"
 #include "mail/mail.h"
 #include "mail/private.h"
 
@@ -59,24 +60,6 @@ static enum err collect_keys(struct change *ch, str prefix, size_t max,
 	return store_iter_end(it);
 }
 
-static void delete_chunks(struct change *ch, message_num message)
-{
-	key_message(&ch->key, ch->account, 'c', message);
-	store_delete_prefix(ch->txn, buf_str(&ch->key));
-}
-
-/* By their keys: a range would read every byte of them first. */
-static void delete_chunks_of(
-	struct change *ch, message_num message, uint64_t size)
-{
-	uint64_t count = (uint64_t)chunk_of(size) + 1;
-
-	for (uint64_t i = 0; i < count; i++) {
-		key_chunk(&ch->key, ch->account, message, (uint32_t)i);
-		store_delete(ch->txn, buf_str(&ch->key));
-	}
-}
-
 static enum err delete_message(struct change *ch, message_num message)
 {
 	struct message_record record;
@@ -94,7 +77,7 @@ static enum err delete_message(struct change *ch, message_num message)
 	store_delete(ch->txn, buf_str(&ch->key));
 	key_message(&ch->key, ch->account, 'd', message);
 	store_delete(ch->txn, buf_str(&ch->key));
-	delete_chunks_of(ch, message, record.size);
+	chunk_delete_all(ch->txn, ch->account, message, record.size);
 	return OK;
 }
 
@@ -276,7 +259,7 @@ static enum err purge_step(struct store_txn *txn, void *arg)
 		e = purge_expunged(&ch, step);
 		break;
 	case 'u':
-		delete_chunks(&ch, step->work.number);
+		chunk_delete_unknown(txn, ch.account, step->work.number);
 		done(&ch, &step->work);
 		break;
 	case 'z':

@@ -92,8 +92,9 @@ void key_message(
 void key_chunk(struct buf *key, account_num account, message_num message,
 	uint32_t chunk)
 {
-	key_message(key, account, 'c', message);
-	buf_add_be32(key, chunk);
+	key_message(key, account, chunk ? 'c' : 'f', message);
+	if (chunk)
+		buf_add_be32(key, chunk);
 }
 
 void key_link(struct buf *key, account_num account, message_num message,

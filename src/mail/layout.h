@@ -10,10 +10,14 @@
  *	------  ----------------------------  -------------------------------
  *	a       -                             account: struct account_record
  *	b       mailbox:4 block:4             128 UIDs' memberships, see below
- *	c       message:8 chunk:4             message bytes, from chunk_start on
+ *	c       message:8 chunk:4             message bytes after the first of
+ *	                                      them, with their checksum; chunk
+ *	                                      from 1 (bytes.h)
  *	d       message:8                     digest (message/digest.h)
  *	e       mailbox:4 name                annotation: its bytes. Of mailbox
  *	                                      0: the account's own
+ *	f       message:8                     a message's first bytes, its
+ *	                                      header, with their checksum
  *	h       mailbox:4                     history: struct history_record,
  *	                                      once its journal was pruned
  *	i       message:8                     message: struct message_record
@@ -66,12 +70,6 @@
 #include "base/uidset.h"
 
 #define BLOCK_UIDS 128
-/* The first chunk holds the header, which clients ask for of every message,
- * and is read without the rest; a later one is as much as FETCH sends at a
- * time. Whoever reads a part of a chunk pays for all of it (checksum,
- * decompression). */
-#define CHUNK_FIRST (16 * 1024)
-#define CHUNK_SIZE (64 * 1024)
 #define HASH_SIZE 32
 #define SEEN_HASH_SIZE 16
 /* Bits 8..63 of a flag word are the mailbox's keywords. */
@@ -145,25 +143,6 @@ struct history_record {
 	uint64_t entries;     /* how many these are */
 };
 
-/* The chunk that has the byte at this offset of the message. */
-static inline uint32_t chunk_of(uint64_t offset)
-{
-	return offset < CHUNK_FIRST
-		       ? 0
-		       : (uint32_t)((offset - CHUNK_FIRST) / CHUNK_SIZE + 1);
-}
-
-static inline uint64_t chunk_start(uint32_t chunk)
-{
-	return chunk ? CHUNK_FIRST + (uint64_t)(chunk - 1) * CHUNK_SIZE : 0;
-}
-
-/* What fits; only a message's last chunk holds less. */
-static inline size_t chunk_room(uint32_t chunk)
-{
-	return chunk ? CHUNK_SIZE : CHUNK_FIRST;
-}
-
 /* Keys. Each replaces what the buf held. */
 void key_account(struct buf *, account_num);
 void key_account_prefix(struct buf *, account_num, char letter);
@@ -178,6 +157,7 @@ void key_journal(struct buf *, account_num, mailbox_num, modseq_num);
 void key_name(struct buf *, account_num, char letter, str name);
 void key_retired(struct buf *, account_num, uint32_t uidvalidity, str name);
 void key_message(struct buf *, account_num, char letter, message_num);
+/* 0: the first bytes. */
 void key_chunk(struct buf *, account_num, message_num, uint32_t chunk);
 void key_link(struct buf *, account_num, message_num, mailbox_num, uid_num);
 void key_hash(struct buf *, account_num, const unsigned char hash[HASH_SIZE]);

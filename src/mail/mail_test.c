@@ -62,24 +62,57 @@ static void test_large_upload_streams_in_chunks(void **unused)
 	end(&w);
 }
 
-/* The first chunk is smaller than the others. */
+static uint64_t count_chunks(struct store_txn *txn, message_num message)
+{
+	struct buf prefix = BUF_UNBOUNDED;
+	struct store_iter *it;
+	uint64_t n;
+	str key, value;
+
+	key_chunk(&prefix, ann.account, message, 0);
+	n = store_has(txn, buf_str(&prefix)) == OK;
+	key_message(&prefix, ann.account, 'c', message);
+	it = store_scan_prefix(txn, buf_str(&prefix));
+	while (store_iter_next(it, &key, &value))
+		n++;
+	assert_ok(store_iter_end(it));
+	buf_fini(&prefix);
+	return n;
+}
+
+/* Where a message is cut into records, and that nobody sees it. */
 static void test_chunks_join_without_a_seam(void **unused)
 {
 	static const struct {
+		size_t header; /* with the empty line; 0: it has no end */
 		size_t size;
+		unsigned chunks;
 		const char *why;
 	} rows[] = {
-		{CHUNK_FIRST - 1, "one chunk"},
-		{CHUNK_FIRST, "one, full"},
-		{CHUNK_FIRST + 1, "a second of one byte"},
-		{CHUNK_FIRST + CHUNK_SIZE, "two, full"},
-		{CHUNK_FIRST + CHUNK_SIZE + 1, "a third of one byte"},
-		{CHUNK_FIRST + 3 * CHUNK_SIZE - 1, "nearly four"},
+		{0, 0, 1, "empty"},
+		{0, 1, 1, "a byte"},
+		{2, CHUNK_WHOLE, 1, "small, without header"},
+		{1000, CHUNK_WHOLE, 1, "small"},
+		{1000, CHUNK_WHOLE + 1, 2, "header and body"},
+		{2, CHUNK_WHOLE + 1, 2, "an empty header"},
+		{1000, 1000 + CHUNK_SIZE, 2, "a full body"},
+		{1000, 1001 + CHUNK_SIZE, 3, "a third of one byte"},
+		{1000, 999 + 4 * CHUNK_SIZE, 5, "nearly four"},
+		{CHUNK_WHOLE + 1, CHUNK_WHOLE + 1, 1, "all header"},
+		{CHUNK_FIRST, 2 * CHUNK_FIRST, 2, "a header just so long"},
+		{CHUNK_FIRST + 1, 2 * CHUNK_FIRST, 2, "a header too long"},
+		{0, CHUNK_FIRST, 1, "no end of the header, one, full"},
+		{0, CHUNK_FIRST + 1, 2, "a second of one byte"},
+		{0, CHUNK_FIRST + CHUNK_SIZE, 2, "two, full"},
+		{0, CHUNK_FIRST + CHUNK_SIZE + 1, 3, "a third"},
+		{0, CHUNK_FIRST + 3 * CHUNK_SIZE - 1, 4, "nearly four"},
 	};
 
 	(void)unused;
 	for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
-		size_t size = rows[i / 2].size;
+		size_t header = rows[i / 2].header, size = rows[i / 2].size;
+		struct message_reader r = {
+			.account = ann.account, .message = 1};
 		struct buf text = BUF_UNBOUNDED, back = BUF_UNBOUNDED;
 		struct store_txn *txn;
 		struct world w;
@@ -87,21 +120,28 @@ static void test_chunks_join_without_a_seam(void **unused)
 
 		begin(&w);
 		w.put_aside = i % 2;
+		print_message("# %s\n", rows[i / 2].why);
 		while (text.n < size)
 			buf_addf(&text, "a%zu: %zu\r\n", text.n, i);
 		buf_truncate(&text, size);
+		if (header > 2)
+			memcpy(text.p + header - 5, "x\r\n\r\n", 5);
+		else if (header)
+			memcpy(text.p, "\r\n", 2);
 		assert_ok(append(&w, "INBOX", buf_str(&text), 0, NULL, &uid));
 		txn = store_begin_read(w.store);
-		for (uint64_t at = 0; at < size; at += message_run(at))
-			assert_ok(message_get_bytes(txn, ann.account, 1, at,
-				message_run(at), &back));
+		assert_int_equal(count_chunks(txn, 1), rows[i / 2].chunks);
+		do
+			assert_ok(message_read(
+				&r, txn, back.n, UINT64_MAX, &back));
+		while (back.n < size);
 		assert_true(str_eq(buf_str(&back), buf_str(&text)));
 		/* Across every seam. */
 		buf_reset(&back);
 		assert_ok(message_get_bytes(
 			txn, ann.account, 1, 5, UINT64_MAX, &back));
-		assert_true(
-			str_eq(buf_str(&back), str_skip(buf_str(&text), 5)));
+		assert_true(str_eq(buf_str(&back),
+			str_skip(buf_str(&text), size < 5 ? size : 5)));
 		store_end_read(txn);
 		buf_fini(&text);
 		buf_fini(&back);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/upload.h"
 #include "base/alloc.h"
+#include "mail/bytes.h"
 #include "mail/private.h"
 #include "message/digest.h"
 #include "message/eol.h"
@@ -18,7 +19,7 @@ struct upload {
 	uint64_t size;
 	struct eol_count lines;
 	struct buf chunk;	    /* the bytes after `written` chunks */
-	uint32_t written;	    /* full chunks in the store already */
+	uint32_t written;	    /* chunks in the store already */
 	message_num message;	    /* 0 until a chunk was written */
 	EVP_MD_CTX *hashing;	    /* NULL when sealed */
 	struct mime_parser *parser; /* NULL when sealed */
@@ -53,21 +54,34 @@ uint64_t upload_size(const struct upload *u)
 	return u->size;
 }
 
-static void put_chunk(
-	struct change *ch, const struct upload *u, message_num message)
-{
-	key_chunk(&ch->key, u->account, message, u->written);
-	store_put(ch->txn, buf_str(&ch->key), buf_str(&u->chunk));
-}
-
 struct chunk_request {
 	const struct upload *upload;
+	bool all; /* no more bytes come */
 	message_num message;
+	uint32_t written; /* chunks there are then */
+	size_t n;	  /* bytes of the buffer that went into them */
 };
 
-/* Writes a full chunk; the first one takes the message's number, and notes
- * that the upload is under way. */
-static enum err write_chunk(struct store_txn *txn, void *arg)
+/* The next chunk, or all there are. */
+static void put_chunks(struct store_txn *txn, struct chunk_request *q)
+{
+	const struct upload *u = q->upload;
+
+	q->written = u->written;
+	q->n = 0;
+	do {
+		str waiting = str_skip(buf_str(&u->chunk), q->n);
+		size_t n = chunk_split(waiting, q->written, q->all);
+
+		chunk_put(txn, u->account, q->message, q->written++,
+			str_take(waiting, n));
+		q->n += n;
+	} while (q->all && q->n < u->chunk.n);
+}
+
+/* The first chunk takes the message's number, and notes that the upload is
+ * under way. */
+static enum err write_chunks(struct store_txn *txn, void *arg)
 {
 	struct chunk_request *q = arg;
 	const struct upload *u = q->upload;
@@ -81,25 +95,25 @@ static enum err write_chunk(struct store_txn *txn, void *arg)
 		q->message = ch.record.next_message++;
 		change_pending(&ch, 'u', q->message);
 	}
-	put_chunk(&ch, u, q->message);
+	put_chunks(txn, q);
 	return change_end(&ch, e);
 }
 
-static enum err flush_chunk(struct upload *u)
+static enum err flush_chunks(struct upload *u, bool all)
 {
-	struct chunk_request q = {.upload = u};
+	struct chunk_request q = {.upload = u, .all = all};
 	struct buf scope = BUF_UNBOUNDED;
 	enum err e;
 
 	buf_add_be64(&scope, u->account);
-	e = store_write_lazy(u->mail->store, buf_str(&scope), write_chunk, &q);
+	e = store_write_lazy(u->mail->store, buf_str(&scope), write_chunks, &q);
 	buf_fini(&scope);
 	if (e)
 		return e;
 	/* Only now: a number whose write failed is somebody else's next. */
 	u->message = q.message;
-	u->written++;
-	buf_reset(&u->chunk);
+	u->written = q.written;
+	buf_consume(&u->chunk, q.n);
 	return OK;
 }
 
@@ -115,13 +129,12 @@ static enum err feed(struct upload *u, str bytes)
 	if (!EVP_DigestUpdate(u->hashing, bytes.p, bytes.n))
 		abort();
 	while (!e && bytes.n) {
-		size_t room = chunk_room(u->written);
-		str piece = str_take(bytes, room - u->chunk.n);
+		str piece = str_take(bytes, CHUNK_SIZE - u->chunk.n);
 
 		buf_add(&u->chunk, piece);
 		bytes = str_skip(bytes, piece.n);
-		if (u->chunk.n == room && bytes.n)
-			e = flush_chunk(u);
+		if (u->chunk.n == CHUNK_SIZE && bytes.n)
+			e = flush_chunks(u, false);
 	}
 	return e;
 }
@@ -156,7 +169,7 @@ enum err upload_put_aside(struct upload *u)
 {
 	upload_seal(u);
 	if (!u->err && u->chunk.n)
-		u->err = flush_chunk(u);
+		u->err = flush_chunks(u, true);
 	buf_fini(&u->chunk);
 	return u->err;
 }
@@ -177,8 +190,7 @@ static enum err drop_chunks(struct store_txn *txn, void *arg)
 	const struct upload *u = arg;
 	struct buf key = BUF_UNBOUNDED;
 
-	key_message(&key, u->account, 'c', u->message);
-	store_delete_prefix(txn, buf_str(&key));
+	chunk_delete_unknown(txn, u->account, u->message);
 	key_pending(&key, u->account, 'u', u->message);
 	store_delete(txn, buf_str(&key));
 	buf_fini(&key);
@@ -230,7 +242,9 @@ static void put_message(
 
 	memcpy(record.hash, u->hash, HASH_SIZE);
 	if (u->chunk.n || !u->written)
-		put_chunk(ch, u, message);
+		put_chunks(ch->txn,
+			&(struct chunk_request){
+				.upload = u, .all = true, .message = message});
 	key_message(&ch->key, u->account, 'd', message);
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&u->digest));
 	key_message(&ch->key, u->account, 'i', message);

@@ -88,13 +88,6 @@ MUST enum err message_get_digest(
 /* The POP3 unique-id of a membership that has own_uidl. */
 MUST enum err message_get_uidl(struct store_txn *, account_num, mailbox_num,
 	uid_num, struct buf *uidl_r);
-/* Appends up to n bytes from `offset` on; fewer only at the message's end. */
-MUST enum err message_get_bytes(struct store_txn *, account_num, message_num,
-	uint64_t offset, uint64_t n, struct buf *bytes);
-/* The most that is read from here, at most 64 KiB, before another record of
- * the store begins: who reads as much at a time reads no record twice. */
-uint64_t message_run(uint64_t offset);
-
 /* For unit tests and status. */
 void view_cache_free(struct mail *);
 

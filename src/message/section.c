@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* --- which bytes --- */
 
@@ -97,6 +98,8 @@ enum filter_state {
 
 /* Blanks that may stand before the colon. */
 #define NAME_BLANKS 64
+/* As many names are compared one by one. */
+#define FEW 16
 
 static int compare_names(const void *a, const void *b)
 {
@@ -110,6 +113,25 @@ static int compare_names(const void *a, const void *b)
 	return (x.n > y.n) - (x.n < y.n);
 }
 
+static str *sorted(const str *names, size_t count)
+{
+	str *copy = xmalloc(count * sizeof *copy);
+
+	memcpy(copy, names, count * sizeof *copy);
+	qsort(copy, count, sizeof *copy, compare_names);
+	return copy;
+}
+
+static uint64_t length_bit(str name)
+{
+	return (uint64_t)1 << (name.n < 63 ? name.n : 63);
+}
+
+static uint32_t letter_bit(str name)
+{
+	return (uint32_t)1 << (name.n ? name.p[0] & 31 : 0);
+}
+
 void header_filter_init(
 	struct header_filter *f, const str *names, size_t count, bool except)
 {
@@ -118,39 +140,49 @@ void header_filter_init(
 		.pass = except,
 		.state = FILTER_AT_START,
 		.line = BUF_UNBOUNDED};
-	f->names = xmalloc((count + 1) * sizeof *f->names);
 	for (size_t i = 0; i < count; i++) {
-		f->names[i] = names[i];
+		f->lengths |= length_bit(names[i]);
+		f->letters |= letter_bit(names[i]);
 		if (names[i].n > f->longest)
 			f->longest = names[i].n;
 	}
-	qsort(f->names, count, sizeof *f->names, compare_names);
+	f->names = count > FEW ? sorted(names, count) : names;
 }
 
 void header_filter_fini(struct header_filter *f)
 {
-	free(f->names);
+	if (f->count > FEW)
+		free((void *)f->names);
 	buf_fini(&f->line);
 }
 
-static void decide(struct header_filter *f, bool named, struct buf *out)
+/* The line's beginning is known, and whether it is named. */
+static void decide(
+	struct header_filter *f, str beginning, bool named, struct buf *out)
 {
 	f->pass = named != f->except;
 	f->state = FILTER_IN_LINE;
 	if (f->pass)
-		buf_add(out, buf_str(&f->line));
+		buf_add(out, beginning);
 	buf_reset(&f->line);
 }
 
-/* The held line is a name and its colon. */
-static bool is_named(const struct header_filter *f)
+/* What stands before the colon. */
+static bool is_named(const struct header_filter *f, str name)
 {
-	str name = str_take(buf_str(&f->line), f->line.n - 1);
 	while (name.n &&
 		(name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t'))
 		name.n--;
-	return bsearch(
-		&name, f->names, f->count, sizeof *f->names, compare_names);
+	if (!(f->lengths & length_bit(name)) ||
+		!(f->letters & letter_bit(name)))
+		return false;
+	if (f->count > FEW)
+		return bsearch(&name, f->names, f->count, sizeof *f->names,
+			compare_names);
+	for (size_t i = 0; i < f->count; i++)
+		if (str_ieq(name, f->names[i]))
+			return true;
+	return false;
 }
 
 /* The held line is complete, and has no colon. */
@@ -163,19 +195,36 @@ static void end_without_colon(struct header_filter *f, struct buf *out)
 		f->state = FILTER_DONE;
 		return;
 	}
-	decide(f, false, out);
+	decide(f, line, false, out);
 	f->state = FILTER_AT_START;
 }
 
 static void name_byte(struct header_filter *f, char c, struct buf *out)
 {
+	str line;
+
 	buf_add_byte(&f->line, c);
+	line = buf_str(&f->line);
 	if (c == ':')
-		decide(f, is_named(f), out);
+		decide(f, line, is_named(f, str_take(line, line.n - 1)), out);
 	else if (c == '\n')
 		end_without_colon(f, out);
-	else if (f->line.n > f->longest + NAME_BLANKS)
-		decide(f, false, out);
+	else if (line.n > f->longest + NAME_BLANKS)
+		decide(f, line, false, out);
+}
+
+/* A name that is here with its colon need not be held. Returns the length of
+ * both, or 0. */
+static size_t whole_name(struct header_filter *f, str bytes, struct buf *out)
+{
+	str room = str_take(bytes, f->longest + NAME_BLANKS + 1);
+	size_t n = str_find_byte(room, ':');
+	str name = str_take(bytes, n);
+
+	if (n == room.n || str_find_byte(name, '\n') < n)
+		return 0;
+	decide(f, str_take(bytes, n + 1), is_named(f, name), out);
+	return n + 1;
 }
 
 /* The rest of a line of which is known whether it passes. Returns its length.
@@ -200,6 +249,10 @@ void header_filter_feed(struct header_filter *f, str bytes, struct buf *out)
 			char c = bytes.p[i];
 			f->state = c == ' ' || c == '\t' ? FILTER_IN_LINE
 							 : FILTER_IN_NAME;
+			if (f->state == FILTER_IN_NAME) {
+				i += whole_name(f, str_skip(bytes, i), out);
+				continue;
+			}
 		}
 		if (f->state == FILTER_IN_NAME)
 			name_byte(f, bytes.p[i++], out);
@@ -211,6 +264,6 @@ void header_filter_feed(struct header_filter *f, str bytes, struct buf *out)
 void header_filter_finish(struct header_filter *f, struct buf *out)
 {
 	if (f->state == FILTER_IN_NAME)
-		decide(f, false, out);
+		decide(f, buf_str(&f->line), false, out);
 	f->state = FILTER_DONE;
 }

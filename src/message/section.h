@@ -48,9 +48,12 @@ MUST enum err section_resolve(
  * Holds a copy of nothing but the start of a line, up to the longest name.
  */
 struct header_filter {
-	str *names; /* sorted; the bytes are the caller's */
+	const str *names; /* the caller's; or, when they are many, sorted */
 	size_t count;
 	size_t longest;
+	/* Which lengths and which first letters there are. */
+	uint64_t lengths;
+	uint32_t letters;
 	bool except;
 	struct buf
 		line; /* the line's beginning while the name is not decided */

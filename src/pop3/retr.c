@@ -3,6 +3,7 @@
  * record of the store at a time; between pieces nothing is open. */
 #include "base/alloc.h"
 #include "base/log.h"
+#include "mail/bytes.h"
 #include "message/downgrade.h"
 #include "pop3/private.h"
 #include "store/store.h"
@@ -13,6 +14,7 @@
 
 struct pop3_sending {
 	struct membership member;
+	struct message_reader reader;
 	uint64_t at; /* bytes read */
 	/* Without UTF8 a message with UTF-8 in its header is sent as a
 	 * surrogate (RFC 6856 section 2.1). */
@@ -40,17 +42,15 @@ static void put_bytes(struct pop3 *s, struct pop3_sending *p, str bytes)
 static enum err send_piece(
 	struct pop3 *s, struct pop3_sending *p, struct store_txn *txn)
 {
-	uint64_t left = p->member.size - p->at, run = message_run(p->at);
-	uint64_t n = left < run ? left : run;
 	struct buf piece = BUF_UNBOUNDED;
-	enum err e = message_get_bytes(
-		txn, s->drop.ref.account, p->member.message, p->at, n, &piece);
+	enum err e = message_read(
+		&p->reader, txn, p->at, p->member.size - p->at, &piece);
 
-	if (!e && piece.n != n)
+	if (!e && piece.n == 0)
 		e = ERR_CORRUPT;
 	if (!e)
 		put_bytes(s, p, buf_str(&piece));
-	p->at += n;
+	p->at += piece.n;
 	buf_fini(&piece);
 	return e;
 }
@@ -122,6 +122,8 @@ static enum err begin(struct pop3 *s, struct pop3_sending *p)
 	else
 		buf_addf(out, "+OK %" PRIu64 " octets\r\n",
 			maildrop_octets(s, &p->member));
+	p->reader = (struct message_reader){
+		.account = s->drop.ref.account, .message = p->member.message};
 	p->surrogate = p->member.eightbit && !s->before.utf8;
 	downgrade_init(&p->downgrade);
 	s->sending = p;

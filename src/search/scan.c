@@ -10,24 +10,27 @@
 
 /* Up to n bytes at `at`, fewer at a chunk's border; from the chunk that was
  * read last where that has them: a message of many small parts is read once. */
-static enum err window_get(struct scan *scan, struct store_txn *txn,
-	account_num account, message_num message, uint64_t at, uint64_t n,
-	str *bytes_r)
+static enum err window_get(struct scan *scan, message_num message, uint64_t at,
+	uint64_t n, str *bytes_r)
 {
-	uint64_t start = chunk_start(chunk_of(at));
+	struct message_reader *r = &scan->reader;
+	bool same = r->message == message;
 	enum err e = OK;
 
-	if (scan->window_message != message || scan->window_at != start ||
-		scan->window.n == 0) {
+	if (!same || at < scan->window_at ||
+		at - scan->window_at >= scan->window.n) {
 		buf_reset(&scan->window);
-		scan->window_message = message;
-		scan->window_at = start;
-		e = message_get_bytes(txn, account, message, start,
-			message_run(start), &scan->window);
+		if (!same)
+			*r = (struct message_reader){
+				.account = scan->digests.account,
+				.message = message,
+				.firsts = &scan->firsts};
+		e = message_read_record(
+			r, scan->txn, at, &scan->window, &scan->window_at);
 	}
-	*bytes_r =
-		str_take(str_skip(buf_str(&scan->window), (size_t)(at - start)),
-			(size_t)n);
+	*bytes_r = str_take(str_skip(buf_str(&scan->window),
+				    (size_t)(at - scan->window_at)),
+		(size_t)n);
 	return e || bytes_r->n ? e : ERR_CORRUPT;
 }
 
@@ -157,9 +160,8 @@ static void take_line(struct scan *scan, str line, bool top)
 }
 
 /* Fields of the header at that range. Lines may be split over pieces. */
-static enum err read_header(struct scan *scan, struct store_txn *txn,
-	account_num account, message_num message, uint64_t at, uint64_t n,
-	bool top)
+static enum err read_header(struct scan *scan, message_num message, uint64_t at,
+	uint64_t n, bool top)
 {
 	struct buf line = {.max = SCAN_FIELD_MAX};
 	enum err e = OK;
@@ -167,7 +169,7 @@ static enum err read_header(struct scan *scan, struct store_txn *txn,
 	while (!e && n) {
 		str rest;
 
-		e = window_get(scan, txn, account, message, at, n, &rest);
+		e = window_get(scan, message, at, n, &rest);
 		if (e)
 			break;
 		at += rest.n;
@@ -207,13 +209,28 @@ static void note_found(struct scan *scan, enum leaf_kind kind)
 			scan->which[i]->verdict = VERDICT_YES;
 }
 
-enum err scan_header(struct scan *scan, struct store_txn *txn,
-	account_num account, const struct membership *m)
+void scan_begin(struct scan *scan, struct store_txn *txn, account_num account)
+{
+	scan->txn = txn;
+	records_begin(&scan->digests, txn, account, 'd');
+	records_begin(&scan->firsts, txn, account, 'f');
+}
+
+void scan_end(struct scan *scan)
+{
+	records_end(&scan->digests);
+	records_end(&scan->firsts);
+}
+
+enum err scan_header(struct scan *scan, const struct membership *m)
 {
 	struct digest_part top;
-	enum err e = message_get_digest(
-		txn, account, m->message, &scan->digest_bytes);
+	enum err e;
 
+	buf_reset(&scan->digest_bytes);
+	e = records_get(&scan->digests, m->message, &scan->digest_bytes);
+	if (e == ERR_NOTFOUND)
+		return ERR_EXPUNGED;
 	if (!e)
 		e = digest_decode(buf_str(&scan->digest_bytes), &scan->digest);
 	if (!e)
@@ -221,8 +238,8 @@ enum err scan_header(struct scan *scan, struct store_txn *txn,
 	if (scan->match)
 		match_reset(scan->match);
 	if (!e && wants_header(scan->plan))
-		e = read_header(scan, txn, account, m->message, top.header_at,
-			top.header_n, true);
+		e = read_header(
+			scan, m->message, top.header_at, top.header_n, true);
 	if (e)
 		return e;
 	note_found(scan, LEAF_TEXT);
@@ -279,9 +296,8 @@ static void pass_on(struct decoding *d, bool end)
 	buf_reset(&d->plain);
 }
 
-static enum err read_text(struct scan *scan, struct store_txn *txn,
-	account_num account, message_num message,
-	const struct digest_part *part)
+static enum err read_text(
+	struct scan *scan, message_num message, const struct digest_part *part)
 {
 	struct decoding d = {.scan = scan, .plain = BUF_UNBOUNDED};
 	uint64_t at = part->body_at, end = part->body_at + part->body_n;
@@ -298,7 +314,7 @@ static enum err read_text(struct scan *scan, struct store_txn *txn,
 		uint64_t n = end - at < PIECE ? end - at : PIECE;
 		str piece = str_none();
 
-		e = window_get(scan, txn, account, message, at, n, &piece);
+		e = window_get(scan, message, at, n, &piece);
 		at += piece.n;
 		transfer_decoder_feed(&d.transfer, piece, &d.plain);
 		pass_on(&d, false);
@@ -319,8 +335,7 @@ static bool is_text(const struct digest_part *part)
 		       str_eq_c(part->type, "message"));
 }
 
-enum err scan_body(struct scan *scan, struct store_txn *txn,
-	account_num account, const struct membership *m)
+enum err scan_body(struct scan *scan, const struct membership *m)
 {
 	enum err e = OK;
 
@@ -330,10 +345,10 @@ enum err scan_body(struct scan *scan, struct store_txn *txn,
 		e = digest_part(&scan->digest, i, &part);
 		/* The headers of parts and of messages inside are body. */
 		if (!e && i > 0)
-			e = read_header(scan, txn, account, m->message,
-				part.header_at, part.header_n, false);
+			e = read_header(scan, m->message, part.header_at,
+				part.header_n, false);
 		if (!e && is_text(&part))
-			e = read_text(scan, txn, account, m->message, &part);
+			e = read_text(scan, m->message, &part);
 		if (match_done(scan->match))
 			break;
 	}

@@ -7,13 +7,13 @@
 #ifndef SEARCH_SCAN_H
 #define SEARCH_SCAN_H
 
+#include "mail/bytes.h"
+#include "mail/records.h"
 #include "message/digest.h"
 #include "message/match.h"
 #include "search/plan.h"
 
 #define SCAN_FIELD_MAX (1024 * 1024)
-
-struct store_txn;
 
 struct scan {
 	struct plan *plan;
@@ -25,19 +25,23 @@ struct scan {
 	struct buf digest_bytes, field, text, folded;
 	/* A chunk of the message, and which. */
 	struct buf window;
-	message_num window_message;
 	uint64_t window_at;
+	struct message_reader reader; /* of the window's message */
 	struct digest digest;
+	/* Of the messages of one transaction, read along. */
+	struct store_txn *txn;
+	struct records digests, firsts;
 };
 
 void scan_init(struct scan *, struct plan *, struct arena *);
 void scan_fini(struct scan *);
 
+/* Around the messages that are read within one transaction. */
+void scan_begin(struct scan *, struct store_txn *, account_num);
+void scan_end(struct scan *);
 /* Settles LEAF_SENT and LEAF_FIELD, and LEAF_TEXT that the header has. */
-MUST enum err scan_header(struct scan *, struct store_txn *, account_num,
-	const struct membership *);
+MUST enum err scan_header(struct scan *, const struct membership *);
 /* After scan_header: settles the rest. */
-MUST enum err scan_body(struct scan *, struct store_txn *, account_num,
-	const struct membership *);
+MUST enum err scan_body(struct scan *, const struct membership *);
 
 #endif

@@ -8,7 +8,7 @@
 #define SEARCH_BATCH 16
 
 static enum err decide_one(const struct search_scope *scope, struct scan *scan,
-	struct store_txn *txn, uid_num uid, bool *yes_r)
+	uid_num uid, bool *yes_r)
 {
 	struct plan *plan = scan->plan;
 	const struct membership *m = view_find(scope->view, uid);
@@ -19,10 +19,10 @@ static enum err decide_one(const struct search_scope *scope, struct scan *scan,
 	if (!m)
 		return OK;
 	plan_forget(plan);
-	e = scan_header(scan, txn, scope->view->account, m);
+	e = scan_header(scan, m);
 	v = plan_decide(plan->root, uid);
 	if (!e && v == VERDICT_OPEN) {
-		e = scan_body(scan, txn, scope->view->account, m);
+		e = scan_body(scan, m);
 		v = plan_decide(plan->root, uid);
 	}
 	*yes_r = v == VERDICT_YES;
@@ -42,15 +42,17 @@ static enum err read_open(const struct search_scope *scope, struct scan *scan,
 		struct store_txn *txn =
 			store_begin_read(mail_store(scope->mail));
 
+		scan_begin(scan, txn, scope->view->account);
 		for (int i = 0; !e && uid && i < SEARCH_BATCH; i++) {
 			bool yes;
 
-			e = decide_one(scope, scan, txn, uid, &yes);
+			e = decide_one(scope, scan, uid, &yes);
 			if (!e && yes)
 				uidset_add(found, uid);
 			uid = uidset_iter_next(&it);
 			done++;
 		}
+		scan_end(scan);
 		store_end_read(txn);
 		if (!e && scope->cancelled &&
 			scope->cancelled(scope->arg, done, of))

@@ -104,8 +104,12 @@ static void test_reads(void **unused)
 
 	(void)unused;
 	begin(&w);
-	for (int i = 0; i < 600; i++)
-		add(&w, "Subject: x\r\n\r\n", 0);
+	for (int i = 0; i < 600; i++) {
+		char text[40];
+
+		snprintf(text, sizeof text, "Subject: %d\r\n\r\n", i);
+		add(&w, text, 0);
+	}
 	/* From now on the view is in memory. */
 	assert_order(&w, SORT_FROM, true, NULL);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -118,10 +122,10 @@ static void test_reads(void **unused)
 		store_stats(w.store, &before);
 		assert_ok(sort_with(&w, &order, BUDGET, NULL, &out));
 		store_stats(w.store, &after);
-		assert_int_equal(after.scanned, before.scanned);
 		/* And one for the view. */
-		assert_in_range(after.gets - before.gets, rows[i].reads,
-			rows[i].reads + 1);
+		assert_in_range(after.gets + after.scanned - before.gets -
+					before.scanned,
+			rows[i].reads, rows[i].reads + 1);
 		buf_fini(&out);
 	}
 	end(&w);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/walk.h"
+#include "mail/records.h"
 #include "store/store.h"
 
 /* Messages under one transaction. */
 #define WALK_BATCH 256
 
 static enum err walk_one(const struct search_scope *scope,
-	struct store_txn *txn, uid_num uid, struct buf *bytes,
+	struct records *digests, uid_num uid, struct buf *bytes,
 	walk_function *call, void *arg)
 {
 	const struct membership *m = view_find(scope->view, uid);
@@ -16,10 +17,10 @@ static enum err walk_one(const struct search_scope *scope,
 	if (!m)
 		return ERR_CORRUPT; /* the view's blocks say so, its set not */
 	buf_reset(bytes);
-	e = message_get_digest(txn, scope->view->account, m->message, bytes);
+	e = records_get(digests, m->message, bytes);
 	if (!e)
 		e = digest_decode(buf_str(bytes), &digest);
-	if (e && e != ERR_EXPUNGED)
+	if (e && e != ERR_NOTFOUND)
 		return e;
 	return call(arg, m, &digest);
 }
@@ -36,12 +37,15 @@ enum err walk_digests(const struct search_scope *scope,
 	while (!e && uid) {
 		struct store_txn *txn =
 			store_begin_read(mail_store(scope->mail));
+		struct records digests;
 
+		records_begin(&digests, txn, scope->view->account, 'd');
 		for (int i = 0; !e && uid && i < WALK_BATCH; i++) {
-			e = walk_one(scope, txn, uid, &bytes, call, arg);
+			e = walk_one(scope, &digests, uid, &bytes, call, arg);
 			uid = uidset_iter_next(&it);
 			done++;
 		}
+		records_end(&digests);
 		store_end_read(txn);
 		if (!e && scope->cancelled &&
 			scope->cancelled(scope->arg, done, of))

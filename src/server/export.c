@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What import.h says of "export". */
 #include "base/alloc.h"
+#include "mail/bytes.h"
 #include "mail/view.h"
 #include "message/flags.h"
 #include "server/import.h"

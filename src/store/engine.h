@@ -19,11 +19,12 @@ struct store_ops {
 	/* Frees the store too. */
 	void (*close)(struct store *);
 
-	/* Reading; also within a write. value_r NULL: only whether it is
-	 * there; else empty. */
+	/* Reading; also within a write. get appends the value (value NULL: only
+	 * whether it is there); summed: it need not be checked. */
 	struct store_txn *(*begin_read)(struct store *);
 	void (*end_read)(struct store_txn *);
-	enum err (*get)(struct store_txn *, str key, struct buf *value_r);
+	enum err (*get)(
+		struct store_txn *, str key, bool summed, struct buf *value);
 	struct store_iter *(*scan)(
 		struct store_txn *, str from, str to, bool back);
 	bool (*iter_next)(struct store_iter *, str *key_r, str *value_r);
@@ -105,8 +106,9 @@ void combine_write(struct store *, struct store_job *, size_t count, bool lazy);
  *
  *	1	the first
  *	2	memberships have growth and more (mail/layout.h)
+ *	3	a message's records have checksums (mail/bytes.h)
  */
-#define STORE_FORMAT 2
+#define STORE_FORMAT 3
 MUST enum err format_check(struct store *, const char *where);
 
 /* The room on disk that RocksDB needs to stay healthy; tests lower it. */

@@ -94,11 +94,12 @@ static void fault_end_read(struct store_txn *t)
 	free(t);
 }
 
-static enum err fault_get(struct store_txn *t, str key, struct buf *value_r)
+static enum err fault_get(
+	struct store_txn *t, str key, bool summed, struct buf *value)
 {
 	enum err err = inject(t->store, FAULT_GET);
 
-	return err ? err : ops_of(t)->get(inner_of(t), key, value_r);
+	return err ? err : ops_of(t)->get(inner_of(t), key, summed, value);
 }
 
 static struct store_iter *fault_scan(

@@ -13,7 +13,7 @@ static enum err read_record(struct store *s, struct buf *value_r, bool *empty_r)
 	enum err err, scan_err;
 	str k, v;
 
-	err = s->ops->get(t, FORMAT_KEY, value_r);
+	err = s->ops->get(t, FORMAT_KEY, false, value_r);
 	it = s->ops->scan(t, STR(""), STR(""), false);
 	it->txn = t;
 	*empty_r = !s->ops->iter_next(it, &k, &v);
@@ -34,7 +34,7 @@ static enum err write_record(struct store *s)
 	return s->ops->commit(t, true);
 }
 
-static enum err check_record(str record, const char *where, bool *older_r)
+static enum err check_record(str record, const char *where)
 {
 	uint64_t version;
 
@@ -46,27 +46,32 @@ static enum err check_record(str record, const char *where, bool *older_r)
 			LOG_C("where", where));
 		return ERR_CORRUPT;
 	}
-	*older_r = version < STORE_FORMAT;
-	if (version <= STORE_FORMAT)
+	if (version == STORE_FORMAT)
 		return OK;
-	log_error("store",
-		"a newer Culver wrote this store; start that version, or "
-		"restore a backup that this one made",
-		LOG_C("where", where), LOG_U64("format", version),
-		LOG_U64("newest_known", STORE_FORMAT));
+	if (version < STORE_FORMAT)
+		log_error("store",
+			"a version of Culver before the first release wrote "
+			"this store; export its mail with that one, and import "
+			"it",
+			LOG_C("where", where), LOG_U64("format", version));
+	else
+		log_error("store",
+			"a newer Culver wrote this store; start that version, "
+			"or "
+			"restore a backup that this one made",
+			LOG_C("where", where), LOG_U64("format", version),
+			LOG_U64("newest_known", STORE_FORMAT));
 	return ERR_VERSION;
 }
 
 enum err format_check(struct store *s, const char *where)
 {
 	struct buf record = BUF_UNBOUNDED;
-	bool empty, older = false;
+	bool empty;
 	enum err err = read_record(s, &record, &empty);
 
 	if (!err) {
-		err = check_record(buf_str(&record), where, &older);
-		if (!err && older)
-			err = write_record(s);
+		err = check_record(buf_str(&record), where);
 	} else if (err == ERR_NOTFOUND && empty) {
 		err = write_record(s);
 	} else if (err == ERR_NOTFOUND) {

@@ -219,16 +219,18 @@ static struct store_txn *memory_begin_read(struct store *s)
 	return &txn_new(memory_of(s), false)->txn;
 }
 
-static enum err memory_get(struct store_txn *t, str key, struct buf *value_r)
+static enum err memory_get(
+	struct store_txn *t, str key, bool summed, struct buf *value)
 {
 	const struct entry *e = above(txn_of(t)->root, key, true);
 
+	(void)summed;
 	if (!e || !str_eq(e->key, key))
 		return ERR_NOTFOUND;
-	if (!value_r)
+	if (!value)
 		return OK;
-	buf_add(value_r, e->value);
-	return buf_err(value_r);
+	buf_add(value, e->value);
+	return buf_err(value);
 }
 
 static struct store_iter *memory_scan(

@@ -204,17 +204,17 @@ static void rocks_end_read(struct store_txn *txn)
 	txn_free(t);
 }
 
-static enum err give(const char *p, size_t n, struct buf *value_r)
+static enum err give(const char *p, size_t n, struct buf *value)
 {
 	if (!p)
 		return ERR_NOTFOUND;
-	if (!value_r)
+	if (!value)
 		return OK;
-	buf_add(value_r, str_of(p, n));
-	return buf_err(value_r);
+	buf_add(value, str_of(p, n));
+	return buf_err(value);
 }
 
-static enum err get_written(struct store_txn *t, str key, struct buf *value_r)
+static enum err get_written(struct store_txn *t, str key, struct buf *value)
 {
 	struct rocks *r = rocks_of_txn(t);
 	char *status = NULL, *p;
@@ -225,12 +225,13 @@ static enum err get_written(struct store_txn *t, str key, struct buf *value_r)
 		txn_of(t)->batch, r->db, r->latest, key.p, key.n, &n, &status);
 	err = check(r, "cannot read", status);
 	if (!err)
-		err = give(p, n, value_r);
+		err = give(p, n, value);
 	rocksdb_free(p);
 	return err;
 }
 
-static enum err rocks_get(struct store_txn *t, str key, struct buf *value_r)
+static enum err rocks_get(
+	struct store_txn *t, str key, bool summed, struct buf *value)
 {
 	struct rocks *r = rocks_of_txn(t);
 	rocksdb_pinnableslice_t *slice;
@@ -242,13 +243,14 @@ static enum err rocks_get(struct store_txn *t, str key, struct buf *value_r)
 	if (!txn_of(t)->db)
 		return atomic_load(&r->broken);
 	if (t->writing)
-		return get_written(t, key, value_r);
+		return get_written(t, key, value);
+	rocksdb_readoptions_set_verify_checksums(txn_of(t)->options, !summed);
 	slice = rocksdb_get_pinned(
 		txn_of(t)->db, txn_of(t)->options, key.p, key.n, &status);
 	err = check(r, "cannot read", status);
 	p = rocksdb_pinnableslice_value(slice, &n);
 	if (!err)
-		err = give(p, n, value_r);
+		err = give(p, n, value);
 	rocksdb_pinnableslice_destroy(slice);
 	return err;
 }
@@ -538,6 +540,7 @@ static void set_tables(rocksdb_options_t *o)
 	rocksdb_block_based_options_set_filter_policy(
 		b, rocksdb_filterpolicy_create_bloom_full(10));
 	rocksdb_block_based_options_set_format_version(b, 5);
+	rocksdb_block_based_options_set_block_size(b, 16 * 1024);
 	rocksdb_options_set_block_based_table_factory(o, b);
 	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
 	rocksdb_block_based_options_destroy(b);

@@ -94,25 +94,32 @@ static enum err check_key(str key)
 	return key.n > STORE_KEY_MAX ? ERR_TOOBIG : OK;
 }
 
-static enum err get(struct store_txn *t, str key, struct buf *value_r)
+static enum err get(
+	struct store_txn *t, str key, bool summed, struct buf *value)
 {
 	enum err err = check_key(key);
 
 	COUNT(t->store, gets, 1);
 	if (!err)
-		err = t->store->ops->get(t, key, value_r);
+		err = t->store->ops->get(t, key, summed, value);
 	return stick(t, err);
 }
 
 enum err store_get(struct store_txn *t, str key, struct buf *value_r)
 {
 	buf_reset(value_r);
-	return get(t, key, value_r);
+	return get(t, key, false, value_r);
 }
 
 enum err store_has(struct store_txn *t, str key)
 {
-	return get(t, key, NULL);
+	return get(t, key, false, NULL);
+}
+
+enum err store_get_add(
+	struct store_txn *t, str key, bool summed, struct buf *value)
+{
+	return get(t, key, summed, value);
 }
 
 static struct store_iter *scan(struct store_txn *t, str from, str to, bool back)

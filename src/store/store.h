@@ -61,6 +61,10 @@ void store_end_read(struct store_txn *);
 /* Replaces what value_r held. ERR_NOTFOUND when there is no such key. */
 MUST enum err store_get(struct store_txn *, str key, struct buf *value_r);
 MUST enum err store_has(struct store_txn *, str key);
+/* As store_get, but appends. summed: the value carries a checksum, and the
+ * caller checks it: the engine may leave out its own. */
+MUST enum err store_get_add(
+	struct store_txn *, str key, bool summed, struct buf *value);
 
 /* Keys in [from, to), ascending; to.n == 0 means to the end. The strs that
  * next() gives are valid until the following next() or end(). In a write

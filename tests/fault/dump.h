@@ -6,6 +6,7 @@
 
 #include "base/test.h"
 #include "base/arena.h"
+#include "mail/bytes.h"
 #include "mail/annotation.h"
 #include "mail/message.h"
 #include "mail/upload.h"

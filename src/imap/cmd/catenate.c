@@ -70,8 +70,8 @@ static enum err open_section(struct store_txn *txn, account_num account,
 	if (!e)
 		e = digest_decode(buf_str(&bytes), &digest);
 	if (!e)
-		e = source_open(&part->source, txn, account, message, &digest,
-			&part->url.section, length_r);
+		e = source_open(&part->source, txn, account, message, NULL,
+			&digest, &part->url.section, length_r);
 	buf_fini(&bytes);
 	return e;
 }
@@ -111,30 +111,17 @@ enum err imap_part_open(
 	return meaning(e);
 }
 
-/* Since it was opened its message may have been expunged and let go of. */
-static enum err why_short(struct store_txn *txn, const struct imap_part *part)
-{
-	struct buf bytes = BUF_UNBOUNDED;
-	enum err e = message_get_digest(
-		txn, part->source.account, part->source.message, &bytes);
-
-	buf_fini(&bytes);
-	return e ? e : ERR_CORRUPT;
-}
-
 enum err imap_part_read(
 	struct imap *s, struct imap_part *part, struct buf *piece)
 {
 	struct store_txn *txn = store_begin_read(mail_store(imap_mail(s)));
 	enum err e = source_read(&part->source, txn, piece);
 
-	if (e == ERR_CORRUPT)
-		e = why_short(txn, part);
 	store_end_read(txn);
 	if (e == ERR_CORRUPT)
 		log_error("imap", "message cannot be read", LOG_ERR(e),
 			LOG_C("account", s->session.account),
-			LOG_U64("message", part->source.message));
+			LOG_U64("message", part->source.reader.message));
 	return meaning(e);
 }
 

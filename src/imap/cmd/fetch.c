@@ -11,6 +11,7 @@
 #include "imap/private.h"
 #include "imap/source.h"
 #include "mail/objectid.h"
+#include "mail/records.h"
 #include "message/flags.h"
 #include "store/store.h"
 
@@ -38,6 +39,9 @@ struct imap_fetch_run {
 	struct uidset seen_now; /* of the batch: became \Seen by this */
 	uid_num numbered;	/* the last message, and its number */
 	uint32_t number;
+
+	/* Within a transaction. */
+	struct records digests, firsts;
 
 	/* The message under way. */
 	bool in_message;
@@ -412,15 +416,17 @@ static void number_message(struct imap *s, struct imap_fetch_run *run)
 	run->numbered = uid;
 }
 
-static enum err begin_message(
-	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
+static enum err begin_message(struct imap *s, struct imap_fetch_run *run)
 {
 	uid_num uid = run->uid;
 	enum err e = find_member(s, run);
 
-	if (!e && run->needs_digest)
-		e = message_get_digest(txn, s->selected->ref.account,
-			run->member.message, &run->digest_bytes);
+	if (!e && run->needs_digest) {
+		buf_reset(&run->digest_bytes);
+		e = records_get(
+			&run->digests, run->member.message, &run->digest_bytes);
+		e = e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
+	}
 	if (!e && run->needs_digest)
 		e = digest_decode(buf_str(&run->digest_bytes), &run->digest);
 	if (!e)
@@ -451,7 +457,7 @@ static enum err begin_section(
 	struct buf *out = item(s, run);
 	uint64_t length;
 	enum err e = source_open(&run->source, txn, s->selected->ref.account,
-		run->member.message, &run->digest, x, &length);
+		run->member.message, &run->firsts, &run->digest, x, &length);
 
 	imap_put_section(out, x, s->rev2);
 	buf_add_byte(out, ' ');
@@ -533,7 +539,7 @@ static enum err fetch_batch(
 		if (!run->in_message && !run->uid)
 			return OK;
 		if (!run->in_message) {
-			e = begin_message(s, run, txn);
+			e = begin_message(s, run);
 			if (e && !run->err)
 				run->err = e;
 			if (e)
@@ -567,8 +573,13 @@ static void tell_progress(struct imap *s, const struct imap_fetch_run *run)
 static enum err read_batch(struct imap *s, struct imap_fetch_run *run)
 {
 	struct store_txn *txn = store_begin_read(mail_store(imap_mail(s)));
-	enum err e = fetch_batch(s, run, txn);
+	enum err e;
 
+	records_begin(&run->digests, txn, s->selected->ref.account, 'd');
+	records_begin(&run->firsts, txn, s->selected->ref.account, 'f');
+	e = fetch_batch(s, run, txn);
+	records_end(&run->digests);
+	records_end(&run->firsts);
 	store_end_read(txn);
 	return e;
 }

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bytes: a message's bytes as records of the store ('f' and 'c' in layout.h).
+ * The first record of all but small messages is the header, which clients ask
+ * for of every message: headers lie together, and are read one after another
+ * (records.h). The rest follows in pieces of CHUNK_SIZE, as much as FETCH
+ * sends at a time; whoever reads a part of a record pays for all of it.
+ *
+ * How long the first record is, is nowhere else: it tells where the others
+ * begin. A header that does not end within CHUNK_FIRST bytes is cut there.
+ *
+ * Each record ends with a checksum of its own, made before the engine had the
+ * bytes and checked after it gave them back (docs/decisions/0012).
+ */
+#ifndef MAIL_BYTES_H
+#define MAIL_BYTES_H
+
+#include "base/buf.h"
+#include "mail/layout.h"
+
+struct records;
+struct store_txn;
+
+/* A message up to this size is one record. */
+#define CHUNK_WHOLE 4000
+#define CHUNK_FIRST (16 * 1024)
+#define CHUNK_SIZE (64 * 1024)
+
+/* Writing. Of a message that is written record by record: `waiting` are the
+ * bytes after `written` records, all that there are (`all`) or at least
+ * CHUNK_SIZE of them; how many make the next record. */
+size_t chunk_split(str waiting, uint32_t written, bool all);
+void chunk_put(struct store_txn *, account_num, message_num, uint32_t chunk,
+	str bytes);
+/* Deletes the records of a message of this size, by their keys: a range would
+ * read every byte of them first. */
+void chunk_delete_all(
+	struct store_txn *, account_num, message_num, uint64_t size);
+/* The same, whatever its size is. */
+void chunk_delete_unknown(struct store_txn *, account_num, message_num);
+/* Of the value of such a key: its bytes. ERR_CORRUPT when the checksum is not
+ * theirs. */
+MUST enum err chunk_decode(
+	str value, message_num, uint32_t chunk, str *bytes_r);
+
+/* Reading, in any order; records that follow each other are each read once. */
+struct message_reader {
+	account_num account;
+	message_num message;
+	uint64_t first; /* length of its first record; 0: not known yet */
+	/* First records are read along with those of other messages; or NULL:
+	 * each for itself. */
+	struct records *firsts;
+};
+
+/* Appends the whole record that has the byte at this offset; start_r: where the
+ * record begins in the message. Nothing past the message's end. ERR_EXPUNGED
+ * when the message is gone, ERR_CORRUPT. */
+MUST enum err message_read_record(struct message_reader *, struct store_txn *,
+	uint64_t offset, struct buf *out, uint64_t *start_r);
+/* Appends bytes from this offset on, at most n, and as many as its record has:
+ * at least one, but for past the message's end. */
+MUST enum err message_read(struct message_reader *, struct store_txn *,
+	uint64_t offset, uint64_t n, struct buf *out);
+/* Appends n bytes from this offset on; fewer only at the message's end. */
+MUST enum err message_get_bytes(struct store_txn *, account_num, message_num,
+	uint64_t offset, uint64_t n, struct buf *out);
+
+#endif

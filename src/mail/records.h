@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * records: one kind of record of many messages, one after another. Where their
+ * numbers follow each other, as those of a mailbox mostly do, the store is read
+ * along, which costs a fraction of looking each one up.
+ */
+#ifndef MAIL_RECORDS_H
+#define MAIL_RECORDS_H
+
+#include "base/buf.h"
+#include "mail/layout.h"
+
+struct store_txn;
+struct store_iter;
+
+struct records {
+	struct store_txn *txn;
+	account_num account;
+	char letter; /* 'd', 'f' or 'i' (layout.h) */
+	message_num last;
+	struct store_iter *it; /* at `last`; NULL: none */
+	str value;	       /* there */
+};
+
+/* Within the transaction; records_end before its end. */
+void records_begin(
+	struct records *, struct store_txn *, account_num, char letter);
+/* Appends the value. ERR_NOTFOUND, ERR_CORRUPT, ERR_IO. */
+MUST enum err records_get(struct records *, message_num, struct buf *value);
+void records_end(struct records *);
+
+#endif
