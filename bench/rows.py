@@ -175,10 +175,11 @@ ROWS = [
         needs="hashed"),
     Row("select", "select", {"mail": "small", "count": 1000}, [
         Figure("SELECT of 100,000", "select", median_ms, "ms", 1, False,
-               "ops")], needs="small", few={"count": 50}),
+               "ops")], needs="small", peers={"count": 300}, few={"count": 50}),
     Row("status", "status", {"mail": "small", "count": 2000}, [
         Figure("STATUS of 100,000", "status", median_ms, "ms", 1, False,
-               "ops")], needs="small", few={"count": 50}),
+               "ops")], needs="small", peers={"count": 300},
+        few={"count": 50}),
     Row("flags", "flags", {"mail": "small", "count": 10}, [
         Figure("UID FETCH 1:* FLAGS of 100,000", "repeated", per_busy_second,
                "msg/s", 4)], needs="small", few={"count": 1}),
