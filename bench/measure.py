@@ -53,7 +53,8 @@ class Perf(Cpu):
             ["perf", "record", "-q", "-g", "-F", "2000", "-o", self.path,
              "-p", ",".join(map(str, server.pids()))],
             stdin=subprocess.DEVNULL)
-        time.sleep(1)
+        # On a busy machine it is slow to begin.
+        time.sleep(3)
         super().begin(server)
 
     def end(self, server):
