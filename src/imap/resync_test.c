@@ -379,7 +379,13 @@ static void say_append(struct player *p)
 			"Subject: x\r\n\r\ncontent-%u\r\n",
 			++p->game->contents);
 
-		buf_addf(&p->out, " (%s) {%zu+}\r\n%s", flags, n, text);
+		if (roll(&p->dice, 4))
+			buf_addf(&p->out, " (%s) {%zu+}\r\n%s", flags, n, text);
+		else
+			buf_addf(&p->out,
+				" (%s) CATENATE (TEXT {10+}\r\n%.10s TEXT "
+				"{%zu+}\r\n%s)",
+				flags, text, n - 10, text + 10);
 	}
 	buf_add_c(&p->out, "\r\n");
 }
