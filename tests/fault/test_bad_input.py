@@ -129,6 +129,18 @@ AFTER_LOGIN = [
     (b"b ID (" + b"\"a\" \"b\" " * 50_000 + b"\"a\" \"b\")\r\n", "a long ID"),
     (b"b ENABLE " + b"X" * 1_000_000 + b"\r\n", "a long word"),
     (b"b " + NOISE + b"\r\n", "noise"),
+    (b"b APPEND INBOX CATENATE (" + b"URL /INBOX/;UID=1 " * 100_000 +
+     b"TEXT {1+}\r\nx)\r\n", "many URLs"),
+    (b"b APPEND INBOX CATENATE (TEXT {1+}\r\nx" +
+     b" URL {18+}\r\n/INBOX/;UID=99999 TEXT {1+}\r\nx" * 50_000 +
+     b")\r\n", "many URLs as literals, the first of nothing"),
+    (b"b APPEND INBOX CATENATE (URL /" + b"a/../" * 10_000 +
+     b"INBOX/;UID=1)\r\n", "a URL of dots"),
+    (b"b APPEND INBOX CATENATE (URL /INBOX/;UID=1/;SECTION=" +
+     b"1." * 4_000 + b"1)\r\n", "a URL of a deep section"),
+    (b"b SETMETADATA \"\" (/private/filters/values/a \"" +
+     b"NOT FILTER a " * 1000 + b"NOT FILTER a\")\r\nc SEARCH FILTER a\r\n",
+     "a filter of itself"),
     (b"b APPEND INBOX {2000000000}\r\n", "a literal over the limit"),
     (b"b SEARCH SUBJECT {2000000000}\r\n", "and where none is due"),
 ]
