@@ -2,6 +2,7 @@
 /* CATENATE with what transcripts cannot have: great messages, quotas, a store
  * that fails. */
 #include "imap/fixture.h"
+#include "mail/bytes.h"
 #include "mail/view.h"
 #include "store/fault.h"
 
