@@ -279,7 +279,7 @@ static enum session_step next_frame(struct imap *s)
 static enum session_step take_body(struct imap *s)
 {
 	struct buf *in = &s->session.in;
-	char piece[BODY_PIECE];
+	UNSET char piece[BODY_PIECE];
 	size_t n = in->n;
 	const char *from = in->p;
 	enum err e;

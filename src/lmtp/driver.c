@@ -161,7 +161,7 @@ static size_t take_bytes(struct lmtp *s, str bytes)
 static enum session_step take_body(struct lmtp *s)
 {
 	struct buf *in = &s->session.in;
-	char piece[PIECE];
+	UNSET char piece[PIECE];
 	size_t n, taken;
 	enum err e;
 

@@ -4,6 +4,7 @@
 #include "base/base64.h"
 #include "base/secret.h"
 #include "login/credentials.h"
+#include "wire/http.h"
 #include "wire/imap/capability.h"
 #include "wire/imap/parse.h"
 #include "wire/imap/respond.h"
@@ -298,15 +299,6 @@ static enum login_want execute(
 	return bad(l, c->tag, "Log in first", out);
 }
 
-/* A web page can make a browser send this to any port, with commands in the
- * request's body; the first line gives it away. */
-static bool is_http(str line)
-{
-	size_t at = str_find(line, STR(" HTTP/"));
-
-	return at < line.n && at + 9 == line.n && !str_is_none(line);
-}
-
 static enum login_want take_command(struct login *l, str text, struct buf *out)
 {
 	struct imap_command c = {0};
@@ -314,7 +306,7 @@ static enum login_want take_command(struct login *l, str text, struct buf *out)
 	struct arena arena;
 	enum err err;
 
-	if (is_http(text)) {
+	if (http_is_request(text)) {
 		buf_add_c(out, "* BYE This is not a web server\r\n");
 		return end(l, "an HTTP request");
 	}

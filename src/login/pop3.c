@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "login/credentials.h"
 #include "message/utf8.h"
+#include "wire/http.h"
 #include "wire/pop3/command.h"
 #include "wire/pop3/respond.h"
 
@@ -274,21 +275,14 @@ static enum login_want (*const executors[POP3_VERB_COUNT])(
 	[POP3_QUIT] = do_quit,
 };
 
-/* A web page can make a browser send this to any port, with commands in the
- * request's body; the first line gives it away. */
-static bool is_http(str line)
-{
-	size_t at = str_find(line, STR(" HTTP/"));
-
-	return at < line.n && at + 9 == line.n;
-}
-
 static enum login_want take_command(struct login *l, str line, struct buf *out)
 {
 	struct pop3_command c;
 	enum err e = pop3_parse(line, &c);
 
-	if (e == ERR_NOTFOUND && is_http(line)) {
+	/* A password may end so. */
+	if (http_is_request(line) &&
+		pop3_commands[c.verb].arguments != POP3_ARGS_REST) {
 		pop3_put_wrong(out, "This is not a web server");
 		return end(l, "an HTTP request");
 	}

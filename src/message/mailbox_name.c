@@ -33,7 +33,7 @@ static const UNormalizer2 *nfc(void)
 /* s is valid UTF-8 of at most INPUT_MAX bytes. ASCII is as it is. */
 static str to_nfc(struct arena *arena, str s)
 {
-	UChar wide[INPUT_MAX], normal[3 * INPUT_MAX];
+	UNSET UChar wide[INPUT_MAX], normal[3 * INPUT_MAX];
 	UErrorCode e = U_ZERO_ERROR;
 	int32_t n, size;
 	char *p;
@@ -51,7 +51,7 @@ static str to_nfc(struct arena *arena, str s)
 /* name is valid UTF-8 within the bound. */
 static bool is_nfc(str name)
 {
-	UChar wide[MAILBOX_NAME_MAX];
+	UNSET UChar wide[MAILBOX_NAME_MAX];
 	UErrorCode e = U_ZERO_ERROR;
 	int32_t n;
 

@@ -435,7 +435,7 @@ static enum err receive(struct session *s, char *room, size_t size, size_t *n_r)
 static enum err receive_compressed(
 	struct session *s, char *room, size_t size, size_t *n_r)
 {
-	char piece[ZIP_PIECE];
+	UNSET char piece[ZIP_PIECE];
 	int pieces = 0;
 	enum err e;
 

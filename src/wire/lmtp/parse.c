@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/lmtp/parse.h"
 #include "message/utf8.h"
+#include "wire/http.h"
 
 bool lmtp_ok(const struct lmtp_parser *p)
 {
@@ -128,15 +129,6 @@ static bool has_controls(str line)
 	return false;
 }
 
-/* A web page can make a browser on this machine send this to any port, with
- * commands in the request's body; the first line gives it away. */
-static bool is_http(str line)
-{
-	size_t at = str_find(line, STR(" HTTP/"));
-
-	return at < line.n && at + 9 == line.n;
-}
-
 enum lmtp_say lmtp_parse(
 	struct arena *arena, str line, bool utf8, struct lmtp_command *cmd)
 {
@@ -149,7 +141,7 @@ enum lmtp_say lmtp_parse(
 		return LMTP_SAY_BAD_LINE;
 	p.c = cursor_of(line);
 	cmd->verb = find_verb(cursor_until(&p.c, ' '));
-	if (cmd->verb == LMTP_UNKNOWN && is_http(line))
+	if (http_is_request(line))
 		return LMTP_SAY_END_HTTP;
 	row = &lmtp_command_table[cmd->verb];
 	if (row->refusal)

@@ -18,6 +18,7 @@ static const struct row {
 	{"", NULL, LMTP_SAY_UNKNOWN_COMMAND, ""},
 	{"STARTTLS", NULL, LMTP_SAY_UNKNOWN_COMMAND, "not announced"},
 	{"POST / HTTP/1.1", NULL, LMTP_SAY_END_HTTP, "a web page's doing"},
+	{"NOOP / HTTP/1.1", NULL, LMTP_SAY_END_HTTP, "its method is free"},
 	{"HELO x", NULL, LMTP_SAY_SAY_LHLO, "RFC 2033 4.1"},
 	{"EHLO x", NULL, LMTP_SAY_SAY_LHLO, "RFC 2033 4.1"},
 	{"EXPN list", NULL, LMTP_SAY_NOT_IMPLEMENTED, ""},
