@@ -92,7 +92,7 @@ static enum session_step execute(struct imap *s, str text)
 	enum err e;
 
 	/* Its own copy: a command that goes on outlives the input buffer. */
-	e = imap_parse(arena, arena_str(arena, text), s->rev2, c);
+	e = imap_parse(arena, arena_str(arena, text), imap_dialect(s), c);
 	s->command = c;
 	if (e) {
 		imap_put_parse_error(imap_out(s), c, e);
@@ -131,7 +131,8 @@ static enum err first_body(struct imap *s, str text)
 	struct arena *arena = imap_arena(s);
 	struct imap_command *c = ARENA_NEW(arena, struct imap_command);
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
-	enum err e = imap_parse(arena, arena_str(arena, text), s->rev2, c);
+	enum err e =
+		imap_parse(arena, arena_str(arena, text), imap_dialect(s), c);
 	const char *bad = e ? NULL : imap_why_not_now(s, c);
 
 	s->command = c;

@@ -10,6 +10,7 @@
 #include "search/search.h"
 #include "wire/imap/command.h"
 #include "wire/imap/framer.h"
+#include "wire/imap/parse.h"
 #include "wire/imap/respond.h"
 
 struct imap_append_run;	 /* cmd/append.c */
@@ -56,6 +57,8 @@ struct imap {
 	struct imap_framer_limits limits;
 	enum imap_doing doing;
 	bool rev2;	/* ENABLE IMAP4rev2 */
+	bool utf8;	/* that, or ENABLE UTF8=ACCEPT: names are UTF-8 */
+	bool accept;	/* ENABLE UTF8=ACCEPT (RFC 6855) */
 	bool condstore; /* it asked for mod-sequences (RFC 7162) */
 	bool qresync;	/* ENABLE QRESYNC */
 	bool uidonly;	/* ENABLE UIDONLY (RFC 9586) */
@@ -109,6 +112,13 @@ struct imap {
 static inline struct buf *imap_out(struct imap *s)
 {
 	return &s->session.out;
+}
+
+/* enum imap_dialect */
+static inline unsigned imap_dialect(const struct imap *s)
+{
+	return (s->utf8 ? (unsigned)IMAP_UTF8 : 0) |
+	       (s->accept ? (unsigned)IMAP_UTF8_ALONE : 0);
 }
 
 static inline struct arena *imap_arena(struct imap *s)
@@ -452,8 +462,8 @@ imap_executor imap_getmetadata, imap_setmetadata;
 imap_executor imap_capability, imap_noop, imap_logout, imap_id, imap_enable,
 	imap_select, imap_create, imap_delete, imap_rename, imap_subscribe,
 	imap_list, imap_lsub, imap_namespace, imap_status, imap_append,
-	imap_idle, imap_notify, imap_compress, imap_unauthenticate, imap_check, imap_close,
-	imap_unselect_command, imap_expunge, imap_search, imap_sort,
+	imap_idle, imap_notify, imap_compress, imap_unauthenticate, imap_check,
+	imap_close, imap_unselect_command, imap_expunge, imap_search, imap_sort,
 	imap_thread, imap_cancelupdate, imap_esearch, imap_fetch, imap_store,
 	imap_copy;
 

@@ -427,6 +427,8 @@ static void apply_config(struct mail_role *m)
 		.literal = (uint64_t)config->limits_literal,
 		.literal_minus = config->imap_literal_minus,
 		.unauthenticate = config->imap_unauthenticate,
+		.append_7bit =
+			config->imap_append_8bit == IMAP_APPEND_8BIT_REFUSE,
 		.id_version = config->imap_id_version,
 		.save = (uint32_t)config->limits_save,
 		.copy = (uint32_t)config->limits_copy,

@@ -175,6 +175,9 @@ S(imap_progress, "imap.progress", TIME, "12s", "1s..5min", 1, "",              \
 S(imap_messagelimit, "imap.messagelimit", INT, "0", "0..1000000000", 1, "",    \
   "messages that one command may process, the last of more (MESSAGELIMIT, "    \
   "RFC 9738: 1000 or more; clients that do not know it miss mail); 0: any")    \
+S(imap_append_8bit, "imap.append_8bit", ENUM, "accept", "accept|refuse", 1,     \
+  "", "messages with 8-bit header fields, from clients that have enabled "      \
+  "neither UTF8=ACCEPT nor IMAP4rev2 (RFC 6855: refuse)")                      \
 S(imap_unauthenticate, "imap.unauthenticate", BOOL, "true", "", 1, "",         \
   "let clients log in as another account on the same connection (RFC 8437)")   \
 S(imap_id_version, "imap.id_version", BOOL, "false", "", 1, "",                \
@@ -369,6 +372,7 @@ enum {
 	ACCOUNT_SOURCE_SQL,
 	ACCOUNT_SOURCE_OAUTH,
 };
+enum { IMAP_APPEND_8BIT_ACCEPT, IMAP_APPEND_8BIT_REFUSE };
 enum { POP3_LEAVE_EXPUNGE, POP3_LEAVE_TRASH };
 /* log.format is an enum log_format. */
 #define LOG_TOPIC_DEFAULT (LOG_DEBUG + 1u)

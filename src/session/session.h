@@ -114,6 +114,9 @@ struct session_limits {
 	uint64_t literal;      /* bytes of a message */
 	bool literal_minus;
 	bool unauthenticate; /* is a command (RFC 8437) */
+	/* Messages with 8-bit header fields are not for clients that do not
+	 * know them (RFC 6855 section 4). */
+	bool append_7bit;
 	/* Messages that one command may save: as announced (SAVELIMIT, RFC
 	 * 9738), and beyond which a COPY is refused (0: the same); 0: none. */
 	uint32_t save, copy;

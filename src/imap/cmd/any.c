@@ -88,8 +88,11 @@ static bool enable(struct imap *s, str name)
 	bool metadata = str_ieq_c(name, "METADATA") && !s->metadata;
 	/* May be on because of some other command. */
 	bool condstore = str_ieq_c(name, "CONDSTORE");
+	bool accept = str_ieq_c(name, "UTF8=ACCEPT") && !s->accept;
 
 	s->rev2 = s->rev2 || rev2;
+	s->accept = s->accept || accept;
+	s->utf8 = s->rev2 || s->accept;
 	s->qresync = s->qresync || qresync;
 	s->uidonly = s->uidonly || uidonly;
 	s->metadata = s->metadata || metadata;
@@ -99,7 +102,7 @@ static bool enable(struct imap *s, str name)
 		imap_enable_condstore(s);
 	if (metadata)
 		imap_notify_annotations(s);
-	return rev2 || qresync || condstore || uidonly || metadata;
+	return rev2 || qresync || condstore || uidonly || metadata || accept;
 }
 
 /* RFC 5161 and RFC 9051 section 6.3.1: unknown ones are ignored. */

@@ -31,7 +31,10 @@ struct imap_append_run {
 	uint64_t bytes;	  /* of all */
 	uint64_t of_urls; /* of these, out of URLs */
 	uint64_t held;	  /* of earlier ones, in memory */
-	bool in_list;	  /* the literal is a part of CATENATE's list */
+	/* RFC 6855 section 4: 8-bit bytes are looked for in the headers; some
+	 * were found; where the last message is. */
+	bool only_7bit, has_8bit;
+	bool in_header, in_line;
 	uid_num replaced; /* REPLACE: this one goes */
 	uint64_t freed;	  /* its size */
 };
@@ -76,6 +79,8 @@ static void add_item(struct imap *s, const struct imap_append_message *m)
 		.zone = m->has_date ? m->date.zone : 0,
 	};
 	run->size = 0;
+	run->in_header = true;
+	run->in_line = false;
 }
 
 static struct upload *last_upload(const struct imap_append_run *run)
@@ -222,7 +227,6 @@ static enum err add_message(struct imap *s, const struct imap_append *q,
 	}
 	if (e || m->next || !q->has_literal)
 		return e;
-	s->append->in_list = m->catenate;
 	if (!m->catenate && q->size == 0)
 		return ERR_UNSUPPORTED;
 	return expect_bytes(s, q->size);
@@ -243,6 +247,30 @@ static enum err add_messages(
 			e = add_message(s, q, m, reply);
 	}
 	return e;
+}
+
+/* "If an IMAP server supports "UTF8=ACCEPT" and the IMAP client has not issued
+ * the "ENABLE UTF8=ACCEPT" command, the server MUST reject [...] any 8-bit
+ * character in message header fields." Only if the administrator wants it:
+ * docs/differences.md. */
+static bool is_7bit_only(struct imap *s)
+{
+	return !s->utf8 &&
+	       session_service_limits(s->session.service).append_7bit;
+}
+
+/* Of the message's own header, which ends with an empty line. */
+static void look_for_8bit(struct imap_append_run *run, str bytes)
+{
+	for (size_t i = 0; i < bytes.n && run->in_header; i++) {
+		char c = bytes.p[i];
+
+		run->has_8bit = run->has_8bit || c & '\x80';
+		if (c == '\n' && !run->in_line)
+			run->in_header = false;
+		else if (c != '\r')
+			run->in_line = c != '\n';
+	}
 }
 
 enum err imap_append_begin(
@@ -270,6 +298,7 @@ enum err imap_append_begin(
 	s->append = xcalloc(1, sizeof *s->append);
 	s->append->replaced = replaced.uid;
 	s->append->freed = replaced.size;
+	s->append->only_7bit = is_7bit_only(s);
 	imap_progress_begin(s);
 	return add_messages(s, &c->append, reply);
 }
@@ -284,9 +313,8 @@ enum err imap_append_next(struct imap *s, struct imap_command *c, str text,
 	struct imap_append *q = &c->append;
 	bool only_parts;
 	enum err e = imap_parse_append_next(
-		arena, arena_str(arena, text), s->rev2, s->append->in_list, c);
+		arena, arena_str(arena, text), imap_dialect(s), c);
 
-	s->append->in_list = false;
 	if (e) {
 		reply->bad = e != ERR_LIMIT;
 		reply->text = "Expected a part, flags, a date, another "
@@ -304,6 +332,8 @@ enum err imap_append_next(struct imap *s, struct imap_command *c, str text,
 
 enum err imap_append_bytes(struct imap *s, str bytes)
 {
+	if (s->append->only_7bit)
+		look_for_8bit(s->append, bytes);
 	return upload_feed(last_upload(s->append), bytes);
 }
 
@@ -325,6 +355,12 @@ enum err imap_append_end(
 	struct append_result result = {0};
 	enum err e = check_not_empty(run);
 
+	if (run->has_8bit) {
+		reply->no = true;
+		reply->text = "8-bit header fields need ENABLE UTF8=ACCEPT";
+		buf_add_c(&reply->code, "[CANNOT] ");
+		e = ERR_UNSUPPORTED;
+	}
 	if (e)
 		return e;
 	imap_progress_begin(s);

@@ -358,7 +358,7 @@ static void put_items(struct imap *s, struct imap_fetch_run *run)
 		buf_add_c(item(s, run), "THREADID NIL");
 	if (items & IMAP_FETCH_PREVIEW) {
 		buf_add_c(item(s, run), "PREVIEW ");
-		imap_put_string(imap_out(s), run->digest.preview, s->rev2);
+		imap_put_string(imap_out(s), run->digest.preview, s->utf8);
 	}
 	if (items & IMAP_FETCH_SIZE) {
 		buf_add_c(item(s, run), "RFC822.SIZE ");
@@ -459,7 +459,7 @@ static enum err begin_section(
 	enum err e = source_open(&run->source, txn, s->selected->ref.account,
 		run->member.message, &run->firsts, &run->digest, x, &length);
 
-	imap_put_section(out, x, s->rev2);
+	imap_put_section(out, x, s->utf8);
 	buf_add_byte(out, ' ');
 	if (e == ERR_NOTFOUND) {
 		buf_add_c(

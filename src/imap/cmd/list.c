@@ -207,13 +207,13 @@ static void put_list(struct listing *l, const struct node *n, str old)
 	buf_add_c(out, l->lsub ? "* LSUB (" : "* LIST (");
 	put_attributes(l, n, out);
 	buf_add_c(out, ") \"/\" ");
-	imap_put_mailbox(out, n->name, l->imap->rev2);
+	imap_put_mailbox(out, n->name, l->imap->utf8);
 	/* RECURSIVEMATCH is only valid with SUBSCRIBED. */
 	if (l->q->select & IMAP_LIST_RECURSIVEMATCH && n->child_chosen)
 		buf_add_c(out, " (\"CHILDINFO\" (\"SUBSCRIBED\"))");
 	if (!str_is_none(old)) {
 		buf_add_c(out, " (\"OLDNAME\" (");
-		imap_put_mailbox(out, old, l->imap->rev2);
+		imap_put_mailbox(out, old, l->imap->utf8);
 		buf_add_c(out, "))");
 	}
 	buf_add_c(out, "\r\n");
@@ -251,7 +251,7 @@ void imap_put_status(
 	bool first = true;
 
 	buf_add_c(out, "* STATUS ");
-	imap_put_mailbox(out, info->name, s->rev2);
+	imap_put_mailbox(out, info->name, s->utf8);
 	buf_add_c(out, " (");
 	if (items & IMAP_STATUS_MESSAGES)
 		put_number(out, &first, "MESSAGES", info->messages);

@@ -24,7 +24,7 @@ static void put_pair(struct answering *a, str name, str value)
 
 	if (!a->begun) {
 		buf_add_c(out, "* METADATA ");
-		imap_put_mailbox(out, a->mailbox, a->imap->rev2);
+		imap_put_mailbox(out, a->mailbox, a->imap->utf8);
 		buf_add_c(out, " (");
 	} else {
 		buf_add_byte(out, ' ');
@@ -32,7 +32,7 @@ static void put_pair(struct answering *a, str name, str value)
 	a->begun = true;
 	imap_put_astring(out, name, false);
 	buf_add_byte(out, ' ');
-	imap_put_nstring8(out, value, a->imap->rev2);
+	imap_put_nstring8(out, value, a->imap->utf8);
 }
 
 /* Section 4.2.2. */

@@ -380,7 +380,7 @@ static enum err tell_annotation(struct imap *s, const struct news_name *name)
 				   IMAP_NOTIFY_METADATA)))
 		return OK;
 	buf_add_c(imap_out(s), "* METADATA ");
-	imap_put_mailbox(imap_out(s), info.name, s->rev2);
+	imap_put_mailbox(imap_out(s), info.name, s->utf8);
 	buf_add_byte(imap_out(s), ' ');
 	imap_put_astring(imap_out(s), name->name, false);
 	buf_add_c(imap_out(s), "\r\n");

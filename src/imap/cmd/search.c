@@ -211,7 +211,7 @@ void imap_begin_esearch(
 	imap_put_string(out, tag, false);
 	if (!str_is_none(mailbox)) {
 		buf_add_c(out, " MAILBOX ");
-		imap_put_mailbox(out, mailbox, s->rev2);
+		imap_put_mailbox(out, mailbox, s->utf8);
 		buf_addf(out, " UIDVALIDITY %u", uidvalidity);
 	}
 	buf_add_c(out, uid ? ") UID" : ")");

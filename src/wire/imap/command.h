@@ -341,6 +341,16 @@ struct imap_append_message {
 	struct imap_append_url *urls;
 };
 
+/* Where the text of an APPEND goes on, behind a literal. */
+enum imap_append_at {
+	IMAP_APPEND_AT_START,
+	IMAP_APPEND_AT_OPTIONS, /* behind the mailbox's name, or a message */
+	IMAP_APPEND_AT_LIST,	/* in CATENATE's list */
+	/* In UTF8's list, which ends: the message, or a part in CATENATE's. */
+	IMAP_APPEND_AT_UTF8,
+	IMAP_APPEND_AT_UTF8_PART,
+};
+
 /* APPEND, REPLACE: what stands before, between, or behind literals. */
 struct imap_append {
 	struct seqset replaced; /* REPLACE: one message (RFC 8508) */
@@ -351,6 +361,7 @@ struct imap_append {
 	uint64_t size;
 	bool sync; /* as in struct imap_frame */
 	bool binary;
+	enum imap_append_at at; /* behind the literal */
 };
 
 enum imap_search_return {

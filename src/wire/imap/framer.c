@@ -229,19 +229,16 @@ static struct imap_frame append_literal(struct imap_framer *f, str input,
 	size_t eol, size_t end, const struct announcement *a)
 {
 	str before = str_of(input.p + f->line, a->at);
+	enum imap_append_at at = (enum imap_append_at)f->append_at;
+	enum imap_append_expects expects;
 
-	switch (imap_append_expects(f->append_at, before)) {
+	expects = imap_append_expects(&at, before);
+	f->append_at = at;
+	switch (expects) {
 	case IMAP_APPEND_MAILBOX:
-		f->append_at = IMAP_APPEND_AT_OPTIONS;
-		return inline_literal(f, input, end, a);
 	case IMAP_APPEND_URL:
-		f->append_at = IMAP_APPEND_AT_LIST;
 		return inline_literal(f, input, end, a);
 	case IMAP_APPEND_MESSAGE:
-		f->append_at = IMAP_APPEND_AT_OPTIONS;
-		return body(f, input, eol, end, a);
-	case IMAP_APPEND_TEXT:
-		f->append_at = IMAP_APPEND_AT_LIST;
 		return body(f, input, eol, end, a);
 	case IMAP_APPEND_NOTHING:
 		break;

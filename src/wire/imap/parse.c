@@ -61,10 +61,10 @@ static void arguments(struct imap_parser *p, struct imap_command *cmd,
 
 /* command = tag SP (command-any / command-auth / command-nonauth /
  *           command-select) CRLF */
-enum err imap_parse(
-	struct arena *arena, str text, bool utf8, struct imap_command *cmd)
+enum err imap_parse(struct arena *arena, str text, unsigned dialect,
+	struct imap_command *cmd)
 {
-	struct imap_parser p = imap_parser_of(arena, text, utf8);
+	struct imap_parser p = imap_parser_of(arena, text, dialect);
 	const struct imap_command_row *row;
 
 	*cmd = (struct imap_command){0};

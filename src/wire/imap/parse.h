@@ -12,10 +12,18 @@
 
 #include "wire/imap/command.h"
 
+/* What the client has enabled, as far as commands mean something else then. */
+enum imap_dialect {
+	/* IMAP4rev2 or UTF8=ACCEPT: quoted strings may be UTF-8, and mailbox
+	 * names are; else they are modified UTF-7 (RFC 9051 appendix A). */
+	IMAP_UTF8 = 1 << 0,
+	/* UTF8=ACCEPT: a SEARCH tells no charset (RFC 6855 section 3). */
+	IMAP_UTF8_ALONE = 1 << 1,
+};
+
 /*
- * text is a framer's COMMAND or BODY: without the last line end. `utf8`: the
- * client enabled IMAP4rev2 or UTF8=ACCEPT; then quoted strings may be UTF-8 and
- * mailbox names are UTF-8; else they are modified UTF-7 (RFC 9051 appendix A).
+ * text is a framer's COMMAND or BODY: without the last line end. dialect: enum
+ * imap_dialect.
  *
  * On an error *command_r still has what was read: the tag and the verb if they
  * were, `expected`, `at`. The errors, and what IMAP answers (imap_put_parse_
@@ -26,8 +34,8 @@
  *	ERR_LIMIT	nested too deep, too many keys, the arena's budget: NO
  *[LIMIT] ERR_CHARSET	SEARCH in a charset that is not known: NO [BADCHARSET]
  */
-MUST enum err imap_parse(
-	struct arena *, str text, bool utf8, struct imap_command *command_r);
+MUST enum err imap_parse(struct arena *, str text, unsigned dialect,
+	struct imap_command *command_r);
 
 /* A filter (RFC 5466): what is stored under a name, and searched for by it.
  * Gives an AND. depth: of the key that it stands for, so that all of it counts
@@ -39,27 +47,24 @@ bool imap_is_filter_name(str);
 
 /* What follows a literal of an APPEND, up to the next one's announcement:
  * another message (RFC 3502), " (\Seen) {20}", or, in the list of a CATENATE
- * (RFC 4469), " URL x TEXT {20}" or ")"; or the command's end. Replaces the
- * messages and the literal of command->append, and says what was expected. */
-MUST enum err imap_parse_append_next(struct arena *, str text, bool utf8,
-	bool in_list, struct imap_command *);
+ * (RFC 4469), " URL x TEXT {20}" or ")", after the ")" of UTF8's own list (RFC
+ * 6855); or the command's end. It follows what command->append.at says.
+ * Replaces the messages and the literal of command->append, and says what was
+ * expected. */
+MUST enum err imap_parse_append_next(
+	struct arena *, str text, unsigned dialect, struct imap_command *);
 
 /* What an APPEND needs next, given its text from the last literal on, or from
  * its beginning, up to a literal's announcement, which is not part of it. For
  * the framer. */
-enum imap_append_at {
-	IMAP_APPEND_AT_START,
-	IMAP_APPEND_AT_OPTIONS, /* behind the mailbox's name, or a message */
-	IMAP_APPEND_AT_LIST,	/* behind a URL, or a part */
-};
 enum imap_append_expects {
 	IMAP_APPEND_MAILBOX, /* the literal is the mailbox's name */
 	IMAP_APPEND_URL,     /* a URL */
-	IMAP_APPEND_MESSAGE,
-	IMAP_APPEND_TEXT,    /* a part of a message */
+	IMAP_APPEND_MESSAGE, /* or a part of one */
 	IMAP_APPEND_NOTHING, /* no literal can stand here: an error */
 };
-enum imap_append_expects imap_append_expects(enum imap_append_at, str text);
+/* *at: what the text is behind; becomes what the literal's end is. */
+enum imap_append_expects imap_append_expects(enum imap_append_at *at, str text);
 
 /* Overwrites a LOGIN's password and an AUTHENTICATE's initial response where
  * they stand: in the arena when they had escapes, else in the text, which must

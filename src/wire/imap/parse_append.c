@@ -35,7 +35,18 @@ static bool accept_part(struct imap_parser *p, str name)
 	return true;
 }
 
-/* cat-part = text-literal / url
+/* utf8-literal = "UTF8" SP "(" literal8 ")" (RFC 6855 section 4), behind its
+ * first space and up to the bytes. RFC 9755 has it no more; clients of the one
+ * before it send it, whatever the message holds. */
+static void utf8_literal(struct imap_parser *p, struct imap_append *a)
+{
+	imap_open(p);
+	if (cursor_peek(&p->c) != '~')
+		imap_expected(p, "a literal8");
+	imap_announcement(p, a);
+}
+
+/* cat-part = text-literal / url / utf8-literal
  * text-literal = "TEXT" SP literal; a literal8 too: with BINARY, APPEND takes
  * one in the place of a literal (RFC 3516 section 4.4)
  * url = "URL" SP astring */
@@ -44,15 +55,19 @@ static void cat_part(struct imap_parser *p, struct imap_append *a,
 {
 	struct imap_append_url *url;
 
+	a->at = IMAP_APPEND_AT_LIST;
 	if (accept_part(p, STR("TEXT"))) {
 		imap_announcement(p, a);
+	} else if (accept_part(p, STR("UTF8"))) {
+		a->at = IMAP_APPEND_AT_UTF8_PART;
+		utf8_literal(p, a);
 	} else if (accept_part(p, STR("URL"))) {
 		url = ARENA_NEW(p->arena, struct imap_append_url);
 		url->url = imap_astring(p, "a URL");
 		**end = url;
 		*end = &url->next;
 	} else {
-		imap_expected(p, "URL or TEXT");
+		imap_expected(p, "URL, TEXT or UTF8");
 	}
 }
 
@@ -67,19 +82,22 @@ static void cat_parts(struct imap_parser *p, struct imap_append *a,
 	while (imap_ok(p) && !a->has_literal && imap_next_item(p));
 }
 
-/* append-data = literal / literal8 /
+/* append-data = literal / literal8 / utf8-literal /
  *               "CATENATE" SP "(" cat-part *(SP cat-part) ")" */
 static void append_data(struct imap_parser *p, struct imap_append *a,
 	struct imap_append_message *m)
 {
-	if (!imap_accept_word(p, STR("CATENATE"))) {
+	a->at = IMAP_APPEND_AT_OPTIONS;
+	if (accept_part(p, STR("CATENATE"))) {
+		m->catenate = true;
+		imap_open(p);
+		cat_parts(p, a, m);
+	} else if (accept_part(p, STR("UTF8"))) {
+		a->at = IMAP_APPEND_AT_UTF8;
+		utf8_literal(p, a);
+	} else {
 		imap_announcement(p, a);
-		return;
 	}
-	m->catenate = true;
-	imap_sp(p);
-	imap_open(p);
-	cat_parts(p, a, m);
 }
 
 /* *append-message, as far as there is text (RFC 3502)
@@ -150,15 +168,28 @@ static void next_parts(struct imap_parser *p, struct imap_append *a)
 		cat_parts(p, a, m);
 }
 
-enum err imap_parse_append_next(struct arena *arena, str text, bool utf8,
-	bool in_list, struct imap_command *cmd)
+static bool is_in_utf8(enum imap_append_at at)
 {
-	struct imap_parser p = imap_parser_of(arena, text, utf8);
+	return at == IMAP_APPEND_AT_UTF8 || at == IMAP_APPEND_AT_UTF8_PART;
+}
+
+static bool is_in_list(enum imap_append_at at)
+{
+	return at == IMAP_APPEND_AT_LIST || at == IMAP_APPEND_AT_UTF8_PART;
+}
+
+enum err imap_parse_append_next(struct arena *arena, str text, unsigned dialect,
+	struct imap_command *cmd)
+{
+	struct imap_parser p = imap_parser_of(arena, text, dialect);
 	struct imap_append *a = &cmd->append;
 	struct imap_append_message **end = &a->messages;
+	bool in_list = is_in_list(a->at);
 
 	a->messages = NULL;
 	a->has_literal = false;
+	if (is_in_utf8(a->at))
+		cursor_expect(&p.c, ')', "\")\"");
 	if (in_list) {
 		next_parts(&p, a);
 		end = &a->messages->next;
@@ -200,69 +231,95 @@ static bool at_end(struct imap_parser *p)
 	return imap_ok(p) && cursor_done(&p->c);
 }
 
+/* The literal stands here. False: nothing else does. */
+static bool expect_literal(struct imap_parser *p,
+	enum imap_append_expects *expects_r, enum imap_append_expects what,
+	enum imap_append_at *at, enum imap_append_at behind)
+{
+	if (at_end(p)) {
+		*expects_r = what;
+		*at = behind;
+	}
+	return false;
+}
+
 /* In CATENATE's list, before a part. True: behind the list. */
-static bool expects_in_list(
-	struct imap_parser *p, enum imap_append_expects *expects_r)
+static bool expects_in_list(struct imap_parser *p,
+	enum imap_append_expects *expects_r, enum imap_append_at *at)
 {
 	do {
-		if (accept_part(p, STR("TEXT"))) {
-			if (at_end(p))
-				*expects_r = IMAP_APPEND_TEXT;
-			return false;
+		if (accept_part(p, STR("TEXT")))
+			return expect_literal(p, expects_r, IMAP_APPEND_MESSAGE,
+				at, IMAP_APPEND_AT_LIST);
+		if (accept_part(p, STR("UTF8"))) {
+			imap_open(p);
+			return expect_literal(p, expects_r, IMAP_APPEND_MESSAGE,
+				at, IMAP_APPEND_AT_UTF8_PART);
 		}
 		if (!accept_part(p, STR("URL")))
 			return false;
-		if (at_end(p)) {
-			*expects_r = IMAP_APPEND_URL;
-			return false;
-		}
+		if (at_end(p))
+			return expect_literal(p, expects_r, IMAP_APPEND_URL, at,
+				IMAP_APPEND_AT_LIST);
 		imap_astring(p, "a URL");
 	} while (imap_next_item(p));
 	return imap_ok(p);
 }
 
 /* Before a message's options. True: behind the message. */
-static bool expects_message(
-	struct imap_parser *p, enum imap_append_expects *expects_r)
+static bool expects_message(struct imap_parser *p,
+	enum imap_append_expects *expects_r, enum imap_append_at *at)
 {
 	struct imap_append_message m;
 
 	append_opts(p, &m);
-	if (at_end(p)) {
-		*expects_r = IMAP_APPEND_MESSAGE;
-		return false;
+	if (at_end(p))
+		return expect_literal(p, expects_r, IMAP_APPEND_MESSAGE, at,
+			IMAP_APPEND_AT_OPTIONS);
+	if (accept_part(p, STR("UTF8"))) {
+		imap_open(p);
+		return expect_literal(p, expects_r, IMAP_APPEND_MESSAGE, at,
+			IMAP_APPEND_AT_UTF8);
 	}
-	if (!imap_accept_word(p, STR("CATENATE")))
+	if (!accept_part(p, STR("CATENATE")))
 		return false;
-	imap_sp(p);
 	imap_open(p);
-	return expects_in_list(p, expects_r);
+	return expects_in_list(p, expects_r, at);
 }
 
-enum imap_append_expects imap_append_expects(enum imap_append_at at, str text)
+/* True: a message may follow. */
+static bool expects_first(struct imap_parser *p,
+	enum imap_append_expects *expects_r, enum imap_append_at *at)
+{
+	imap_tag(p);
+	imap_sp(p);
+	verb(p);
+	imap_sp(p);
+	if (at_end(p))
+		return expect_literal(p, expects_r, IMAP_APPEND_MAILBOX, at,
+			IMAP_APPEND_AT_OPTIONS);
+	imap_mailbox(p);
+	return true;
+}
+
+enum imap_append_expects imap_append_expects(enum imap_append_at *at, str text)
 {
 	struct arena scratch;
 	struct imap_parser p;
 	enum imap_append_expects expects = IMAP_APPEND_NOTHING;
+	enum imap_append_at from = *at;
 	bool more = true;
 
 	scratch_init(&scratch, text);
-	p = imap_parser_of(&scratch, text, true);
-	if (at == IMAP_APPEND_AT_START) {
-		imap_tag(&p);
-		imap_sp(&p);
-		verb(&p);
-		imap_sp(&p);
-		more = !at_end(&p);
-		if (more)
-			imap_mailbox(&p);
-		else
-			expects = IMAP_APPEND_MAILBOX;
-	} else if (at == IMAP_APPEND_AT_LIST && imap_next_item(&p)) {
-		more = expects_in_list(&p, &expects);
-	}
+	p = imap_parser_of(&scratch, text, IMAP_UTF8);
+	if (from == IMAP_APPEND_AT_START)
+		more = expects_first(&p, &expects, at);
+	if (is_in_utf8(from))
+		cursor_expect(&p.c, ')', "\")\"");
+	if (is_in_list(from) && imap_next_item(&p))
+		more = expects_in_list(&p, &expects, at);
 	while (more && imap_ok(&p))
-		more = expects_message(&p, &expects);
+		more = expects_message(&p, &expects, at);
 	arena_fini(&scratch);
 	return expects;
 }

@@ -341,8 +341,13 @@ static void search_program(struct imap_parser *p, struct imap_search *search)
 {
 	if (imap_accept_word(p, STR("RETURN")))
 		search_return_opts(p, search);
-	if (imap_accept_word(p, STR("CHARSET")))
+	if (imap_accept_word(p, STR("CHARSET"))) {
+		/* RFC 6855 section 3: "due to the conflicting charset labels"
+		 */
+		if (p->utf8_alone)
+			imap_expected(p, "no CHARSET with UTF8=ACCEPT");
 		charset(p, search);
+	}
 	search_keys(p, search);
 }
 

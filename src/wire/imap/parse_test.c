@@ -3,10 +3,10 @@
 #include "wire/imap/parse.h"
 #include "wire/imap/print.h"
 
-enum { REV1, REV2 };
+enum { REV1, REV2 = IMAP_UTF8, ACCEPT = IMAP_UTF8 | IMAP_UTF8_ALONE };
 
 static const struct {
-	int dialect;
+	unsigned dialect;
 	const char *text;
 	const char *printed; /* NULL: as it was */
 	const char *why;
@@ -111,6 +111,14 @@ static const struct {
 		"several messages"},
 	{REV1, "a REPLACE 4 x CATENATE (URL y)",
 		"a REPLACE 4 x () CATENATE (URL y)", "RFC 8508 section 4.2"},
+	{REV1, "a APPEND x UTF8 (~{5}", "a APPEND x () UTF8 (~{5}",
+		"RFC 6855, also before ENABLE"},
+	{ACCEPT, "a APPEND \"\xc3\xa9\" (\\Seen) utf8 (~{5+}",
+		"a APPEND \"\xc3\xa9\" (\\Seen) UTF8 (~{5+}", "any case"},
+	{ACCEPT, "a APPEND x CATENATE (UTF8 (~{5}",
+		"a APPEND x () CATENATE (UTF8 (~{5}", "RFC 6855"},
+	{ACCEPT, "a APPEND x CATENATE (URL y UTF8 (~{5}",
+		"a APPEND x () CATENATE (URL y UTF8 (~{5}", "RFC 6855"},
 	{REV1, "a APPEND {1+}\r\nx {5}", "a APPEND x () {5}",
 		"the name as a literal"},
 	/* search */
@@ -176,6 +184,12 @@ static const struct {
 		"a UID THREAD REFERENCES UTF-8 TEXT \"gewp\"", ""},
 	{REV1, "a SEARCH RETURN (MIN MAX ALL COUNT SAVE) ALL", NULL,
 		"RFC 4731, RFC 5182"},
+	{ACCEPT, "a SEARCH SUBJECT \"\xc3\xa9\"",
+		"a SEARCH SUBJECT {2}\r\n\xc3\xa9", "RFC 6855"},
+	{ACCEPT, "a SORT (DATE) UTF-8 SUBJECT \"\xc3\xa9\"",
+		"a SORT (DATE) UTF-8 SUBJECT {2}\r\n\xc3\xa9",
+		"SORT always tells a charset"},
+	{REV2, "a SEARCH CHARSET UTF-8 ALL", NULL, "RFC 9051"},
 	{REV1, "a UID SEARCH RETURN () CHARSET UTF-8 ALL",
 		"a UID SEARCH RETURN (ALL) CHARSET UTF-8 ALL", ""},
 	/* fetch */
@@ -259,7 +273,7 @@ static const struct {
 };
 
 static const struct {
-	int dialect;
+	unsigned dialect;
 	const char *text;
 	enum err err;
 	size_t at; /* byte of the error, from 0 */
@@ -429,6 +443,16 @@ static const struct {
 	/* append */
 	{REV1, "a APPEND x", ERR_INVALID, 10, ""},
 	{REV1, "a APPEND x \"y\"", ERR_INVALID, 11, "a message as quoted"},
+	{ACCEPT, "a APPEND x UTF8 ({5}", ERR_INVALID, 17, "a literal8"},
+	{ACCEPT, "a APPEND x UTF8 ~{5}", ERR_INVALID, 16, "in parentheses"},
+	{ACCEPT, "a APPEND x UTF8 (UTF8 (~{5}", ERR_INVALID, 17, "once"},
+	{ACCEPT, "a APPEND x UTF8 (~{5})", ERR_INVALID, 21, "bytes first"},
+	{ACCEPT, "a APPEND x CATENATE (UTF8 {5}", ERR_INVALID, 26, ""},
+	{ACCEPT, "a SELECT \"\xc3\"", ERR_INVALID, 10, "no UTF-8"},
+	{ACCEPT, "a SELECT \"\xed\xa0\x80\"", ERR_INVALID, 10,
+		"a surrogate is no UTF-8"},
+	{ACCEPT, "a SELECT \xc3\xa9", ERR_INVALID, 9, "an atom is ASCII"},
+	{ACCEPT, "a STORE 1 FLAGS (\xc3\xa9)", ERR_INVALID, 17, ""},
 	{REV1, "a APPEND x {5}\r\nhello", ERR_INVALID, 14,
 		"the parser never sees the message"},
 	{REV1, "a APPEND x \" 1-Feb-2020 10:00:00 -0330\" () {5}", ERR_INVALID,
@@ -480,6 +504,11 @@ static const struct {
 	{REV1, "a SEARCH KEYWORD \\Seen", ERR_INVALID, 17, "no keyword"},
 	{REV1, "a SEARCH RETURN (FOO) ALL", ERR_UNSUPPORTED, 17, ""},
 	{REV1, "a SEARCH RETURN (MIN)", ERR_INVALID, 21, ""},
+	{ACCEPT, "a SEARCH CHARSET UTF-8 ALL", ERR_INVALID, 16,
+		"RFC 6855 section 3"},
+	{ACCEPT, "a SEARCH CHARSET FOO-1 ALL", ERR_INVALID, 16, ""},
+	{ACCEPT, "a UID SEARCH RETURN () CHARSET US-ASCII ALL", ERR_INVALID, 30,
+		""},
 	{REV1, "a SEARCH CHARSET FOO-1 ALL", ERR_CHARSET, 17,
 		"BADCHARSET, even if no string needs it"},
 	{REV1, "a SEARCH CHARSET UTF-8", ERR_INVALID, 22, ""},
@@ -533,12 +562,12 @@ static void test_accepted(void **unused)
 		enum err e;
 
 		arena_init(&arena, 65536);
-		e = imap_parse(&arena, text, accepted[i].dialect == REV2, &cmd);
+		e = imap_parse(&arena, text, accepted[i].dialect, &cmd);
 		if (e)
 			fail_msg("%s (%s): expected %s at %zu",
 				accepted[i].text, accepted[i].why, cmd.expected,
 				cmd.at);
-		imap_print_command(&out, &cmd, accepted[i].dialect == REV2);
+		imap_print_command(&out, &cmd, accepted[i].dialect);
 		assert_str(buf_str(&out), accepted[i].printed
 						  ? accepted[i].printed
 						  : accepted[i].text);
@@ -557,7 +586,7 @@ static void test_rejected(void **unused)
 
 		arena_init(&arena, 65536);
 		e = imap_parse(&arena, str_c(rejected[i].text),
-			rejected[i].dialect == REV2, &cmd);
+			rejected[i].dialect, &cmd);
 		if (e != rejected[i].err || cmd.at != rejected[i].at)
 			fail_msg("%s (%s): %s at %zu (%s), expected %s at %zu",
 				rejected[i].text, rejected[i].why, err_words(e),
@@ -630,7 +659,7 @@ static void test_tags(void **unused)
 static void test_mailbox_names(void **unused)
 {
 	static const struct {
-		int dialect;
+		unsigned dialect;
 		const char *text;
 		const char *name; /* NULL: absent */
 		const char *why;
@@ -656,8 +685,8 @@ static void test_mailbox_names(void **unused)
 		struct imap_command cmd;
 
 		arena_init(&arena, 65536);
-		assert_ok(imap_parse(&arena, str_c(rows[i].text),
-			rows[i].dialect == REV2, &cmd));
+		assert_ok(imap_parse(
+			&arena, str_c(rows[i].text), rows[i].dialect, &cmd));
 		if (rows[i].name)
 			assert_str(cmd.select.mailbox.name, rows[i].name);
 		assert_int_equal(
@@ -671,7 +700,7 @@ static void test_mailbox_names(void **unused)
 static void test_patterns(void **unused)
 {
 	static const struct {
-		int dialect;
+		unsigned dialect;
 		const char *text;
 		const char *pattern; /* NULL: absent */
 	} rows[] = {
@@ -690,8 +719,8 @@ static void test_patterns(void **unused)
 		struct imap_command cmd;
 
 		arena_init(&arena, 65536);
-		assert_ok(imap_parse(&arena, str_c(rows[i].text),
-			rows[i].dialect == REV2, &cmd));
+		assert_ok(imap_parse(
+			&arena, str_c(rows[i].text), rows[i].dialect, &cmd));
 		if (rows[i].pattern)
 			assert_str(cmd.list.patterns->pattern, rows[i].pattern);
 		assert_int_equal(str_is_none(cmd.list.patterns->pattern),
@@ -853,117 +882,163 @@ static void test_append_expects(void **unused)
 {
 	const enum imap_append_at start = IMAP_APPEND_AT_START,
 				  options = IMAP_APPEND_AT_OPTIONS,
-				  list = IMAP_APPEND_AT_LIST;
+				  list = IMAP_APPEND_AT_LIST,
+				  utf8 = IMAP_APPEND_AT_UTF8,
+				  part = IMAP_APPEND_AT_UTF8_PART;
 	const struct {
 		enum imap_append_at at;
 		const char *text;
 		enum imap_append_expects expected;
+		enum imap_append_at behind;
 	} rows[] = {
-		{start, "a APPEND ", IMAP_APPEND_MAILBOX},
-		{start, "a UID REPLACE 3 ", IMAP_APPEND_MAILBOX},
-		{start, "a append x ", IMAP_APPEND_MESSAGE},
-		{start, "a APPEND \"\xc3\xa9\" ", IMAP_APPEND_MESSAGE},
+		{start, "a APPEND ", IMAP_APPEND_MAILBOX, options},
+		{start, "a UID REPLACE 3 ", IMAP_APPEND_MAILBOX, options},
+		{start, "a append x ", IMAP_APPEND_MESSAGE, options},
+		{start, "a APPEND \"\xc3\xa9\" ", IMAP_APPEND_MESSAGE, options},
 		{start, "a APPEND x (\\Seen) \" 1-Feb-2020 10:00:00 +0000\" ",
-			IMAP_APPEND_MESSAGE},
-		{start, "a APPEND x", IMAP_APPEND_NOTHING},
-		{start, "a APPEND", IMAP_APPEND_NOTHING},
-		{start, "a APPEND x (\\Seen)", IMAP_APPEND_NOTHING},
-		{start, "a APPEND x (", IMAP_APPEND_NOTHING},
-		{start, "a APPEND x y ", IMAP_APPEND_NOTHING},
-		{start, "a APPEND x  ", IMAP_APPEND_NOTHING},
-		{start, "a FETCH ", IMAP_APPEND_NOTHING},
-		{start, "a APPEND x CATENATE (TEXT ", IMAP_APPEND_TEXT},
-		{start, "a APPEND x () catenate (url ", IMAP_APPEND_URL},
+			IMAP_APPEND_MESSAGE, options},
+		{start, "a APPEND x", IMAP_APPEND_NOTHING, start},
+		{start, "a APPEND", IMAP_APPEND_NOTHING, start},
+		{start, "a APPEND x (\\Seen)", IMAP_APPEND_NOTHING, start},
+		{start, "a APPEND x (", IMAP_APPEND_NOTHING, start},
+		{start, "a APPEND x y ", IMAP_APPEND_NOTHING, start},
+		{start, "a APPEND x  ", IMAP_APPEND_NOTHING, start},
+		{start, "a FETCH ", IMAP_APPEND_NOTHING, start},
+		{start, "a APPEND x CATENATE (TEXT ", IMAP_APPEND_MESSAGE,
+			list},
+		{start, "a APPEND x () catenate (url ", IMAP_APPEND_URL, list},
 		{start, "a REPLACE 1 x CATENATE (URL y TEXT ",
-			IMAP_APPEND_TEXT},
+			IMAP_APPEND_MESSAGE, list},
 		{start, "a APPEND x CATENATE (URL y) (\\Seen) ",
-			IMAP_APPEND_MESSAGE},
+			IMAP_APPEND_MESSAGE, options},
 		{start, "a APPEND x CATENATE (URL y) CATENATE (URL ",
-			IMAP_APPEND_URL},
-		{start, "a APPEND x CATENATE ", IMAP_APPEND_NOTHING},
-		{start, "a APPEND x CATENATE (", IMAP_APPEND_NOTHING},
-		{start, "a APPEND x CATENATE (URL y ", IMAP_APPEND_NOTHING},
-		{start, "a APPEND x CATENATE (URL y)", IMAP_APPEND_NOTHING},
-		{start, "a APPEND x CATENATE (BLURB ", IMAP_APPEND_NOTHING},
-		{options, " ", IMAP_APPEND_MESSAGE},
-		{options, " (\\Seen) ", IMAP_APPEND_MESSAGE},
-		{options, " CATENATE (TEXT ", IMAP_APPEND_TEXT},
-		{options, "", IMAP_APPEND_NOTHING},
-		{options, " x ", IMAP_APPEND_NOTHING},
-		{options, " TEXT ", IMAP_APPEND_NOTHING},
-		{list, " TEXT ", IMAP_APPEND_TEXT},
-		{list, " URL y URL ", IMAP_APPEND_URL},
-		{list, ") ", IMAP_APPEND_MESSAGE},
-		{list, ") (\\Seen) CATENATE (TEXT ", IMAP_APPEND_TEXT},
-		{list, ")", IMAP_APPEND_NOTHING},
-		{list, " ", IMAP_APPEND_NOTHING},
-		{list, "TEXT ", IMAP_APPEND_NOTHING},
-		{list, " (\\Seen) ", IMAP_APPEND_NOTHING},
+			IMAP_APPEND_URL, list},
+		{start, "a APPEND x CATENATE ", IMAP_APPEND_NOTHING, start},
+		{start, "a APPEND x CATENATE (", IMAP_APPEND_NOTHING, start},
+		{start, "a APPEND x CATENATE (URL y ", IMAP_APPEND_NOTHING,
+			start},
+		{start, "a APPEND x CATENATE (URL y)", IMAP_APPEND_NOTHING,
+			start},
+		{start, "a APPEND x CATENATE (BLURB ", IMAP_APPEND_NOTHING,
+			start},
+		{options, " ", IMAP_APPEND_MESSAGE, options},
+		{options, " (\\Seen) ", IMAP_APPEND_MESSAGE, options},
+		{options, " CATENATE (TEXT ", IMAP_APPEND_MESSAGE, list},
+		{options, "", IMAP_APPEND_NOTHING, options},
+		{options, " x ", IMAP_APPEND_NOTHING, options},
+		{options, " TEXT ", IMAP_APPEND_NOTHING, options},
+		{list, " TEXT ", IMAP_APPEND_MESSAGE, list},
+		{list, " URL y URL ", IMAP_APPEND_URL, list},
+		{list, ") ", IMAP_APPEND_MESSAGE, options},
+		{list, ") (\\Seen) CATENATE (TEXT ", IMAP_APPEND_MESSAGE, list},
+		{list, ")", IMAP_APPEND_NOTHING, list},
+		{list, " ", IMAP_APPEND_NOTHING, list},
+		{list, "TEXT ", IMAP_APPEND_NOTHING, list},
+		{list, " (\\Seen) ", IMAP_APPEND_NOTHING, list},
+		{start, "a APPEND x UTF8 (", IMAP_APPEND_MESSAGE, utf8},
+		{start, "a append x () utf8 (", IMAP_APPEND_MESSAGE, utf8},
+		{start, "a APPEND x UTF8 ", IMAP_APPEND_NOTHING, start},
+		{start, "a APPEND x CATENATE (URL y UTF8 (",
+			IMAP_APPEND_MESSAGE, part},
+		{utf8, ") ", IMAP_APPEND_MESSAGE, options},
+		{utf8, ") UTF8 (", IMAP_APPEND_MESSAGE, utf8},
+		{utf8, " ", IMAP_APPEND_NOTHING, utf8},
+		{utf8, ") TEXT ", IMAP_APPEND_NOTHING, utf8},
+		{utf8, ")) ", IMAP_APPEND_NOTHING, utf8},
+		{part, ")) ", IMAP_APPEND_MESSAGE, options},
+		{part, ") UTF8 (", IMAP_APPEND_MESSAGE, part},
+		{part, ") TEXT ", IMAP_APPEND_MESSAGE, list},
+		{part, " TEXT ", IMAP_APPEND_NOTHING, part},
 	};
 
 	(void)unused;
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		if (imap_append_expects(rows[i].at, str_c(rows[i].text)) !=
-			rows[i].expected)
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		enum imap_append_at at = rows[i].at;
+
+		if (imap_append_expects(&at, str_c(rows[i].text)) !=
+				rows[i].expected ||
+			at != rows[i].behind)
 			fail_msg("%s", rows[i].text);
+	}
 }
 
 static void test_append_next(void **unused)
 {
 	static const struct {
 		const char *text;
-		bool in_list;
+		enum imap_append_at at;
 		enum err err;
 		const char *why;
 	} rows[] = {
-		{"", false, OK, "the end"},
-		{" x", false, ERR_INVALID, "no message"},
-		{" ", false, ERR_INVALID, "no message"},
-		{")", false, ERR_INVALID, "no list"},
-		{" URL x", false, ERR_INVALID, "no list"},
-		{"", true, ERR_INVALID, "no end"},
-		{" ", true, ERR_INVALID, "no end"},
-		{")", true, OK, "the end"},
-		{") ", true, ERR_INVALID, "no message"},
-		{" URL x)", true, OK, "a part"},
-		{" URL x) URL y", true, ERR_INVALID, "no list"},
-		{" URL x", true, ERR_INVALID, "no end"},
-		{" TEXT {3}", true, OK, "a part"},
-		{" {3}", true, ERR_INVALID, "no part"},
-		{") {3}", true, OK, "a message"},
+		{"", IMAP_APPEND_AT_OPTIONS, OK, "the end"},
+		{" x", IMAP_APPEND_AT_OPTIONS, ERR_INVALID, "no message"},
+		{" ", IMAP_APPEND_AT_OPTIONS, ERR_INVALID, "no message"},
+		{")", IMAP_APPEND_AT_OPTIONS, ERR_INVALID, "no list"},
+		{" URL x", IMAP_APPEND_AT_OPTIONS, ERR_INVALID, "no list"},
+		{"", IMAP_APPEND_AT_LIST, ERR_INVALID, "no end"},
+		{" ", IMAP_APPEND_AT_LIST, ERR_INVALID, "no end"},
+		{")", IMAP_APPEND_AT_LIST, OK, "the end"},
+		{") ", IMAP_APPEND_AT_LIST, ERR_INVALID, "no message"},
+		{" URL x)", IMAP_APPEND_AT_LIST, OK, "a part"},
+		{" URL x) URL y", IMAP_APPEND_AT_LIST, ERR_INVALID, "no list"},
+		{" URL x", IMAP_APPEND_AT_LIST, ERR_INVALID, "no end"},
+		{" TEXT {3}", IMAP_APPEND_AT_LIST, OK, "a part"},
+		{" {3}", IMAP_APPEND_AT_LIST, ERR_INVALID, "no part"},
+		{") {3}", IMAP_APPEND_AT_LIST, OK, "a message"},
+		{")", IMAP_APPEND_AT_UTF8, OK, "the end"},
+		{"", IMAP_APPEND_AT_UTF8, ERR_INVALID, "no end"},
+		{" {3}", IMAP_APPEND_AT_UTF8, ERR_INVALID, "no end"},
+		{" URL x)", IMAP_APPEND_AT_UTF8, ERR_INVALID, "no list"},
+		{") (\\Seen) {3}", IMAP_APPEND_AT_UTF8, OK, "a message"},
+		{") UTF8 (~{3}", IMAP_APPEND_AT_UTF8, OK, "a message"},
+		{") UTF8 ({3}", IMAP_APPEND_AT_UTF8, ERR_INVALID,
+			"no literal8"},
+		{") UTF8 ~{3}", IMAP_APPEND_AT_UTF8, ERR_INVALID, "no list"},
+		{"))", IMAP_APPEND_AT_UTF8, ERR_INVALID, "two lists"},
+		{"))", IMAP_APPEND_AT_UTF8_PART, OK, "two lists"},
+		{")", IMAP_APPEND_AT_UTF8_PART, ERR_INVALID, "two lists"},
+		{") URL x)", IMAP_APPEND_AT_UTF8_PART, OK, "a part"},
+		{") UTF8 (~{3}", IMAP_APPEND_AT_UTF8_PART, OK, "a part"},
+		{") {3}", IMAP_APPEND_AT_UTF8_PART, ERR_INVALID, "no part"},
+		{")) {3}", IMAP_APPEND_AT_UTF8_PART, OK, "a message"},
 	};
 	struct arena arena;
-	struct imap_command c = {.verb = IMAP_APPEND};
+	struct imap_command c = {
+		.verb = IMAP_APPEND, .append.at = IMAP_APPEND_AT_OPTIONS};
 	const struct imap_append *a = &c.append;
 
 	(void)unused;
 	arena_init(&arena, 16384);
 	assert_ok(imap_parse_append_next(
-		&arena, STR(" (\\Seen) ~{20+}"), false, false, &c));
+		&arena, STR(" (\\Seen) ~{20+}"), false, &c));
+	assert_int_equal(a->at, IMAP_APPEND_AT_OPTIONS);
 	assert_int_equal(a->messages->flags.system, FLAG_SEEN);
 	assert_false(a->messages->has_date || a->messages->continues);
 	assert_true(a->has_literal);
 	assert_int_equal(a->size, 20);
 	assert_true(a->binary && !a->sync);
+	c.append.at = IMAP_APPEND_AT_LIST;
 	assert_ok(imap_parse_append_next(&arena,
-		STR(" URL x URL y) (\\Seen) CATENATE (URL z)"), false, true,
-		&c));
+		STR(" URL x URL y) (\\Seen) CATENATE (URL z)"), false, &c));
 	assert_true(a->messages->continues);
 	assert_str(a->messages->urls->next->url, "y");
 	assert_false(a->messages->next->continues || a->has_literal);
 	assert_str(a->messages->next->urls->url, "z");
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		c.append.at = rows[i].at;
 		if (imap_parse_append_next(&arena, str_c(rows[i].text), false,
-			    rows[i].in_list, &c) != rows[i].err)
+			    &c) != rows[i].err)
 			fail_msg("%s: %s", rows[i].text, rows[i].why);
+	}
 	c.verb = IMAP_REPLACE;
+	c.append.at = IMAP_APPEND_AT_LIST;
 	assert_ok(imap_parse_append_next(
-		&arena, STR(" URL x TEXT {3}"), false, true, &c));
+		&arena, STR(" URL x TEXT {3}"), false, &c));
 	assert_int_equal(
-		imap_parse_append_next(&arena, STR(") {3}"), false, true, &c),
+		imap_parse_append_next(&arena, STR(") {3}"), false, &c),
 		ERR_INVALID);
-	assert_int_equal(
-		imap_parse_append_next(&arena, STR(" {3}"), false, false, &c),
+	c.append.at = IMAP_APPEND_AT_OPTIONS;
+	assert_int_equal(imap_parse_append_next(&arena, STR(" {3}"), false, &c),
 		ERR_INVALID);
 	arena_fini(&arena);
 }

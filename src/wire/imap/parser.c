@@ -2,11 +2,15 @@
 #include "wire/imap/parser.h"
 #include "message/mailbox_name.h"
 #include "message/utf8.h"
+#include "wire/imap/parse.h"
 
-struct imap_parser imap_parser_of(struct arena *arena, str text, bool utf8)
+struct imap_parser imap_parser_of(
+	struct arena *arena, str text, unsigned dialect)
 {
-	return (struct imap_parser){
-		.c = cursor_of(text), .arena = arena, .utf8 = utf8};
+	return (struct imap_parser){.c = cursor_of(text),
+		.arena = arena,
+		.utf8 = dialect & IMAP_UTF8,
+		.utf8_alone = dialect & IMAP_UTF8_ALONE};
 }
 
 bool imap_ok(struct imap_parser *p)

@@ -20,12 +20,13 @@ struct imap_parser {
 	/* Quoted strings may be UTF-8 all the same: see tolerate_utf8_quoted
 	 * in parser.c. */
 	bool utf8_quoted;
+	bool utf8_alone; /* as in enum imap_dialect */
 	unsigned depth;
 	unsigned keys; /* of SEARCH, so far */
 	str charset;   /* of SEARCH */
 };
 
-struct imap_parser imap_parser_of(struct arena *, str text, bool utf8);
+struct imap_parser imap_parser_of(struct arena *, str text, unsigned dialect);
 
 /* No error yet, and the arena has not passed its budget. */
 bool imap_ok(struct imap_parser *);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/imap/print.h"
+#include "wire/imap/parse.h"
 #include "wire/imap/respond.h"
 
 #include <assert.h>
@@ -7,6 +8,7 @@
 struct printer {
 	struct buf *out;
 	bool utf8;
+	bool utf8_alone;
 };
 
 static void sp(const struct printer *p)
@@ -298,7 +300,9 @@ static void print_parts(const struct printer *p, const struct imap_append *a,
 		word(p, ")");
 		return;
 	}
-	word(p, m->urls ? " TEXT " : "TEXT ");
+	if (m->urls)
+		sp(p);
+	word(p, a->at == IMAP_APPEND_AT_UTF8_PART ? "UTF8 (" : "TEXT ");
 	print_announcement(p, a);
 }
 
@@ -315,6 +319,7 @@ static void print_message(const struct printer *p, const struct imap_append *a,
 		word(p, "CATENATE (");
 		print_parts(p, a, m);
 	} else {
+		word(p, a->at == IMAP_APPEND_AT_UTF8 ? "UTF8 (" : "");
 		print_announcement(p, a);
 	}
 }
@@ -436,7 +441,8 @@ static void print_search(const struct printer *p, const struct imap_command *c)
 
 	source_options(p, s);
 	return_options(p, s);
-	if (!str_is_none(s->charset) || !search_tree_is_ascii(s->where))
+	if (!p->utf8_alone &&
+		(!str_is_none(s->charset) || !search_tree_is_ascii(s->where)))
 		word(p, " CHARSET UTF-8");
 	sp(p);
 	search_tree_print(p->out, s->where);
@@ -588,9 +594,10 @@ static void (*const argument_printers[IMAP_VERB_COUNT])(
 };
 
 void imap_print_command(
-	struct buf *out, const struct imap_command *c, bool utf8)
+	struct buf *out, const struct imap_command *c, unsigned dialect)
 {
-	struct printer p = {out, utf8};
+	struct printer p = {
+		out, dialect & IMAP_UTF8, dialect & IMAP_UTF8_ALONE};
 
 	assert(c->verb != IMAP_UNKNOWN);
 	buf_add(out, c->tag);

@@ -11,7 +11,8 @@
 /* Appends the command without a line end, in one way of all that mean the
  * same: upper case, macros and repetitions resolved, strings as atoms where
  * they can be, CHARSET UTF-8 for any other. Not for IMAP_UNKNOWN. A secret is
- * printed too: see IMAP_SECRET. */
-void imap_print_command(struct buf *, const struct imap_command *, bool utf8);
+ * printed too: see IMAP_SECRET. dialect: enum imap_dialect (parse.h). */
+void imap_print_command(
+	struct buf *, const struct imap_command *, unsigned dialect);
 
 #endif
