@@ -131,6 +131,7 @@ void imap_complete(struct imap *s, struct imap_command *c, enum err e,
 		put_ok(s, c, reply);
 	buf_fini(&reply->code);
 	s->limit = s->lowest = 0;
+	uidset_clear(&s->told_between);
 	s->doing = IMAP_DOING_NOTHING;
 }
 

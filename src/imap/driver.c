@@ -74,6 +74,7 @@ static void close_imap(struct session *session)
 	uidset_fini(&s->own_changes);
 	uidset_fini(&s->to_tell);
 	uidset_fini(&s->to_date);
+	uidset_fini(&s->told_between);
 }
 
 /* A command is over, or nothing came of it. */

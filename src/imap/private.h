@@ -80,6 +80,9 @@ struct imap {
 	struct uidset own_added, own_expunged;
 	/* Of these, which it changed, it wants the mod-sequence. */
 	struct uidset to_date;
+	/* Flags of these were told while no command ran: of one that the client
+	 * was sending just then it cannot know which came first. */
+	struct uidset told_between;
 	bool told_modseq;     /* this command did, of a message */
 	uint64_t progress_at; /* the command began, or told how far it is */
 	char metadata_toobig[64];

@@ -284,6 +284,8 @@ static void tell_flags(struct imap *s, const struct view *v,
 
 	find_changed(s, v, known_before, &changed);
 	uidset_or(&changed, &s->to_tell);
+	if (!s->command)
+		uidset_or(&s->told_between, &changed);
 	uidset_copy(&all, &changed);
 	uidset_or(&all, &s->to_date);
 	uidset_and(&all, &v->uids);

@@ -188,6 +188,7 @@ enum err imap_fetch_changes(
 void imap_fetch_news(
 	struct imap *s, const struct imap_fetch *q, struct uidset *uids)
 {
+	uidset_or(&s->told_between, uids);
 	begin(s, NULL, q, uids);
 	s->fetch_is_news = true;
 }

@@ -27,6 +27,7 @@ static void note_own(struct imap *s, const struct imap_store *q,
 	uidset_andnot(uids, &result->modified);
 	if (q->silent && !e) {
 		uidset_andnot(&result->changed, &result->stale);
+		uidset_andnot(&result->changed, &s->told_between);
 		imap_note_own(s, &result->changed, result->modseq);
 		if (s->condstore)
 			uidset_or(&s->to_date,
