@@ -20,6 +20,10 @@ struct talk_log {
 struct talk {
 	struct client c;
 	struct buf line;
+	/* What is on the wire, if it is not the lines themselves. */
+	void *coder;
+	void (*pack)(void *coder, str, struct buf *out);
+	bool (*unpack)(void *coder, str, struct buf *out);
 	struct talk_log *log;
 	unsigned seed, number;
 };
@@ -62,7 +66,10 @@ static inline bool talk_receive(struct talk *t)
 	n = recv(t->c.fd, piece, sizeof piece, 0);
 	if (n <= 0)
 		return false;
-	buf_add(&t->c.in, str_of(piece, (size_t)n));
+	if (!t->coder)
+		buf_add(&t->c.in, str_of(piece, (size_t)n));
+	else if (!t->unpack(t->coder, str_of(piece, (size_t)n), &t->c.in))
+		talk_die(t, "what came cannot be unpacked");
 	return true;
 }
 
@@ -123,9 +130,16 @@ static inline str talk_line(struct talk *t)
 
 static inline void talk_send(struct talk *t, str text)
 {
+	struct buf packed = BUF_UNBOUNDED;
+
 	talk_note(t, 'C', text);
+	if (t->coder) {
+		t->pack(t->coder, text, &packed);
+		text = buf_str(&packed);
+	}
 	if (send(t->c.fd, text.p, text.n, MSG_NOSIGNAL) != (ssize_t)text.n)
 		talk_die(t, "cannot send");
+	buf_fini(&packed);
 }
 
 /* Reading. */
