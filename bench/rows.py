@@ -122,7 +122,7 @@ def idle(conns, title, goal, few):
                 "settle": 1000 if conns == 1 else 5000}, [
         Figure(f"IDLE: OK of the APPEND to EXISTS, {title}", "idle",
                median_ms, "ms", goal, False, "ops")],
-        few={"count": 3, "conns": few, "settle": 100})
+        peers={"count": 5}, few={"count": 3, "conns": few, "settle": 100})
 
 
 def hold(name, title, goal, **options):
