@@ -127,10 +127,11 @@ def idle(conns, title, goal, few):
 
 def hold(name, title, goal, **options):
     return Row(name, "hold", {"conns": 2000, "users": MIXED_USERS,
-                              "settle": 3, **options}, [
+                              "settle": 3, "warm": 100, **options}, [
         Figure(f"memory of an idle connection, {title}", "hold", kib_each,
                "KiB", goal, False, "ops", True)], needs="mixed",
-        look="Memory", peers={"conns": 200}, few={"conns": 20, "settle": 1})
+        look="Memory", peers={"conns": 200, "warm": 20},
+        few={"conns": 20, "warm": 5, "settle": 1})
 
 
 def retr(name, title, goal, **options):

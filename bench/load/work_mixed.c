@@ -128,9 +128,6 @@ static void see_fetch(struct mixing *work, struct imap_command *command,
 		mail_check(&work->mails[number - 1], imap_literal(rest));
 		command->answers++;
 		break;
-	case STORE:
-		command->answers += number == first;
-		break;
 	default:
 		break;
 	}
@@ -166,13 +163,11 @@ static void done(struct imap *im, struct imap_command *command, str line)
 	case SEARCH:
 		right = answers == 1;
 		break;
-	case STORE:
-		right = answers >= 1;
-		break;
 	case APPEND:
 		right = str_starts(line, STR("OK [APPENDUID "));
 		break;
 	default:
+		/* Nor need a STORE be told that changed nothing. */
 		break;
 	}
 	if (!right)
