@@ -223,6 +223,74 @@ static void test_notify_of_many_mailboxes(void **unused)
 	world_end(&w);
 }
 
+/* Watchers that are told alike get the same words, of which the first makes
+ * them; others get theirs. */
+static void test_many_watchers(void **unused)
+{
+	static const struct {
+		const char *enable, *select;
+		const char *arrival, *flags, *expunge;
+	} rows[] = {
+		{"NOOP", "SELECT", "* 3 EXISTS\r\n* ",
+			"* 2 FETCH (UID 2 FLAGS (\\Deleted))\r\n",
+			"* 2 EXPUNGE\r\n"},
+		{"ENABLE IMAP4rev2", "SELECT", "* 3 EXISTS\r\n",
+			"* 2 FETCH (UID 2 FLAGS (\\Deleted))\r\n",
+			"* 2 EXPUNGE\r\n"},
+		{"ENABLE IMAP4rev2 CONDSTORE", "EXAMINE", "* 3 EXISTS\r\n",
+			"* 2 FETCH (UID 2 MODSEQ (5) FLAGS (\\Deleted))\r\n",
+			"* 2 EXPUNGE\r\n"},
+		{"ENABLE IMAP4rev2 QRESYNC", "SELECT", "* 3 EXISTS\r\n",
+			"* 2 FETCH (UID 2 MODSEQ (5) FLAGS (\\Deleted))\r\n",
+			"* VANISHED 2\r\n"},
+		{"ENABLE IMAP4rev2 UIDONLY", "SELECT", "* 3 EXISTS\r\n",
+			"* 2 UIDFETCH (FLAGS (\\Deleted))\r\n",
+			"* VANISHED 2\r\n"},
+	};
+	struct client watchers[COUNT_OF(rows) * 3], c;
+	struct world w;
+	size_t n = COUNT_OF(watchers);
+
+	(void)unused;
+	world_begin(&w);
+	client_begin(&w, &c);
+	say(&c, "a APPEND INBOX {1+}\r\nx {1+}\r\ny\r\nb SELECT INBOX\r\n");
+	hear(&c, "b OK");
+	for (size_t i = 0; i < n; i++) {
+		char line[128];
+
+		client_begin(&w, &watchers[i]);
+		snprintf(line, sizeof line, "a %s\r\nb %s INBOX\r\nc IDLE\r\n",
+			rows[i / 3].enable, rows[i / 3].select);
+		say(&watchers[i], line);
+		hear(&watchers[i], "+ idling");
+	}
+	say(&c, "c NOOP\r\nd APPEND INBOX {1+}\r\nz\r\n");
+	hear(&c, "d OK");
+	for (size_t i = 0; i < n; i++)
+		assert_true(str_starts(hear(&watchers[i], rows[i / 3].arrival),
+			str_c(rows[i / 3].arrival)));
+	say(&c, "e UID STORE 2 +FLAGS.SILENT (\\Deleted)\r\n");
+	hear(&c, "e OK");
+	for (size_t i = 0; i < n; i++)
+		assert_str(hear(&watchers[i], rows[i / 3].flags),
+			rows[i / 3].flags);
+	say(&c, "f EXPUNGE\r\n");
+	hear(&c, "f OK");
+	for (size_t i = 0; i < n; i++)
+		assert_str(hear(&watchers[i], rows[i / 3].expunge),
+			rows[i / 3].expunge);
+	for (size_t i = 0; i < n; i++) {
+		expect(&watchers[i], "DONE\r\n", "c OK",
+			"c OK IDLE terminated\r\n");
+		say(&watchers[i], "d UID SEARCH RETURN (ALL) ALL\r\n");
+		hear(&watchers[i], ") UID ALL 1,3\r\n");
+		client_end(&watchers[i]);
+	}
+	client_end(&c);
+	world_end(&w);
+}
+
 /* More happens to names than is kept for somebody who does not read: he is
  * told that he was not told. */
 static void test_notify_overflow(void **unused)
@@ -565,6 +633,7 @@ int main(void)
 		cmocka_unit_test(test_two_sessions_and_idle),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_notify_of_many_mailboxes),
+		cmocka_unit_test(test_many_watchers),
 		cmocka_unit_test(test_notify_overflow),
 		cmocka_unit_test(test_notify_at_once),
 		cmocka_unit_test(test_silence_ends_a_session),

@@ -36,6 +36,8 @@ struct imap_selected {
 	 * told: NOTIFY says so. Without it: as told, and none. */
 	modseq_num looked;
 	struct uidset held;
+	/* `known` is what there was at `told`, and nothing is held back. */
+	bool in_step;
 	uid_num recent_seen;	/* arrivals below were looked at for \Recent */
 	uint64_t keywords_told; /* hash of the keywords' names */
 };

@@ -161,7 +161,7 @@ static void tell_expunged(struct imap *s, const struct view *v, modseq_num now)
 
 /* Only one session is told that a message is \Recent: the first of a client
  * that can ask for it. */
-static enum err claim_recent(struct imap *s, const struct view *v)
+static enum err claim_recent(struct imap *s, struct view *v)
 {
 	struct imap_selected *box = s->selected;
 	uid_num from, to;
@@ -169,9 +169,15 @@ static enum err claim_recent(struct imap *s, const struct view *v)
 
 	if (s->rev2 || box->read_only || v->uidnext <= box->recent_seen)
 		return OK;
+	/* Somebody who looks at the same view was faster. */
+	if (v->claimed >= v->uidnext) {
+		box->recent_seen = v->uidnext;
+		return OK;
+	}
 	e = message_claim_recent(imap_mail(s), &box->ref, &from, &to);
 	if (e)
 		return e;
+	v->claimed = to + 1;
 	/* What came after this view is not told yet, but is claimed. */
 	if (from <= to)
 		uidset_add_range(&box->recent, from, to);
@@ -179,7 +185,7 @@ static enum err claim_recent(struct imap *s, const struct view *v)
 	return OK;
 }
 
-static enum err tell_arrivals(struct imap *s, const struct view *v)
+static enum err tell_arrivals(struct imap *s, struct view *v)
 {
 	struct imap_selected *box = s->selected;
 	uint32_t before = uidset_count(&box->known), after;
@@ -328,18 +334,66 @@ static void tell_keywords(struct imap *s, const struct view *v)
 	s->selected->keywords_told = hash;
 }
 
-enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
+/* All that the words depend on, beside the view and what was told before it.
+ */
+enum form {
+	FORM_REV2 = 1 << 0,
+	FORM_CONDSTORE = 1 << 1,
+	FORM_VANISHED = 1 << 2,
+	FORM_UIDONLY = 1 << 3,
+	FORM_WITH_UID = 1 << 4,
+	FORM_READ_ONLY = 1 << 5,
+};
+
+static uint32_t form_of(const struct imap *s, bool with_uid)
+{
+	return (s->rev2 ? FORM_REV2 : 0u) |
+	       (s->condstore ? FORM_CONDSTORE : 0u) |
+	       (s->qresync || s->uidonly ? FORM_VANISHED : 0u) |
+	       (s->uidonly ? FORM_UIDONLY : 0u) |
+	       (with_uid ? FORM_WITH_UID : 0u) |
+	       (s->selected->read_only ? FORM_READ_ONLY : 0u);
+}
+
+/* Is it told what everybody is told who was told the same before: a watcher,
+ * of what others did? Nothing may be \Recent to it. */
+static bool is_one_of_many(struct imap *s, struct view *v)
+{
+	struct imap_selected *box = s->selected;
+
+	return box->in_step && !box->gone && box->told < v->modseq &&
+	       s->wants == IMAP_WANTS_ALL && !s->notifying && !s->contexts &&
+	       !s->limit && !claim_recent(s, v) &&
+	       uidset_is_empty(&box->recent) && uidset_is_empty(&s->own) &&
+	       uidset_is_empty(&s->own_added) &&
+	       uidset_is_empty(&s->own_expunged) &&
+	       uidset_is_empty(&s->to_tell) && uidset_is_empty(&s->to_date);
+}
+
+/* It was told all there is. */
+static void keep_in_step(struct imap *s, const struct view *v, bool expunged)
+{
+	struct imap_selected *box = s->selected;
+
+	uidset_copy(&box->known, &v->uids);
+	if (!uidset_is_empty(&s->saved))
+		uidset_and(&s->saved, &v->uids);
+	box->keywords_told = imap_hash_keywords(v);
+	box->looked = box->told = box->watch.floor = v->modseq;
+	if (expunged)
+		mail_watch_told(imap_mail(s), &box->watch);
+	s->told_modseq = false;
+}
+
+static enum err sync_with(
+	struct imap *s, struct view *v, bool may_expunge, bool with_uid)
 {
 	struct imap_selected *box = s->selected;
 	struct uidset known_before = UIDSET_EMPTY, arrived = UIDSET_EMPTY;
-	struct view *v;
-	enum err e = imap_view(s, &v);
-	modseq_num now;
-
-	if (e)
-		return e;
 	/* A mailbox that is gone stays where it was. */
-	now = box->gone ? box->told : v->modseq;
+	modseq_num now = box->gone ? box->told : v->modseq;
+	enum err e = OK;
+
 	imap_contexts_expunge(s, v);
 	if (may_expunge && (box->gone || box->watch.floor != now))
 		tell_expunged(s, v, now);
@@ -371,6 +425,57 @@ enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
 	uidset_clear(&s->to_date);
 	uidset_clear(&s->own_added);
 	uidset_clear(&s->own_expunged);
+	box->in_step = !e && box->told == now && box->watch.floor == now &&
+		       uidset_is_empty(&box->held);
+	return e;
+}
+
+static bool lacks(const struct view *v, const struct uidset *known)
+{
+	struct uidset gone = UIDSET_EMPTY;
+	bool some;
+
+	uidset_copy(&gone, known);
+	uidset_andnot(&gone, &v->uids);
+	some = !uidset_is_empty(&gone);
+	uidset_fini(&gone);
+	return some;
+}
+
+/* Among many in IDLE the first finds the words, and all send them. */
+static enum err sync_as_one_of_many(
+	struct imap *s, struct view *v, bool with_uid)
+{
+	modseq_num since = s->selected->told;
+	uint32_t form = form_of(s, with_uid);
+	struct view_words words = view_said(v, since, form);
+	size_t before = imap_out(s)->n;
+	enum err e;
+
+	if (!str_is_none(words.text)) {
+		buf_add(imap_out(s), words.text);
+		keep_in_step(s, v, words.expunged);
+		return OK;
+	}
+	words.expunged = lacks(v, &s->selected->known);
+	e = sync_with(s, v, true, with_uid);
+	words.text = str_skip(buf_str(imap_out(s)), before);
+	if (!e && s->selected->in_step)
+		view_say(v, since, form, &words);
+	return e;
+}
+
+enum err imap_sync(struct imap *s, bool may_expunge, bool with_uid)
+{
+	struct view *v;
+	enum err e = imap_view(s, &v);
+
+	if (e)
+		return e;
+	if (may_expunge && is_one_of_many(s, v))
+		e = sync_as_one_of_many(s, v, with_uid);
+	else
+		e = sync_with(s, v, may_expunge, with_uid);
 	view_release(imap_mail(s), v);
 	return e;
 }

@@ -43,10 +43,35 @@ static void block_unref(struct view_block *b)
 		free(b);
 }
 
+/* Said of a view, the last first; they stay as long as it does. */
+struct view_said {
+	struct view_said *next;
+	modseq_num since;
+	uint32_t form;
+	uint32_t number; /* how many there are with it */
+	bool expunged;
+	size_t n;
+	char bytes[];
+};
+
+#define SAID_MAX 16
+#define SAID_BYTES_MAX 65536
+
+static void forget_said(struct view *v)
+{
+	struct view_said *said = v->said, *next;
+
+	for (; said; said = next) {
+		next = said->next;
+		free(said);
+	}
+}
+
 static void view_unref(struct view *v)
 {
 	if (atomic_fetch_sub(&v->refs, 1) != 1)
 		return;
+	forget_said(v);
 	for (size_t i = 0; i < v->block_count; i++)
 		block_unref(v->blocks[i]);
 	for (uint32_t i = 0; i < v->keyword_count; i++)
@@ -667,4 +692,40 @@ enum err message_get_uidl(struct store_txn *txn, account_num account,
 	e = store_get(txn, buf_str(&key), uidl_r);
 	buf_fini(&key);
 	return e;
+}
+
+/* What is told. */
+
+struct view_words view_said(
+	const struct view *v, modseq_num since, uint32_t form)
+{
+	const struct view_said *said = v->said;
+
+	while (said && (said->since != since || said->form != form))
+		said = said->next;
+	if (!said)
+		return (struct view_words){.text = str_none()};
+	return (struct view_words){
+		str_of(said->bytes, said->n), said->expunged};
+}
+
+/* Two who tell it at once leave it twice, which does no harm. */
+void view_say(struct view *v, modseq_num since, uint32_t form,
+	const struct view_words *words)
+{
+	struct view_said *said, *before = v->said;
+
+	if ((before && before->number == SAID_MAX) ||
+		words->text.n > SAID_BYTES_MAX)
+		return;
+	said = xmalloc(sizeof *said + words->text.n);
+	said->since = since;
+	said->form = form;
+	said->expunged = words->expunged;
+	said->n = words->text.n;
+	memcpy(said->bytes, words->text.p, words->text.n);
+	do {
+		said->next = before;
+		said->number = before ? before->number + 1 : 1;
+	} while (!atomic_compare_exchange_weak(&v->said, &before, said));
 }

@@ -19,8 +19,13 @@ struct view_block {
 	struct membership members[];
 };
 
+struct view_said; /* view.c */
+
 struct view {
 	_Atomic uint32_t refs;
+	_Atomic(struct view_said *) said;
+	/* UIDs below are no longer \Recent to anybody who asks from now on. */
+	_Atomic uid_num claimed;
 	account_num account;
 	mailbox_num mailbox;
 	uint32_t uidvalidity;
@@ -58,6 +63,21 @@ const struct membership *view_iter_next(struct view_iter *);
  * that have one. */
 void view_changed_since(
 	const struct view *, modseq_num, struct uidset *changed_r);
+
+/*
+ * What is told of the changes from an older state to this view is the same for
+ * all who were told of that one and ask in the same form: the first who tells
+ * it leaves it here, the others send it. Thread-safe; bounded, so that what was
+ * left may not be there. `form` is the teller's.
+ */
+struct view_words {
+	str text; /* absent: nobody told it yet; the view's */
+	bool expunged;
+};
+struct view_words view_said(
+	const struct view *, modseq_num since, uint32_t form);
+void view_say(struct view *, modseq_num since, uint32_t form,
+	const struct view_words *);
 
 /* UIDs of messages that were expunged after this mod-sequence, up to the view's
  * own: exactly, as far back as the history goes; for older ones, all UIDs that

@@ -129,6 +129,7 @@ static enum err enter(struct imap *s, const struct imap_command *c,
 	box->told = v->modseq;
 	box->looked = v->modseq;
 	box->watch.floor = v->modseq;
+	box->in_step = true;
 	box->keywords_told = imap_hash_keywords(v);
 	e = claim_recent(s, box, v);
 	if (!e)
