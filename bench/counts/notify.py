@@ -60,8 +60,9 @@ def deliver(imap, watchers, number):
 
 
 def main():
-    options = arguments(__doc__, count=2000)
+    options = arguments(__doc__, count=3000, watchers=1000)
     count = 400 if options.short else options.count
+    idle = 100 if options.short else options.watchers
     report = Report()
     with Bench() as server:
         account(server, "ann")
@@ -74,30 +75,31 @@ def main():
             ("bob", b"INBOX", True), ("bob", b"INBOX", False),
         ) * (count // 4)]
         watchers = [session(server, "ann", b"INBOX", True)
-                    for _ in range(WATCHERS)]
+                    for _ in range(idle)]
         deliver(writer, watchers, 2)
         with Counting(server) as c:
             told = deliver(writer, watchers, 3)
-        report.at_most(f"records read by an APPEND, {WATCHERS} sessions being "
+        # Each reads the mailbox's record, to see how new its view is.
+        report.at_most(f"records read by an APPEND, {idle} sessions being "
                        f"told, {count} not",
-                       c.store["reads"] + c.store["scanned"], 30)
+                       c.store["reads"] + c.store["scanned"], idle + 30)
         if can_trace():
             with Trace(roles(server)["mail"], TOUCHES) as t:
                 told = deliver(writer, watchers, 4)
             report.at_most("answers and notifications sent",
-                           t.count("sendto", "sendmsg"), WATCHERS + 1)
+                           t.count("sendto", "sendmsg"), idle + 1)
             report.at_most("system calls on connections", len(t.lines),
-                           10 * (WATCHERS + 1))
+                           idle + 10)
         else:
             report.skip("system calls", "needs root and strace")
         report.line(all(b.count(b"EXISTS") == 1 for b in told),
                     "each was told once", "")
         writer.do(b"NOOP")
+        twice = 0
         for imap in watchers:
             imap.sock.sendall(b"DONE\r\n")
-            answer = imap.finish(b"I1")
-            report.line(b"EXISTS" not in answer, "nothing came twice",
-                        repr(answer))
+            twice += b"EXISTS" in imap.finish(b"I1")
+        report.line(not twice, "nothing came twice", "")
         news(server, writer, report)
         for imap in others:
             imap.close()

@@ -37,12 +37,13 @@ static void print_processes(json_t *processes)
 			(long long)print_integer_of(p, "commands_total"));
 }
 
-static void print_sessions(json_t *sessions)
+static void print_sessions(json_t *sessions, json_int_t count)
 {
+	json_int_t listed = (json_int_t)json_array_size(sessions);
 	size_t i;
 	json_t *s;
 
-	if (json_array_size(sessions) == 0)
+	if (listed == 0)
 		return;
 	printf("\n%-24s %-8s %-4s %12s %12s  %s\n", "session", "protocol",
 		"TLS", "bytes in", "bytes out", "from");
@@ -53,6 +54,8 @@ static void print_sessions(json_t *sessions)
 		(long long)print_integer_of(s, "in"),
 		(long long)print_integer_of(s, "out"),
 		print_string_of(s, "remote"));
+	if (count > listed)
+		printf("and %lld more\n", (long long)(count - listed));
 }
 
 /* Much of it is an outsider's. */
@@ -109,9 +112,10 @@ static void print_status(const json_t *auth, const json_t *mail)
 	print_uptime(print_integer_of(auth, "uptime"));
 	printf("%lld accounts, %lld sessions\n",
 		(long long)print_integer_of(auth, "accounts"),
-		(long long)json_array_size(json_object_get(mail, "sessions")));
+		(long long)print_integer_of(mail, "session_count"));
 	print_processes(json_object_get(auth, "processes"));
-	print_sessions(json_object_get(mail, "sessions"));
+	print_sessions(json_object_get(mail, "sessions"),
+		print_integer_of(mail, "session_count"));
 	print_failures(json_object_get(auth, "failures"));
 	print_store(json_object_get(mail, "store"));
 }

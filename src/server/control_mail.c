@@ -6,10 +6,21 @@
 #include "session/session.h"
 #include "store/store.h"
 
+/* An answer is one line of bounded length. */
+#define SESSIONS_MAX 500
+
+struct listing {
+	json_t *list;
+	json_int_t count; /* of all */
+};
+
 static void add_session(const struct session *s, void *arg)
 {
-	json_t *list = arg;
+	struct listing *l = arg;
+	json_t *list = l->list;
 
+	if (l->count++ >= SESSIONS_MAX)
+		return;
 	json_array_append_new(list,
 		json_pack("{sssssssbsIsI}", "account", s->account, "remote",
 			s->remote, "protocol", s->protocol->name, "tls",
@@ -17,17 +28,20 @@ static void add_session(const struct session *s, void *arg)
 			(json_int_t)s->bytes_out));
 }
 
-/* mail.status: {"sessions":[…],"store":{…}} */
+/* mail.status: {"sessions":[…],"session_count":n,"store":{…}}; of very many
+ * sessions the first are listed. */
 static enum err status(struct control_call *call, void *ctx)
 {
 	struct mail_service *service = ctx;
 	json_t *answer = control_answer(call);
-	json_t *sessions = json_array();
+	struct listing sessions = {json_array(), 0};
 	struct store_stats stats;
 
 	store_stats(service->store, &stats);
-	session_service_each(service->sessions, add_session, sessions);
-	json_object_set_new(answer, "sessions", sessions);
+	session_service_each(service->sessions, add_session, &sessions);
+	json_object_set_new(answer, "sessions", sessions.list);
+	json_object_set_new(
+		answer, "session_count", json_integer(sessions.count));
 	json_object_set_new(answer, "store",
 		json_pack("{sIsIsIsIsIsIsI}", "commits",
 			(json_int_t)stats.commits, "writes",

@@ -321,8 +321,11 @@ static bool park(struct session *s, enum session_want want)
 
 	assert_parkable(s, want);
 	release_buffers(s, want);
-	s->watch.interest = interest_of(want);
-	loop_rearm(s->service->loop, &s->watch);
+	/* Who was only woken is listened to still. */
+	if (s->armed != interest_of(want)) {
+		s->armed = s->watch.interest = interest_of(want);
+		loop_rearm(s->service->loop, &s->watch);
+	}
 	return atomic_compare_exchange_strong(&s->word, &running, 0);
 }
 
@@ -335,6 +338,8 @@ static void run_job(struct pool_job *job)
 			atomic_fetch_and(&s->word, RUNNING) & ~RUNNING;
 		enum session_want want = SESSION_WANT_CLOSE;
 
+		if (events & (SESSION_IO | HUNG_UP))
+			s->armed = 0;
 		if (!(events & HUNG_UP))
 			want = s->protocol->run(s, events);
 		s->leaving = want == SESSION_WANT_HAND_BACK && !s->closed;
@@ -415,10 +420,12 @@ static enum err receive(struct session *s, char *room, size_t size, size_t *n_r)
 {
 	ssize_t n;
 
+	*n_r = 0;
+	if (s->armed & EPOLLIN)
+		return ERR_AGAIN;
 	do
 		n = recv(s->watch.fd, room, size, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
-	*n_r = 0;
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return ERR_AGAIN;
 	if (n <= 0) {

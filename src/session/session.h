@@ -75,6 +75,8 @@ struct session {
 	struct loop_timer timer;
 	struct pool_job job;
 	_Atomic uint32_t word; /* running bit and waiting events */
+	/* What it listens to at its epoll set, as long as nothing came. */
+	uint32_t armed;
 	bool told_stop;
 	struct session_service *service;
 	const struct session_protocol *protocol;
