@@ -285,7 +285,7 @@ static struct plan_node *make_node(
 		ask_uid_order(mk, node, row, &p->surely);
 		break;
 	case SEARCH_ON_FILTER:
-		assert(!"nothing was put in the place of a filter");
+		assert(0 && "nothing was put in the place of a filter");
 		break;
 	default:
 		ask_members(mk, node, row, &p->surely);
