@@ -26,6 +26,7 @@ struct imap_fetch_run {
 	struct uidset uids; /* still to do */
 	uint32_t count;	    /* all of them */
 	bool down;	    /* from high to low UIDs (RFC 9738) */
+	unsigned also; /* items that the client did not name */
 	bool sets_seen;
 	bool needs_digest;
 	enum err err; /* the first message that could not be sent */
@@ -190,6 +191,11 @@ void imap_fetch_news(
 {
 	uidset_or(&s->told_between, uids);
 	begin(s, NULL, q, uids);
+	/* RFC 7162 sections 3.1.3 and 3.2.4, of what was not asked for. */
+	if (s->condstore)
+		s->fetch->also |= IMAP_FETCH_MODSEQ;
+	if (s->qresync && !s->uidonly)
+		s->fetch->also |= IMAP_FETCH_UID;
 	s->fetch_is_news = true;
 }
 
@@ -325,7 +331,7 @@ static void put_text(
 static void put_items(struct imap *s, struct imap_fetch_run *run)
 {
 	const struct membership *m = &run->member;
-	unsigned items = run->q->items;
+	unsigned items = run->q->items | run->also;
 
 	/* RFC 7162 section 3.2.4: what changed has both. */
 	if (s->condstore && uidset_has(&run->seen_now, m->uid))
