@@ -95,7 +95,9 @@ enum err imap_find(
 	if (e)
 		return e;
 	f->scope.view = f->view;
-	if (session_service_limits(s->session.service).messages)
+	/* Of ESEARCH the RFC says nothing, nor has its code a mailbox. */
+	if (c->verb != IMAP_ESEARCH &&
+		session_service_limits(s->session.service).messages)
 		e = limit_search(s, c, &f->scope, &where);
 	if (e)
 		return e;
