@@ -18,8 +18,8 @@ struct zip {
 	struct buf in;		       /* fed and not consumed, from in_at on */
 	size_t in_at;
 	size_t barren; /* bytes fed since something came out */
-	bool drained; /* the inflater has nothing left to give */
-	bool said;    /* the block that is being read gave some bytes */
+	bool drained;  /* the inflater has nothing left to give */
+	bool said;     /* the block that is being read gave some bytes */
 	bool marked;  /* what was read last is a flush's mark, an empty block */
 	enum err err; /* of reading; sticks */
 	size_t held;  /* by zlib */

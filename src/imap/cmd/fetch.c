@@ -26,7 +26,7 @@ struct imap_fetch_run {
 	struct uidset uids; /* still to do */
 	uint32_t count;	    /* all of them */
 	bool down;	    /* from high to low UIDs (RFC 9738) */
-	unsigned also; /* items that the client did not name */
+	unsigned also;	    /* items that the client did not name */
 	bool sets_seen;
 	bool needs_digest;
 	enum err err; /* the first message that could not be sent */
