@@ -379,7 +379,8 @@ static void keep_in_step(struct imap *s, const struct view *v, bool expunged)
 	if (!uidset_is_empty(&s->saved))
 		uidset_and(&s->saved, &v->uids);
 	box->keywords_told = imap_hash_keywords(v);
-	box->looked = box->told = box->watch.floor = v->modseq;
+	box->looked = box->told = v->modseq;
+	box->watch.floor = v->modseq;
 	if (expunged)
 		mail_watch_told(imap_mail(s), &box->watch);
 	s->told_modseq = false;
