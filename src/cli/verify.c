@@ -4,17 +4,74 @@
 
 #include <stdio.h>
 
-static int print_problem(
+/* Problems by account, {"7": ["words", ...]}: who they are is asked when all
+ * are there. */
+static int keep_problem(
 	struct client *c, enum client_role role, const json_t *item, void *arg)
 {
-	const char *words = json_string_value(json_object_get(item, "problem"));
+	json_t *problems = arg, *list;
+	char number[32];
 
 	(void)c;
 	(void)role;
-	(void)arg;
-	printf("%s\n", words ? words : "?");
-	fflush(stdout);
+	snprintf(number, sizeof number, "%lld",
+		(long long)json_integer_value(
+			json_object_get(item, "account")));
+	list = json_object_get(problems, number);
+	if (!list) {
+		list = json_array();
+		json_object_set_new(problems, number, list);
+	}
+	json_array_append(list, json_object_get(item, "problem"));
 	return CLI_OK;
+}
+
+static void print_problems(const char *account, const json_t *list)
+{
+	const json_t *words;
+	size_t i;
+
+	json_array_foreach(list, i, words)
+		printf("%s: %s\n", account, json_string_value(words));
+}
+
+static int print_known(
+	struct client *c, enum client_role role, const json_t *item, void *arg)
+{
+	json_t *problems = arg, *list;
+	char number[32];
+
+	(void)c;
+	(void)role;
+	snprintf(number, sizeof number, "%lld",
+		(long long)json_integer_value(json_object_get(item, "id")));
+	list = json_object_get(problems, number);
+	print_problems(json_string_value(json_object_get(item, "name")), list);
+	json_object_del(problems, number);
+	return CLI_OK;
+}
+
+/* By name; those that auth does not know by number. */
+static int tell_problems(struct client *c, json_t *problems)
+{
+	const char *number;
+	const json_t *list;
+	json_t *answer = NULL;
+	int code = CLI_OK;
+
+	if (json_object_size(problems) > 0)
+		code = client_call(c, CLIENT_AUTH,
+			json_pack("{s:s}", "cmd", "account.list"), print_known,
+			problems, &answer);
+	json_decref(answer);
+	json_object_foreach(problems, number, list)
+	{
+		char name[64];
+
+		snprintf(name, sizeof name, "account number %s", number);
+		print_problems(name, list);
+	}
+	return code;
 }
 
 static json_int_t figure(const json_t *answer, const char *name)
@@ -39,14 +96,15 @@ int cli_verify(struct cli *cli)
 	const char *account = NULL;
 	const struct cli_option options[] = {{"--account", NULL, &account}};
 	json_int_t number = 0;
-	json_t *answer = NULL;
+	json_t *answer = NULL, *problems;
 	struct client c;
-	int code = cli_options(cli, options, COUNT_OF(options));
+	int code = cli_options(cli, options, COUNT_OF(options)), told;
 
 	if (!code && cli->argc > 0)
 		code = cli_usage(cli, "takes no arguments");
 	if (code)
 		return code;
+	problems = json_object();
 	code = client_open(&c, cli, true);
 	if (!code && account)
 		code = client_account(&c, account, &number);
@@ -54,10 +112,14 @@ int cli_verify(struct cli *cli)
 		code = client_call(&c, CLIENT_MAIL,
 			json_pack("{s:s, s:I}", "cmd", "mail.verify", "account",
 				number),
-			print_problem, NULL, &answer);
+			keep_problem, problems, &answer);
+	told = tell_problems(&c, problems);
+	if (!code)
+		code = told;
 	if (!code)
 		code = summarise(answer);
 	json_decref(answer);
+	json_decref(problems);
 	client_close(&c);
 	return code;
 }

@@ -121,6 +121,11 @@ void imap_complete(struct imap *s, struct imap_command *c, enum err e,
 		log_warn("imap", "cannot tell changes", LOG_ERR(told),
 			LOG_C("session", s->session.id));
 	imap_tell_limit(s, e, reply);
+	if (e == ERR_CORRUPT)
+		log_error("imap", "a command met damaged data",
+			LOG_C("session", s->session.id),
+			LOG_C("account", s->session.account),
+			LOG_STR("verb", imap_command_row(c->verb)->name));
 	if (reply->bad)
 		imap_put_bad(imap_out(s), c->tag, reply->text);
 	else if (reply->no)

@@ -28,6 +28,7 @@ struct mail *mail_new(struct store *store, const struct mail_limits *limits)
 	pthread_mutex_init(&mail->watch_lock, NULL);
 	pthread_mutex_init(&mail->view_lock, NULL);
 	pthread_mutex_init(&mail->janitor_lock, NULL);
+	pthread_mutex_init(&mail->damage_lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&mail->janitor_wake, &monotonic);
@@ -60,6 +61,7 @@ void mail_free(struct mail *mail)
 	pthread_mutex_destroy(&mail->watch_lock);
 	pthread_mutex_destroy(&mail->view_lock);
 	pthread_mutex_destroy(&mail->janitor_lock);
+	pthread_mutex_destroy(&mail->damage_lock);
 	pthread_cond_destroy(&mail->janitor_wake);
 	free(mail);
 }

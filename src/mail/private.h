@@ -4,6 +4,7 @@
 #define MAIL_PRIVATE_H
 
 #include "base/cursor.h"
+#include "mail/damage.h"
 #include "mail/mail.h"
 #include "mail/news.h"
 #include "mail/view.h"
@@ -36,6 +37,15 @@ struct mail {
 	pthread_cond_t janitor_wake;
 	bool work_waits;
 	_Atomic bool stopping;
+
+	/* damage.h. A ring: count is how many there ever were. */
+	pthread_mutex_t damage_lock;
+	_Atomic unsigned damaged_count;
+	struct damaged {
+		account_num account;
+		message_num message;
+		enum damage_kind kind;
+	} damaged[DAMAGE_MAX];
 };
 
 uint64_t mailbox_hash(account_num, mailbox_num);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/verify.h"
+#include "base/alloc.h"
 #include "mail/bytes.h"
 #include "mail/private.h"
 #include "message/digest.h"
@@ -9,6 +10,13 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+/* A message that was found damaged, and in which words. */
+struct finding {
+	message_num message;
+	const char *words;
+	bool told; /* with a mailbox and a UID */
+};
+
 struct verifying {
 	struct verify *v;
 	struct store_txn *txn;
@@ -16,6 +24,10 @@ struct verifying {
 	struct account_record record;
 	uint64_t bytes, messages; /* of all memberships */
 	uint32_t mailboxes;
+	struct uidset looked_at; /* messages, as far as their numbers fit */
+	struct finding *findings;
+	size_t finding_count;
+	bool cancelled;
 	struct buf key, value;
 };
 
@@ -27,13 +39,20 @@ static void problem(struct verifying *vs, const char *format, ...)
 	struct buf words = BUF_UNBOUNDED;
 	va_list ap;
 
-	buf_addf(&words, "account %llu: ", (unsigned long long)vs->account);
 	va_start(ap, format);
 	buf_vaddf(&words, format, ap);
 	va_end(ap);
 	vs->v->problems++;
+	vs->v->account = vs->account;
 	vs->v->problem(vs->v->arg, buf_str(&words));
 	buf_fini(&words);
+}
+
+/* Reads what vs->key names; the decoders then find what is wrong with it. */
+static enum err get(struct verifying *vs)
+{
+	buf_reset(&vs->value);
+	return store_get(vs->txn, buf_str(&vs->key), &vs->value);
 }
 
 static bool has(struct verifying *vs)
@@ -57,6 +76,7 @@ static enum err scan_prefix(
 	return e ? e : scan_e;
 }
 
+/* Where the records themselves are damaged, the others are looked at. */
 static enum err scan_letter(struct verifying *vs, char letter, scan_fn *fn)
 {
 	struct buf prefix = BUF_UNBOUNDED;
@@ -65,7 +85,123 @@ static enum err scan_letter(struct verifying *vs, char letter, scan_fn *fn)
 	key_account_prefix(&prefix, vs->account, letter);
 	e = scan_prefix(vs, buf_str(&prefix), fn, NULL);
 	buf_fini(&prefix);
+	if (e == ERR_CORRUPT) {
+		problem(vs, "records of kind '%c' cannot all be read", letter);
+		return OK;
+	}
 	return e;
+}
+
+/* Messages: whether all of one is there. Each is looked at once, when the
+ * first membership leads to it, so that it can be named by mailbox and UID. */
+
+/* The next record of a message, into the hash. */
+static bool hash_chunk(struct verifying *vs, message_num message,
+	uint32_t chunk, EVP_MD_CTX *hashing, uint64_t *size)
+{
+	str bytes;
+
+	key_chunk(&vs->key, vs->account, message, chunk);
+	if (get(vs) ||
+		chunk_decode(buf_str(&vs->value), message, chunk, &bytes) ||
+		bytes.n == 0)
+		return false;
+	*size += bytes.n;
+	return EVP_DigestUpdate(hashing, bytes.p, bytes.n);
+}
+
+static const char *check_bytes(struct verifying *vs, message_num message,
+	const struct message_record *record)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *hashing = EVP_MD_CTX_new();
+	uint64_t size = 0;
+	uint32_t chunk = 0;
+	bool good = true;
+
+	if (!hashing || !EVP_DigestInit_ex(hashing, EVP_sha256(), NULL))
+		abort();
+	while (good && size < record->size)
+		good = hash_chunk(vs, message, chunk++, hashing, &size);
+	EVP_DigestFinal_ex(hashing, hash, NULL);
+	EVP_MD_CTX_free(hashing);
+	vs->v->bytes += size;
+	key_chunk(&vs->key, vs->account, message, chunk);
+	if (!good)
+		return "its bytes cannot be read";
+	if (size != record->size ||
+		memcmp(hash, record->hash, HASH_SIZE) != 0 || has(vs))
+		return "its bytes are damaged";
+	return NULL;
+}
+
+static const char *check_digest(
+	struct verifying *vs, message_num message, uint64_t size)
+{
+	struct digest digest;
+	enum err e;
+
+	key_message(&vs->key, vs->account, 'd', message);
+	e = get(vs);
+	if (!e)
+		e = digest_decode(buf_str(&vs->value), &digest);
+	if (e == ERR_NOTFOUND)
+		return "its digest is missing";
+	return e || digest.size != size ? "its digest is damaged" : NULL;
+}
+
+static const char *check_message(struct verifying *vs, message_num message)
+{
+	struct message_record record;
+	const char *words;
+	enum err e;
+
+	key_message(&vs->key, vs->account, 'i', message);
+	e = get(vs);
+	if (e == ERR_NOTFOUND)
+		return "its message is missing";
+	vs->v->messages++;
+	if (e || message_decode(buf_str(&vs->value), &record))
+		return "its message's record is damaged";
+	if (message >= vs->record.next_message)
+		return "its message's number was not given out yet";
+	words = check_bytes(vs, message, &record);
+	if (!words)
+		words = check_digest(vs, message, record.size);
+	key_hash(&vs->key, vs->account, record.hash);
+	if (!words && !has(vs))
+		words = "its message cannot be found by its content";
+	if (vs->v->progress && vs->v->progress(vs->v->arg, vs->v->messages))
+		vs->cancelled = true;
+	return words;
+}
+
+static struct finding *find_finding(struct verifying *vs, message_num message)
+{
+	for (size_t i = 0; i < vs->finding_count; i++)
+		if (vs->findings[i].message == message)
+			return &vs->findings[i];
+	return NULL;
+}
+
+/* What is wrong with it, or NULL. */
+static struct finding *look_at(struct verifying *vs, message_num message)
+{
+	bool fits = message <= UINT32_MAX;
+	const char *words;
+
+	if (fits && uidset_has(&vs->looked_at, (uint32_t)message))
+		return find_finding(vs, message);
+	words = check_message(vs, message);
+	if (fits && message)
+		uidset_add(&vs->looked_at, (uint32_t)message);
+	if (!words)
+		return NULL;
+	vs->findings = xrealloc(
+		vs->findings, vs->finding_count + 1, sizeof *vs->findings);
+	vs->findings[vs->finding_count] =
+		(struct finding){message, words, false};
+	return &vs->findings[vs->finding_count++];
 }
 
 /* Mailboxes and memberships. */
@@ -74,12 +210,14 @@ struct box_count {
 	mailbox_num id;
 	struct mailbox_record record;
 	struct mailbox_record counted;
+	uint32_t next_block; /* behind those that were read */
 };
 
 static void verify_member(
 	struct verifying *vs, struct box_count *box, const struct membership *m)
 {
 	struct mailbox_record *c = &box->counted;
+	struct finding *found;
 
 	vs->v->memberships++;
 	c->exists++;
@@ -93,10 +231,13 @@ static void verify_member(
 	if (m->modseq > box->record.modseq)
 		problem(vs, "%.*s UID %u: its mod-sequence is in the future",
 			STR_ARG(box->record.name), m->uid);
-	key_message(&vs->key, vs->account, 'i', m->message);
-	if (!has(vs))
-		problem(vs, "%.*s UID %u: its message is missing",
-			STR_ARG(box->record.name), m->uid);
+	found = look_at(vs, m->message);
+	if (found) {
+		found->told = true;
+		problem(vs, "%.*s UID %u: %s (message %llu)",
+			STR_ARG(box->record.name), m->uid, found->words,
+			(unsigned long long)m->message);
+	}
 	key_mailbox_u32(&vs->key, vs->account, 'q', box->id, m->uid);
 	if (m->own_uidl && !has(vs))
 		problem(vs, "%.*s UID %u: its unique-id is missing",
@@ -105,6 +246,14 @@ static void verify_member(
 	if (!has(vs))
 		problem(vs, "%.*s UID %u: its link is missing",
 			STR_ARG(box->record.name), m->uid);
+}
+
+static void damaged_block(
+	struct verifying *vs, const struct box_count *box, uint32_t block)
+{
+	problem(vs, "%.*s: UIDs %u to %u are damaged",
+		STR_ARG(box->record.name), block * BLOCK_UIDS,
+		block * BLOCK_UIDS + BLOCK_UIDS - 1);
 }
 
 static enum err verify_block(
@@ -116,15 +265,58 @@ static enum err verify_block(
 	uint32_t block = cursor_be32(&c);
 	size_t count;
 
+	box->next_block = block + 1;
 	if (!cursor_ok(&c) || block_decode(value, block, members, &count)) {
-		problem(vs, "%.*s: UIDs %u to %u are damaged",
-			STR_ARG(box->record.name), block * BLOCK_UIDS,
-			block * BLOCK_UIDS + BLOCK_UIDS - 1);
+		damaged_block(vs, box, block);
 		return OK;
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && !vs->cancelled; i++)
 		verify_member(vs, box, &members[i]);
+	if (vs->cancelled)
+		return ERR_CLOSED;
 	return OK;
+}
+
+/* From box->next_block on. */
+static enum err scan_blocks(struct verifying *vs, struct box_count *box)
+{
+	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
+	struct store_iter *it;
+	enum err e = OK, scan_e;
+	str key, value;
+
+	key_mailbox_u32(&from, vs->account, 'b', box->id, box->next_block);
+	key_mailbox(&to, vs->account, 'b', box->id);
+	key_prefix_end(&to);
+	it = store_scan(vs->txn, buf_str(&from), buf_str(&to));
+	while (!e && store_iter_next(it, &key, &value))
+		e = verify_block(vs, key, value, box);
+	scan_e = store_iter_end(it);
+	buf_fini(&from);
+	buf_fini(&to);
+	return e ? e : scan_e;
+}
+
+/* A scan ends where the store is damaged; asked one by one, the blocks behind
+ * that are there. */
+static enum err verify_blocks(struct verifying *vs, struct box_count *box)
+{
+	uint32_t end = box->record.uidnext / BLOCK_UIDS + 1;
+	enum err e = scan_blocks(vs, box);
+
+	while (e == ERR_CORRUPT && box->next_block < end) {
+		uint32_t block = box->next_block++;
+
+		key_mailbox_u32(&vs->key, vs->account, 'b', box->id, block);
+		e = get(vs);
+		if (e == ERR_CORRUPT) {
+			damaged_block(vs, box, block);
+			continue;
+		}
+		box->next_block = block;
+		e = scan_blocks(vs, box);
+	}
+	return e == ERR_CORRUPT ? OK : e;
 }
 
 static void compare_count(struct verifying *vs, const struct box_count *box,
@@ -160,7 +352,6 @@ static enum err verify_mailbox(
 {
 	struct cursor c = cursor_of(key_tail(key));
 	struct box_count box = {.id = cursor_be32(&c)};
-	struct buf prefix = BUF_UNBOUNDED;
 	enum err e;
 
 	(void)arg;
@@ -174,9 +365,7 @@ static enum err verify_mailbox(
 	if (box.record.modseq > vs->record.modseq)
 		problem(vs, "%.*s: its mod-sequence is in the future",
 			STR_ARG(box.record.name));
-	key_mailbox(&prefix, vs->account, 'b', box.id);
-	e = scan_prefix(vs, buf_str(&prefix), verify_block, &box);
-	buf_fini(&prefix);
+	e = verify_blocks(vs, &box);
 	compare_count(
 		vs, &box, "messages", box.record.exists, box.counted.exists);
 	compare_count(vs, &box, "unseen messages", box.record.unseen,
@@ -204,77 +393,7 @@ static enum err verify_name_entry(
 	return OK;
 }
 
-/* Messages. */
-
-struct content {
-	EVP_MD_CTX *hashing;
-	uint64_t size;
-	message_num message;
-	uint32_t chunks;
-};
-
-static enum err add_chunk(struct verifying *vs, str key, str value, void *arg)
-{
-	struct content *content = arg;
-	str bytes;
-
-	(void)vs;
-	(void)key;
-	if (chunk_decode(value, content->message, content->chunks++, &bytes))
-		return OK; /* its hash tells */
-	content->size += bytes.n;
-	return EVP_DigestUpdate(content->hashing, bytes.p, bytes.n) ? OK
-								    : ERR_IO;
-}
-
-static enum err verify_bytes(struct verifying *vs, message_num message,
-	const struct message_record *record)
-{
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	struct buf prefix = BUF_UNBOUNDED;
-	struct content content = {
-		.hashing = EVP_MD_CTX_new(), .message = message};
-	enum err e;
-
-	if (!content.hashing ||
-		!EVP_DigestInit_ex(content.hashing, EVP_sha256(), NULL))
-		abort();
-	key_chunk(&vs->key, vs->account, message, 0);
-	e = store_get(vs->txn, buf_str(&vs->key), &vs->value);
-	if (!e)
-		e = add_chunk(
-			vs, buf_str(&vs->key), buf_str(&vs->value), &content);
-	key_message(&prefix, vs->account, 'c', message);
-	if (!e)
-		e = scan_prefix(vs, buf_str(&prefix), add_chunk, &content);
-	if (e == ERR_NOTFOUND)
-		e = OK; /* damaged, as its size tells */
-	EVP_DigestFinal_ex(content.hashing, hash, NULL);
-	EVP_MD_CTX_free(content.hashing);
-	if (content.size != record->size ||
-		memcmp(hash, record->hash, HASH_SIZE) != 0)
-		problem(vs, "message %llu: its bytes are damaged",
-			(unsigned long long)message);
-	vs->v->bytes += content.size;
-	buf_fini(&prefix);
-	return e;
-}
-
-static void verify_digest(struct verifying *vs, message_num message,
-	const struct message_record *record)
-{
-	struct digest digest;
-	enum err e;
-
-	key_message(&vs->key, vs->account, 'd', message);
-	e = store_get(vs->txn, buf_str(&vs->key), &vs->value);
-	if (!e)
-		e = digest_decode(buf_str(&vs->value), &digest);
-	if (e || digest.size != record->size)
-		problem(vs, "message %llu: its digest is %s",
-			(unsigned long long)message,
-			e == ERR_NOTFOUND ? "missing" : "damaged");
-}
+/* Messages that no mailbox led to, and what leads to all of them. */
 
 static enum err count_one(struct verifying *vs, str key, str value, void *arg)
 {
@@ -302,30 +421,15 @@ static enum err verify_message(
 {
 	struct cursor c = cursor_of(key_tail(key));
 	message_num message = cursor_be64(&c);
-	struct message_record record;
-	enum err e;
+	struct finding *found = look_at(vs, message);
 
+	(void)value;
 	(void)arg;
-	vs->v->messages++;
-	if (message_decode(value, &record)) {
-		problem(vs, "message %llu: its record is damaged",
-			(unsigned long long)message);
-		return OK;
-	}
-	if (message >= vs->record.next_message)
-		problem(vs, "message %llu: its number was not given out yet",
-			(unsigned long long)message);
-	verify_digest(vs, message, &record);
+	if (found && !found->told)
+		problem(vs, "message %llu: %s", (unsigned long long)message,
+			found->words);
 	verify_linked(vs, message);
-	key_hash(&vs->key, vs->account, record.hash);
-	if (!has(vs))
-		problem(vs, "message %llu: cannot be found by its content",
-			(unsigned long long)message);
-	e = verify_bytes(vs, message, &record);
-	if (!e && vs->v->progress &&
-		vs->v->progress(vs->v->arg, vs->v->messages))
-		e = ERR_CLOSED;
-	return e;
+	return vs->cancelled ? ERR_CLOSED : OK;
 }
 
 /* A link is explained by a membership, or by what waits for the janitor. */
@@ -477,6 +581,19 @@ static enum err scan_numbers(
 	return e;
 }
 
+static enum err look_for_owners(
+	struct verifying *vs, char letter, bool wide, number_fn *fn)
+{
+	enum err e = scan_numbers(vs, letter, wide, fn);
+
+	if (e != ERR_CORRUPT)
+		return e;
+	/* Said already, by mailbox and UID, if it is a message's bytes. */
+	if (letter != 'c' || !vs->finding_count)
+		problem(vs, "records of kind '%c' cannot all be read", letter);
+	return OK;
+}
+
 static void verify_of_message(
 	struct verifying *vs, char letter, uint64_t number)
 {
@@ -546,7 +663,7 @@ static enum err verify_account(struct verifying *vs, str value)
 	for (size_t i = 0; !e && i < sizeof parts / sizeof *parts; i++)
 		e = scan_letter(vs, parts[i].letter, parts[i].fn);
 	for (size_t i = 0; !e && i < sizeof owned / sizeof *owned; i++)
-		e = scan_numbers(
+		e = look_for_owners(
 			vs, owned[i].letter, owned[i].wide, owned[i].fn);
 	if (e)
 		return e;
@@ -585,6 +702,12 @@ static enum err verify_one(
 	buf_fini(&value);
 	buf_fini(&vs.key);
 	buf_fini(&vs.value);
+	uidset_fini(&vs.looked_at);
+	free(vs.findings);
+	if (e == ERR_CORRUPT) {
+		problem(&vs, "the account cannot be read");
+		return OK;
+	}
 	return e == ERR_NOTFOUND ? OK : e;
 }
 

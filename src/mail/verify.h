@@ -5,7 +5,8 @@
  * mod-sequences are below their next ones, every membership's message is there
  * with its bytes (SHA-256), size and digest, and nothing is left that no
  * membership and no pending work explains. It writes nothing. One account is
- * looked at under one snapshot.
+ * looked at under one snapshot. What the store itself cannot read is a problem
+ * like others, and the rest is looked at.
  */
 #ifndef MAIL_VERIFY_H
 #define MAIL_VERIFY_H
@@ -13,8 +14,10 @@
 #include "mail/mail.h"
 
 struct verify {
-	/* Each thing that is wrong, in words with account, mailbox and UID. */
+	/* Each thing that is wrong with `account`, in words with mailbox and
+	 * UID. */
 	void (*problem)(void *arg, str words);
+	account_num account;
 	/* After each message; true ends it with ERR_CLOSED. May be NULL. */
 	bool (*progress)(void *arg, uint64_t messages);
 	void *arg;

@@ -2,8 +2,8 @@
 /* RETR and TOP: RFC 1939 sections 5 and 7. A message is sent piece by piece, a
  * record of the store at a time; between pieces nothing is open. */
 #include "base/alloc.h"
-#include "base/log.h"
 #include "mail/bytes.h"
+#include "mail/damage.h"
 #include "message/downgrade.h"
 #include "pop3/private.h"
 #include "store/store.h"
@@ -70,17 +70,11 @@ static enum err send_batch(struct pop3 *s, struct pop3_sending *p)
 		if (!is_sent(p))
 			e = send_piece(s, p, txn);
 	} while (!e && !is_sent(p) && pop3_out(s)->n < SESSION_OUT_HIGH);
+	if (e && e != ERR_EXPUNGED)
+		damage_note(pop3_mail(s), txn, &s->drop.ref, &p->member,
+			DAMAGE_BYTES, s->session.account, e);
 	store_end_read(txn);
 	return e;
-}
-
-/* Once its answer was begun, the client could not find the end of it. */
-static void cut_off(struct pop3 *s, enum err e)
-{
-	log_error("pop3", "message cannot be read", LOG_ERR(e),
-		LOG_C("account", s->session.account),
-		LOG_U64("uid", s->sending->member.uid));
-	s->session.closed = true;
 }
 
 enum err pop3_retr_more(struct pop3 *s)
@@ -91,7 +85,8 @@ enum err pop3_retr_more(struct pop3 *s)
 	if (!is_sent(p))
 		e = send_batch(s, p);
 	if (e) {
-		cut_off(s, e);
+		/* The client could not find the end of what was begun. */
+		s->session.closed = true;
 		pop3_retr_abort(s);
 		return OK;
 	}
@@ -137,12 +132,23 @@ static enum err begin(struct pop3 *s, struct pop3_sending *p)
 	return ERR_AGAIN;
 }
 
+static bool is_damaged(struct pop3 *s, const struct membership *m)
+{
+	struct store_txn *txn = store_begin_read(mail_store(pop3_mail(s)));
+	bool known = damage_is_known(pop3_mail(s), txn, s->drop.ref.account, m);
+
+	store_end_read(txn);
+	return known;
+}
+
 enum err pop3_retr(struct pop3 *s, const struct pop3_command *c)
 {
 	struct membership m;
 	struct pop3_sending *p;
 	enum err e = maildrop_find(s, c->number, &m);
 
+	if (!e && is_damaged(s, &m))
+		e = ERR_CORRUPT;
 	if (e)
 		return e;
 	p = xcalloc(1, sizeof *p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/search.h"
+#include "mail/damage.h"
 #include "search/plan.h"
 #include "search/scan.h"
 #include "store/store.h"
@@ -8,7 +9,7 @@
 #define SEARCH_BATCH 16
 
 static enum err decide_one(const struct search_scope *scope, struct scan *scan,
-	uid_num uid, bool *yes_r)
+	struct store_txn *txn, uid_num uid, bool *yes_r)
 {
 	struct plan *plan = scan->plan;
 	const struct membership *m = view_find(scope->view, uid);
@@ -27,7 +28,12 @@ static enum err decide_one(const struct search_scope *scope, struct scan *scan,
 	}
 	*yes_r = v == VERDICT_YES;
 	/* Its bytes went with an expunge since the view was taken. */
-	return e == ERR_EXPUNGED ? OK : e;
+	if (e == ERR_EXPUNGED)
+		return OK;
+	if (e)
+		damage_note(
+			scope->mail, txn, scope->ref, m, DAMAGE_BYTES, NULL, e);
+	return e;
 }
 
 static enum err read_open(const struct search_scope *scope, struct scan *scan,
@@ -46,7 +52,7 @@ static enum err read_open(const struct search_scope *scope, struct scan *scan,
 		for (int i = 0; !e && uid && i < SEARCH_BATCH; i++) {
 			bool yes;
 
-			e = decide_one(scope, scan, uid, &yes);
+			e = decide_one(scope, scan, txn, uid, &yes);
 			if (!e && yes)
 				uidset_add(found, uid);
 			uid = uidset_iter_next(&it);

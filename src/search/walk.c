@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/walk.h"
+#include "mail/damage.h"
 #include "mail/records.h"
 #include "store/store.h"
 
@@ -20,8 +21,11 @@ static enum err walk_one(const struct search_scope *scope,
 	e = records_get(digests, m->message, bytes);
 	if (!e)
 		e = digest_decode(buf_str(bytes), &digest);
-	if (e && e != ERR_NOTFOUND)
+	if (e && e != ERR_NOTFOUND) {
+		damage_note(scope->mail, digests->txn, scope->ref, m,
+			DAMAGE_DIGEST, NULL, e);
 		return e;
+	}
 	return call(arg, m, &digest);
 }
 

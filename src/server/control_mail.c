@@ -54,9 +54,10 @@ static enum err status(struct control_call *call, void *ctx)
 	return OK;
 }
 
-/* mail.verify {"account":7}: an item {"problem":"…"} for each. */
+/* mail.verify {"account":7}: an item {"account":7,"problem":"…"} for each. */
 struct verifying {
 	struct control_call *call;
+	const struct verify *figures;
 	enum err err;
 };
 
@@ -65,8 +66,10 @@ static void on_problem(void *arg, str words)
 	struct verifying *v = arg;
 
 	if (!v->err)
-		v->err = control_item(v->call,
-			json_pack("{ss%}", "problem", words.p, words.n));
+		v->err = control_item(
+			v->call, json_pack("{sIss%}", "account",
+					 (json_int_t)v->figures->account,
+					 "problem", words.p, words.n));
 }
 
 static bool on_progress(void *arg, uint64_t messages)
@@ -86,9 +89,12 @@ static enum err verify(struct control_call *call, void *ctx)
 		.progress = on_progress,
 		.arg = &v,
 	};
-	enum err e = verify_mail(service->mail,
-		(account_num)control_integer(call, "account", 0), &figures);
 	json_t *answer = control_answer(call);
+	enum err e;
+
+	v.figures = &figures;
+	e = verify_mail(service->mail,
+		(account_num)control_integer(call, "account", 0), &figures);
 
 	json_object_set_new(
 		answer, "accounts", json_integer((json_int_t)figures.accounts));

@@ -10,16 +10,19 @@ static enum err read_record(struct store *s, struct buf *value_r, bool *empty_r)
 {
 	struct store_txn *t = s->ops->begin_read(s);
 	struct store_iter *it;
-	enum err err, scan_err;
+	enum err err = s->ops->get(t, FORMAT_KEY, false, value_r), scan_err;
 	str k, v;
 
-	err = s->ops->get(t, FORMAT_KEY, false, value_r);
-	it = s->ops->scan(t, STR(""), STR(""), false);
-	it->txn = t;
-	*empty_r = !s->ops->iter_next(it, &k, &v);
-	scan_err = s->ops->iter_end(it);
+	*empty_r = false;
+	if (err == ERR_NOTFOUND) {
+		it = s->ops->scan(t, STR(""), STR(""), false);
+		it->txn = t;
+		*empty_r = !s->ops->iter_next(it, &k, &v);
+		scan_err = s->ops->iter_end(it);
+		err = scan_err ? scan_err : err;
+	}
 	s->ops->end_read(t);
-	return err && err != ERR_NOTFOUND ? err : scan_err ? scan_err : err;
+	return err;
 }
 
 static enum err write_record(struct store *s)
@@ -73,6 +76,14 @@ enum err format_check(struct store *s, const char *where)
 	if (!err) {
 		err = check_record(buf_str(&record), where);
 	} else if (err == ERR_NOTFOUND && empty) {
+		err = write_record(s);
+	} else if (err == ERR_CORRUPT) {
+		/* It shares a block with somebody's mail; all others' can be
+		 * read. A newer RocksDB's store was refused before. */
+		log_error("store",
+			"the place of the format record is damaged; it is "
+			"written anew; run culver verify",
+			LOG_C("where", where), LOG_U64("format", STORE_FORMAT));
 		err = write_record(s);
 	} else if (err == ERR_NOTFOUND) {
 		log_error("store",

@@ -15,6 +15,12 @@
  * then ends the process. Instead, once there is room, it is closed and opened
  * again between two transactions. Reads go on meanwhile.
  *
+ * A damaged block. Reads of it fail, all others go on. When RocksDB meets it
+ * while it compacts, it refuses all writes from then on, and would do so again
+ * after each start; so it is opened again in the same way, to compact nothing
+ * more: mail comes in, and room is not given back, until somebody looks after
+ * it.
+ *
  * After any other error the store stays read-only until the process is started
  * again: what the kernel kept of the log is not known, and when it was the
  * sync that failed, not the write before it, the log may hold the refused
@@ -28,6 +34,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -66,6 +73,7 @@ struct rocks {
 	_Atomic bool refusing;	 /* for want of room */
 	_Atomic enum err broken; /* why RocksDB is asked for no more writes */
 	_Atomic bool ill;	 /* and only a new start helps */
+	_Atomic bool untidy;	 /* compacts nothing, for there is damage */
 
 	/* Transactions hold the database; who opens it again waits until none
 	 * does. */
@@ -452,10 +460,13 @@ static enum err check_room(struct rocks *r, uint64_t bytes)
 }
 
 /* Whether opening it again in this process brings back just what was
- * acknowledged: yes, if the log has no room; not, if it has the refused batch
- * whole and only the sync of it failed, nor after damage. */
+ * acknowledged: yes, if the log has no room, or if it was damage elsewhere that
+ * was found; not, if it has the refused batch whole and only the sync of it
+ * failed. */
 static bool may_heal(const char *status)
 {
+	if (meaning(status) == ERR_CORRUPT)
+		return true;
 	return meaning(status) == ERR_NOSPACE &&
 	       !strstr(status, "While fdatasync") &&
 	       !strstr(status, "While fsync");
@@ -471,12 +482,18 @@ static enum err check_write(struct rocks *r, char *status)
 		return OK;
 	heals = may_heal(status);
 	err = check(r,
-		heals ? "cannot write: the disk is full; make room"
-		      : "cannot write: the store is read-only from here; "
-			"check the disk and start again",
+		!heals ? "cannot write: the store is read-only from here; "
+			 "check the disk and start again"
+		: meaning(status) == ERR_CORRUPT
+			? "damage was found while compacting: nothing is "
+			  "compacted any more; run culver verify, and restore "
+			  "from a backup, or export and import"
+			: "cannot write: the disk is full; make room",
 		status);
 	if (!heals)
 		atomic_store(&r->ill, true);
+	if (err == ERR_CORRUPT)
+		atomic_store(&r->untidy, true);
 	atomic_compare_exchange_strong(&r->broken, &(enum err){OK}, err);
 	return err;
 }
@@ -644,11 +661,23 @@ static const char *advice(enum err err)
 	}
 }
 
+/* Without compaction there come ever more files; none is to be waited for. */
+static void leave_untidy(rocksdb_options_t *o)
+{
+	rocksdb_options_set_disable_auto_compactions(o, 1);
+	rocksdb_options_set_level0_slowdown_writes_trigger(o, INT_MAX);
+	rocksdb_options_set_level0_stop_writes_trigger(o, INT_MAX);
+	rocksdb_options_set_soft_pending_compaction_bytes_limit(o, 0);
+	rocksdb_options_set_hard_pending_compaction_bytes_limit(o, 0);
+}
+
 static enum err open_db(struct rocks *r)
 {
 	rocksdb_options_t *o = options();
 	char *status = NULL;
 
+	if (atomic_load(&r->untidy))
+		leave_untidy(o);
 	r->db = rocksdb_open(o, r->dir, &status);
 	rocksdb_options_destroy(o);
 	return check(r, status ? advice(meaning(status)) : "", status);

@@ -7,9 +7,9 @@
  * cursor is a section_source (source.h).
  */
 #include "base/alloc.h"
-#include "base/log.h"
 #include "imap/private.h"
 #include "imap/source.h"
+#include "mail/damage.h"
 #include "mail/objectid.h"
 #include "mail/records.h"
 #include "message/flags.h"
@@ -423,12 +423,24 @@ static void number_message(struct imap *s, struct imap_fetch_run *run)
 	run->numbered = uid;
 }
 
-static enum err begin_message(struct imap *s, struct imap_fetch_run *run)
+static void note_damage(struct imap *s, struct imap_fetch_run *run,
+	struct store_txn *txn, enum damage_kind kind, enum err e)
 {
-	uid_num uid = run->uid;
-	enum err e = find_member(s, run);
+	damage_note(imap_mail(s), txn, &s->selected->ref, &run->member, kind,
+		s->session.account, e);
+}
 
-	if (!e && run->needs_digest) {
+/* What of the message must be there before anything of it is sent. */
+static enum err read_message(
+	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
+{
+	account_num account = s->selected->ref.account;
+	enum err e = OK;
+
+	if (run->q->sections &&
+		damage_is_known(imap_mail(s), txn, account, &run->member))
+		return ERR_CORRUPT;
+	if (run->needs_digest) {
 		buf_reset(&run->digest_bytes);
 		e = records_get(
 			&run->digests, run->member.message, &run->digest_bytes);
@@ -436,8 +448,19 @@ static enum err begin_message(struct imap *s, struct imap_fetch_run *run)
 	}
 	if (!e && run->needs_digest)
 		e = digest_decode(buf_str(&run->digest_bytes), &run->digest);
+	if (e && e != ERR_EXPUNGED)
+		note_damage(s, run, txn, DAMAGE_DIGEST, e);
+	return e ? e : check_sections(run);
+}
+
+static enum err begin_message(
+	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
+{
+	uid_num uid = run->uid;
+	enum err e = find_member(s, run);
+
 	if (!e)
-		e = check_sections(run);
+		e = read_message(s, run, txn);
 	if (e) {
 		/* What became of its flags is told at the end. */
 		uidset_remove(&s->own, uid);
@@ -517,12 +540,10 @@ static enum err continue_message(
 /* A message turns out to be unreadable once its line was begun. It is taken
  * back, and the others go on; if some of it was sent, the client could not find
  * the end of it any more. */
-static enum err give_up(struct imap *s, struct imap_fetch_run *run, enum err e)
+static enum err give_up(struct imap *s, struct imap_fetch_run *run,
+	struct store_txn *txn, enum err e)
 {
-	log_error("imap", "message cannot be read", LOG_ERR(e),
-		LOG_C("account", s->session.account),
-		LOG_U64("mailbox", s->selected->ref.id),
-		LOG_U64("uid", run->member.uid));
+	note_damage(s, run, txn, DAMAGE_BYTES, e);
 	if (!run->unsent) {
 		s->session.closed = true;
 		return e;
@@ -546,7 +567,7 @@ static enum err fetch_batch(
 		if (!run->in_message && !run->uid)
 			return OK;
 		if (!run->in_message) {
-			e = begin_message(s, run);
+			e = begin_message(s, run, txn);
 			if (e && !run->err)
 				run->err = e;
 			if (e)
@@ -554,7 +575,7 @@ static enum err fetch_batch(
 		}
 		e = continue_message(s, run, txn);
 		if (e)
-			e = give_up(s, run, e);
+			e = give_up(s, run, txn, e);
 		if (e)
 			return e;
 	}

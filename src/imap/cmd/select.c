@@ -61,28 +61,27 @@ static struct imap_selected *new_selected(
 	return box;
 }
 
-static enum err claim_recent(
-	struct imap *s, struct imap_selected *box, const struct view *v)
+/* Where nothing can be written (the disk is full), the next session is told of
+ * the same ones. */
+static enum err claim_recent(struct imap *s, struct imap_selected *box)
 {
+	struct mailbox_info info;
 	uid_num from, to;
 	enum err e;
 
 	if (s->rev2)
 		return OK;
-	if (box->read_only) {
-		struct mailbox_info info;
-
-		e = mailbox_status(
-			imap_mail(s), &box->ref, imap_arena(s), &info);
-		from = info.recent_from;
-		to = info.uidnext - 1;
-	} else {
-		e = message_claim_recent(imap_mail(s), &box->ref, &from, &to);
+	if (!box->read_only && message_claim_recent(imap_mail(s), &box->ref,
+				       &from, &to) == OK) {
 		box->recent_seen = to + 1;
+		if (from <= to)
+			uidset_add_range(&box->recent, from, to);
+		return OK;
 	}
-	if (!e && from <= to)
-		uidset_add_range(&box->recent, from, to);
-	(void)v;
+	e = mailbox_status(imap_mail(s), &box->ref, imap_arena(s), &info);
+	if (!e && info.recent_from < info.uidnext)
+		uidset_add_range(
+			&box->recent, info.recent_from, info.uidnext - 1);
 	return e;
 }
 
@@ -131,7 +130,7 @@ static enum err enter(struct imap *s, const struct imap_command *c,
 	box->watch.floor = v->modseq;
 	box->in_step = true;
 	box->keywords_told = imap_hash_keywords(v);
-	e = claim_recent(s, box, v);
+	e = claim_recent(s, box);
 	if (!e)
 		put_state(s, v);
 	/* RFC 9051 section 6.3.2: under which name LIST has it. */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * damage: messages that turned out to be unreadable. Each is logged by name of
+ * mailbox and UID, and remembered for as long as the process lives: who fetches
+ * it again is told before anything of it is sent, and gets the others; the
+ * first time, when some of it was sent already, only the connection's end can
+ * tell. The last DAMAGE_MAX are remembered.
+ */
+#ifndef MAIL_DAMAGE_H
+#define MAIL_DAMAGE_H
+
+#include "mail/mail.h"
+
+#define DAMAGE_MAX 256
+
+struct store_txn;
+
+enum damage_kind {
+	DAMAGE_BYTES = 1,
+	DAMAGE_DIGEST = 2, /* what was parsed from them */
+};
+
+/* Logs it, and remembers it if it is damaged (ERR_CORRUPT). account: its name,
+ * or NULL where only its number is known. */
+void damage_note(struct mail *, struct store_txn *, const struct mailbox_ref *,
+	const struct membership *, enum damage_kind, const char *account,
+	enum err);
+
+/* Whether its bytes could not be read, and still cannot: all of a message that
+ * is remembered is read. */
+bool damage_is_known(struct mail *, struct store_txn *, account_num,
+	const struct membership *);
+
+#endif

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bit of what is stored is wrong: in a table, in a file of large values, or in
+the log. Whose message that is, is said by `culver verify`, and in the log when
+a client reads it; everything else is served, and mail goes on coming in."""
+import base64
+import os
+import re
+
+import pytest
+
+from delivering import DOMAIN, Lmtp, LmtpServer
+from harness import eventually
+from mixed_load import Gone, Imap, Pop3, kill_all
+from people import message
+
+
+SMALL = 100
+
+
+def random_text(size):
+    """What does not compress stands in the files as it is."""
+    lines = [base64.b64encode(os.urandom(45)).decode()
+             for _ in range(size // 60 + 1)]
+    return "\r\n".join(lines)
+
+
+def flip(server, pattern, names):
+    """One bit of these bytes, in the file that has them."""
+    for path in sorted((server.directory / "state" / "mail").glob(names)):
+        data = bytearray(path.read_bytes())
+        at = data.find(pattern)
+        if at >= 0:
+            data[at + 5] ^= 4
+            with open(path, "r+b") as f:
+                f.write(data)
+            return path.name
+    raise AssertionError(f"nothing like this in {names}")
+
+
+class People:
+    """Two accounts with some mail. The first one's INBOX has what is too large
+    for a table's block; its mailbox of small ones, of which many share one."""
+
+    def __init__(self, server):
+        self.server = server
+        self.ann, self.bob = server.account(), server.account()
+        self.bodies, self.small = {}, {}
+        imap = Imap(server, self.ann)
+        for uid in range(1, 8):
+            size = 600_000 if uid == 6 else 6000
+            body = random_text(size)
+            self.bodies[uid] = body
+            assert imap.do("APPEND INBOX", message(uid, body=body))[0] == "OK"
+        assert imap.do("CREATE small")[0] == "OK"
+        for uid in range(1, SMALL + 1):
+            body = self.small[uid] = random_text(600)
+            assert imap.do("APPEND small", message(uid, body=body))[0] == "OK"
+        imap.close()
+        imap = Imap(server, self.bob)
+        assert imap.do("APPEND INBOX", message(9))[0] == "OK"
+        imap.close()
+
+    @staticmethod
+    def pattern(body, place):
+        """Some bytes of the message: of that line."""
+        return body.split("\r\n")[place].encode()[8:48]
+
+    def settle_down(self):
+        """The log into tables."""
+        for _ in range(2):
+            self.server.stop()
+            self.server.start()
+        self.server.stop()
+
+
+@pytest.fixture
+def home():
+    server = LmtpServer().start()
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+    server.start()
+    server.close()
+
+
+def read_all(server, account, expected, mailbox="INBOX", some=False):
+    """Reads each message; those that can be are those. some: of them."""
+    imap = Imap(server, account)
+    status, text, _ = imap.do(f"SELECT {mailbox}")
+    assert status == "OK", text + server.tail()
+    status, text, lines = imap.do("UID FETCH 1:* (BODY.PEEK[])")
+    got = {int(re.search(rb"UID (\d+)", line)[1]) for line in lines
+           if b"BODY[]" in line}
+    imap.close()
+    assert got >= expected and (some or got == expected), got
+    return status, text
+
+
+def goes_on(server, people, damaged):
+    """All but the damaged message is there, and mail comes in and goes."""
+    status, text = read_all(server, people.bob, {1}, some=True)
+    assert status == "OK", text
+    rest = set(range(1, 8)) - damaged
+    assert damaged or people.small
+    try:
+        status, text = read_all(server, people.ann, rest, some=True)
+    except Gone:
+        # In the middle of a large one: only the first time.
+        status, text = read_all(server, people.ann, rest, some=True)
+    assert not damaged or (status == "NO" and "[CORRUPTION]" in text), text
+    pop3 = Pop3(server, people.ann)
+    for uid in range(1, 8):
+        line = pop3.do(f"RETR {uid}")
+        assert line.startswith(b"-ERR [SYS/PERM]" if uid in damaged
+                               else b"+OK"), line
+        if line.startswith(b"+OK"):
+            pop3.lines()
+    assert pop3.do("QUIT").startswith(b"+OK")
+    assert comes_in(server, people.ann) and comes_in(server, people.bob)
+
+
+def said_in_log(server, people, mailbox, uid):
+    found = [line for line in server.log_text().splitlines()
+             if "message is damaged" in line]
+    assert any(f"account={people.ann[0]}" in line and f"mailbox={mailbox}" in line
+               and f"uid={uid} " in line for line in found), found
+
+
+def comes_in(server, account):
+    lmtp = Lmtp(server)
+    ((code, text),) = lmtp.deliver(
+        "x@example.net", [f"{account[0]}@{DOMAIN}"], message(20))
+    lmtp.quit()
+    assert code == 250 or 400 <= code < 500, text
+    return code == 250
+
+
+def is_clean(server):
+    return server.culver("verify", check=False).returncode == 0
+
+
+def delete(server, account, mailbox, uids):
+    imap = Imap(server, account)
+    assert imap.do(f"SELECT {mailbox}")[0] == "OK"
+    text = ",".join(map(str, uids))
+    assert imap.do(f"UID STORE {text} +FLAGS (\\Deleted)")[0] == "OK"
+    assert imap.do(f"UID EXPUNGE {text}")[0] == "OK"
+    imap.close()
+
+
+def problems(server, account):
+    """What verify says of this account; it says nothing of others."""
+    done = server.culver("verify", check=False)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()[:-1]
+    assert all(line.startswith(f"{account[0]}: ") for line in lines), lines
+    return lines
+
+
+@pytest.mark.parametrize("uid, place", [(5, 0), (6, 0), (6, -3)],
+                         ids=["whole", "at-its-beginning", "at-its-end"])
+def test_value(home, uid, place):
+    people = People(home)
+    people.settle_down()
+    flip(home, people.pattern(people.bodies[uid], place), "*.blob")
+    home.start()
+    goes_on(home, people, {uid})
+    said_in_log(home, people, "INBOX", uid)
+    lines = problems(home, people.ann)
+    assert len(lines) == 1, lines
+    (line,) = lines
+    assert line.startswith(
+        f"{people.ann[0]}: INBOX UID {uid}: its bytes cannot be read"), line
+    # Who has it elsewhere deletes it, and that is that.
+    delete(home, people.ann, "INBOX", [uid])
+    eventually(lambda: is_clean(home), "a clean store")
+
+
+def test_table(home):
+    """A block has several small messages."""
+    uid = SMALL // 2
+    people = People(home)
+    people.settle_down()
+    flip(home, people.pattern(people.small[uid], -2), "*.sst")
+    home.start()
+    # The first write may be what RocksDB tells of it.
+    eventually(lambda: comes_in(home, people.ann), "a delivery")
+    goes_on(home, people, set())
+    lines = problems(home, people.ann)
+    damaged = {int(m[1]) for line in lines
+               if (m := re.search(r": small UID (\d+): its bytes", line))}
+    assert uid in damaged and len(damaged) < SMALL / 2, lines
+    status, text = read_all(home, people.ann, set(people.small) - damaged,
+                            "small")
+    assert status == "NO" and "[CORRUPTION]" in text, text
+    said_in_log(home, people, "small", uid)
+
+
+def test_compaction_meets_damage(home):
+    """RocksDB then writes no more; here mail goes on coming in."""
+    people = People(home)
+    people.settle_down()
+    flip(home, people.pattern(people.small[SMALL // 2], -2), "*.sst")
+
+    def is_met():
+        if home.process.poll() is None:
+            home.stop()
+        home.start()
+        for account in (people.ann, people.bob):
+            eventually(lambda: comes_in(home, account), "a delivery")
+        return "nothing is compacted any more" in home.log_text()
+    eventually(is_met, "damage met while compacting", timeout=60)
+    for _ in range(3):
+        eventually(lambda: comes_in(home, people.bob), "a delivery")
+    goes_on(home, people, set())
+
