@@ -17,14 +17,17 @@
 static bool is_due(struct imap *s)
 {
 	int64_t every = session_service_limits(s->session.service).progress_ms;
-	uint64_t now = clock_monotonic_ms();
+	uint64_t now;
 
+	if (imap_out(s)->n - s->session.out_at >= WAITS_MAX)
+		return false;
+	now = clock_monotonic_ms();
 	if (every == 0)
 		every = EVERY_MS;
 	if (every > 0 && now - s->progress_at < (uint64_t)every)
 		return false;
 	s->progress_at = now;
-	return imap_out(s)->n - s->session.out_at < WAITS_MAX;
+	return true;
 }
 
 void imap_tell_progress(struct imap *s, uint32_t done, uint32_t of)

@@ -582,7 +582,7 @@ static enum err fetch_batch(
 	return ERR_AGAIN;
 }
 
-/* Between two messages, of a command. */
+/* Between two messages, of a command; what was read before has been sent. */
 static void tell_progress(struct imap *s, const struct imap_fetch_run *run)
 {
 	uint32_t left = uidset_count(&run->uids);
@@ -623,10 +623,10 @@ enum err imap_fetch_more(struct imap *s)
 				break;
 			e = take_batch(s, run);
 		}
-		if (!e)
-			e = read_batch(s, run);
-		if (!e || e == ERR_AGAIN)
+		if (!e) {
 			tell_progress(s, run);
+			e = read_batch(s, run);
+		}
 	}
 	if (e == ERR_AGAIN)
 		return e;
