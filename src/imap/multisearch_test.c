@@ -144,44 +144,11 @@ static void test_progress(void **unused)
 	world_end(&w);
 }
 
-/* RFC 9738: as many messages as one command may process. */
-static void test_message_limit(void **unused)
-{
-	struct session_limits limits;
-	struct world w;
-	struct client c;
-
-	(void)unused;
-	world_begin(&w);
-	limits = session_service_limits(w.service);
-	limits.messages = 4;
-	session_service_set_limits(w.service, &limits);
-	client_begin(&w, &c);
-	say(&c, "a CREATE a\r\n");
-	hear(&c, "a OK");
-	for (int i = 0; i < 5; i++) {
-		say(&c, i < 3 ? "a APPEND INBOX {2+}\r\n\r\n\r\n"
-			      : "a APPEND a {2+}\r\n\r\n\r\n");
-		hear(&c, "a OK");
-	}
-	say(&c, "b ESEARCH IN (personal) RETURN (COUNT) ALL\r\n");
-	assert_true(str_starts(hear(&c, "b "), STR("b NO [MESSAGELIMIT 4] ")));
-	say(&c, "b ESEARCH IN (mailboxes INBOX) RETURN (COUNT) ALL\r\n");
-	hear(&c, "b OK");
-	say(&c, "s SELECT INBOX\r\n");
-	hear(&c, "s OK");
-	say(&c, "b ESEARCH RETURN (COUNT) ALL\r\n");
-	hear(&c, "UID COUNT 3\r\n");
-	client_end(&c);
-	world_end(&w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_progress),
-		cmocka_unit_test(test_message_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,8 +54,6 @@ static enum err keep_names(struct imap *s, struct imap_multisearch *run,
 	const struct imap_filter *filter, const struct mailbox_info *infos,
 	size_t count)
 {
-	uint32_t most = session_service_limits(s->session.service).messages;
-	uint64_t messages = 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
@@ -68,15 +66,8 @@ static enum err keep_names(struct imap *s, struct imap_multisearch *run,
 					     info->subscribed))
 			continue;
 		run->names[run->count++] = arena_str(imap_arena(s), info->name);
-		messages += info->messages;
 	}
-	if (arena_spent(imap_arena(s)))
-		return ERR_LIMIT;
-	if (!most || messages <= most)
-		return OK;
-	/* RFC 9738: there is no last message of all mailboxes. */
-	s->limit = most;
-	return ERR_LIMIT;
+	return arena_spent(imap_arena(s)) ? ERR_LIMIT : OK;
 }
 
 /* Each mailbox once, in the order of LIST. */
