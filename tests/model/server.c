@@ -242,10 +242,10 @@ static bool log_in(struct talk *t)
 	return false;
 }
 
-/* While the mail role is away nobody can log in. */
+/* While the mail role is away nobody can log in; and machines are busy. */
 static void log_in_at_last(struct talk *t)
 {
-	uint64_t until = clock_monotonic_ms() + PATIENCE_MS;
+	uint64_t until = clock_monotonic_ms() + 4 * PATIENCE_MS;
 
 	while (!log_in(t)) {
 		if (clock_monotonic_ms() > until)
