@@ -19,6 +19,7 @@
 
 /* The master waits longer with each restart of a role, but not at first. */
 #define KILLS 3
+#define EXIT_IN_USE 4 /* another uses the state directory */
 #define ROLES 8
 #define ACCOUNTS 100
 #define VERIFY_EVERY 10 /* scripts */
@@ -242,14 +243,27 @@ static bool log_in(struct talk *t)
 	return false;
 }
 
-/* While the mail role is away nobody can log in; and machines are busy. */
+/* What was left of the one before had not let go yet. */
+static void start_again(struct talk *t)
+{
+	int status;
+
+	if (waitpid(shared->master, &status, 0) != shared->master ||
+		!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_IN_USE)
+		talk_die(t, "the master ended");
+	start_master();
+}
+
+/* While the mail role is away nobody can log in. */
 static void log_in_at_last(struct talk *t)
 {
-	uint64_t until = clock_monotonic_ms() + 4 * PATIENCE_MS;
+	uint64_t until = clock_monotonic_ms() + PATIENCE_MS;
 
 	while (!log_in(t)) {
 		if (clock_monotonic_ms() > until)
 			talk_die(t, "cannot log in");
+		if (has_ended(shared->master))
+			start_again(t);
 		buf_reset(&t->c.in);
 		usleep(10000);
 	}
@@ -277,6 +291,13 @@ static void close_eye(struct eye *eye)
 	buf_fini(&eye->talk.c.in);
 	eye->talk.c.in = BUF_UNBOUNDED;
 	eye->open = false;
+}
+
+static void open_eye(struct eye *eye)
+{
+	if (!eye->open)
+		log_in_at_last(&eye->talk);
+	eye->open = true;
 }
 
 static modseq_num number_in(struct talk *t, str line, const char *mark)
@@ -358,9 +379,7 @@ static void look(struct game *g, struct talk *t)
 	struct eye *eye = g->world;
 
 	(void)t;
-	if (!eye->open)
-		log_in_at_last(&eye->talk);
-	eye->open = true;
+	open_eye(eye);
 	for (int i = 0; i < NAMES; i++)
 		look_at(&eye->talk, box_names[i], &g->sights[i]);
 }
@@ -400,6 +419,8 @@ static void kill_mail_role(struct game *g)
 	struct eye *eye = g->world;
 	pid_t pid;
 
+	/* A master whose roles die before they all began gives up. */
+	open_eye(eye);
 	while (!(pid = find_mail_role()))
 		usleep(10000);
 	kill(pid, SIGKILL);
@@ -457,19 +478,14 @@ static void end(struct game *g)
 	free(eye);
 }
 
-/* In the parent, when a process is over. */
+/* In the parent, when a process is over, and the server's master with it; the
+ * other roles end when they notice. */
 static void clean_up(bool failed)
 {
 	char command[160];
-	int status;
 
 	if (!shared->directory[0])
 		return;
-	if (shared->master) {
-		killpg(shared->master, SIGKILL);
-		/* It is not ours, if anybody's. */
-		waitpid(shared->master, &status, 0);
-	}
 	if (failed) {
 		snprintf(command, sizeof command,
 			"grep -v 'level=warn' '%s/log' | tail -n 40 >&2",
