@@ -110,19 +110,33 @@ def check_history(server, account, since):
     return gone
 
 
-def check_logins(server, account):
-    """A few wrong passwords cost seconds, not a day."""
-    begun = time.monotonic()
+def guess(server, account):
+    with pytest.raises(Gone):
+        Imap(server, (account[0], "wrong"))
+
+
+def test_guessing(shifted):
+    """From the third failure on the next attempt waits 250 ms, and twice as
+    long with each; the clock shortens and lengthens none of it. No attempt is
+    looked at before its time, however fast or slow the machine is."""
+    server = shifted
+    account = server.account()
     for _ in range(3):
-        with pytest.raises(Gone):
-            Imap(server, (account[0], "wrong"))
+        guess(server, account)
+    for shift, wait in ((-DAY, 0.5), (DAY, 2.0)):
+        begun = time.monotonic()
+        guess(server, account)
+        server.shift(shift)
+        guess(server, account)
+        assert wait <= time.monotonic() - begun < 60
+    begun = time.monotonic()
     Imap(server, account).close()
     assert time.monotonic() - begun < 60
 
 
 def test_clock_steps(shifted):
     server = shifted
-    account, other = server.account(), server.account()
+    account = server.account()
     imap, idler = Imap(server, account), Imap(server, account)
     deliver(server, account, 1)
     ask(idler, "SELECT INBOX")
@@ -136,7 +150,6 @@ def test_clock_steps(shifted):
         # Nobody was logged out, and who waits hears.
         assert pop3.do("NOOP").startswith(b"+OK")
         sinces.append(check_counting(server, account, imap))
-        check_logins(server, other)
         assert saved(imap, 1) == dates
         gone = check_history(server, account, sinces[0])
         assert len(gone.split(",")) == len(sinces), gone
