@@ -619,17 +619,10 @@ static void game(unsigned seed, bool at_once)
 }
 
 /* CULVER_SEED: begin there; CULVER_GAMES: so many. */
-static unsigned from_environment(const char *name, unsigned otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
-
 static void games(bool at_once)
 {
-	unsigned seed = from_environment("CULVER_SEED", 1);
-	unsigned n = from_environment("CULVER_GAMES", 3);
+	unsigned seed = talk_from_environment("CULVER_SEED", 1);
+	unsigned n = talk_from_environment("CULVER_GAMES", 3);
 
 	for (unsigned i = 0; i < n; i++)
 		game(seed + i, at_once);

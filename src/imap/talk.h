@@ -54,6 +54,15 @@ static inline void talk_die(struct talk *t, const char *why)
 			talk_die(&(p)->talk, #condition);                      \
 	} while (0)
 
+/* A number that says how much is played. */
+static inline unsigned talk_from_environment(
+	const char *name, unsigned otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
+
 /* False at the end of the connection. */
 static inline bool talk_receive(struct talk *t)
 {

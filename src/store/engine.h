@@ -100,8 +100,7 @@ void combine_write(struct store *, struct store_job *, size_t count, bool lazy);
 
 /*
  * The store's format, as a record under a key of the reserved range. Writes
- * it into an empty store, and raises an older one: what is written from now on
- * an older Culver cannot read. ERR_VERSION when a newer Culver wrote it,
+ * it into an empty store. ERR_VERSION when a Culver of another format wrote it,
  * ERR_CORRUPT when there is data but no such record. Engines call it at open.
  *
  *	1	the first

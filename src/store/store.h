@@ -48,7 +48,7 @@ struct store;
 struct store_txn;
 struct store_iter;
 
-/* Engines. `dir` must exist; ERR_VERSION when a newer Culver wrote it. What is
+/* Engines. `dir` must exist; ERR_VERSION when another version wrote it. What is
  * wrong, in words with the remedy, is logged where it is found. */
 MUST enum err store_open_rocksdb(const char *dir, struct store **store_r);
 struct store *store_open_memory(void);

@@ -814,17 +814,11 @@ static bool run_batch(const struct stage *stage, unsigned first, unsigned count,
 	return status == 0;
 }
 
-static unsigned from_environment(const char *name, unsigned otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
-
 int game_main(const struct stage *stage)
 {
-	unsigned seed = from_environment("CULVER_SEED", 1), failed;
-	unsigned scripts = from_environment("CULVER_SCRIPTS", stage->scripts);
+	unsigned seed = talk_from_environment("CULVER_SEED", 1), failed;
+	unsigned scripts =
+		talk_from_environment("CULVER_SCRIPTS", stage->scripts);
 	unsigned end = seed + scripts;
 
 	log_set_level(LOG_ERROR);
