@@ -122,7 +122,8 @@ def idle(conns, title, goal, few):
                 "settle": 1000 if conns == 1 else 5000}, [
         Figure(f"IDLE: OK of the APPEND to EXISTS, {title}", "idle",
                median_ms, "ms", goal, False, "ops")],
-        peers={"count": 5}, few={"count": 3, "conns": few, "settle": 100})
+        peers={"count": 5 if conns == 1 else 2},
+        few={"count": 3, "conns": few, "settle": 100})
 
 
 def hold(name, title, goal, **options):
@@ -137,7 +138,7 @@ def hold(name, title, goal, **options):
 def retr(name, title, goal, **options):
     return Row(name, "retr", options,
                [Figure(title, "retr", per_second, "msg/s", goal)],
-               needs="realistic", few={"count": 30})
+               needs="realistic", peers={"count": 800}, few={"count": 30})
 
 
 def lmtp(conns, goal, count):

@@ -26,6 +26,9 @@
 #define REDZONE 0
 #endif
 
+/* The first is small: that of a command that waits (IDLE) holds little more
+ * than its tag, as long as its session does. */
+#define FIRST_SIZE 480
 #define BLOCK_SIZE 4000 /* with malloc's header it stays within a page */
 #define ALIGN (alignof(max_align_t))
 
@@ -81,7 +84,8 @@ void arena_rewind(struct arena *a, struct arena_mark mark)
 
 static void push_block(struct arena *a, size_t room)
 {
-	size_t size = room > BLOCK_SIZE ? room : BLOCK_SIZE;
+	size_t least = a->top ? BLOCK_SIZE : FIRST_SIZE;
+	size_t size = room > least ? room : least;
 	struct arena_block *block = xmalloc(sizeof *block + size);
 
 	block->below = a->top;
