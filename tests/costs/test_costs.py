@@ -6,7 +6,7 @@ import pytest
 
 from harness import ROOT
 
-SCRIPTS = ["sync", "deliver", "fetch", "select", "notify", "idle", "slow",
+SCRIPTS = ["sync", "deliver", "fetch", "open_mailbox", "notify", "idle", "slow",
            "pop3"]
 
 
