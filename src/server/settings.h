@@ -135,9 +135,6 @@ S(limits_line, "limits.line", SIZE, "64kb", "8kb..16mb", 1, "",                \
 S(limits_command_memory, "limits.command_memory", SIZE, "4mb", "256kb..1gb",   \
   1, "",                                                                       \
   "memory that the words of one command may take")                             \
-S(limits_search_memory, "limits.search_memory", SIZE, "16mb", "1mb..4gb", 1,   \
-  "",                                                                          \
-  "memory that one search may take")                                           \
 S(limits_mailboxes_per_account, "limits.mailboxes_per_account", INT, "10000",  \
   "16..1000000", 1, "",                                                        \
   "mailboxes that one account may have")                                       \
