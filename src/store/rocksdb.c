@@ -550,10 +550,17 @@ static void set_tables(rocksdb_options_t *o)
 
 	rocksdb_block_based_options_set_block_cache(b, cache);
 	/* Indexes and filters count against the cache: memory stays bounded
-	 * whatever the number of files. */
+	 * whatever the number of files. In parts, of which what is asked for
+	 * is read: with a million messages a file's filter is megabytes. */
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(b, 1);
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(
+		b, 1);
 	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(
 		b, 1);
+	rocksdb_block_based_options_set_index_type(
+		b, rocksdb_block_based_table_index_type_two_level_index_search);
+	rocksdb_block_based_options_set_partition_filters(b, 1);
+	rocksdb_block_based_options_set_pin_top_level_index_and_filter(b, 1);
 	rocksdb_block_based_options_set_filter_policy(
 		b, rocksdb_filterpolicy_create_bloom_full(10));
 	rocksdb_block_based_options_set_format_version(b, 5);
