@@ -382,12 +382,13 @@ static int add_kills(scmp_filter_ctx filter, const struct confine_plan *plan)
 	return r;
 }
 
-static int add_sockets(scmp_filter_ctx filter)
+static int add_sockets(scmp_filter_ctx filter, bool local)
 {
-	static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+	static const int families[] = {AF_INET, AF_INET6, AF_UNIX};
+	size_t count = COUNT_OF(families) - !local;
 	int r = 0;
 
-	for (size_t i = 0; i < COUNT_OF(families) && !r; i++)
+	for (size_t i = 0; i < count && !r; i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket),
 			1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
 	if (!r)
@@ -419,7 +420,7 @@ static int add_lookup(scmp_filter_ctx filter, const struct confine_plan *plan)
 		filter, SCMP_ACT_ALLOW, allow_lookup, COUNT_OF(allow_lookup));
 
 	if (!r)
-		r = add_sockets(filter);
+		r = add_sockets(filter, plan->local);
 	if (r || !plan->execute)
 		return r;
 	r = add_rules(

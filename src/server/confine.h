@@ -11,7 +11,9 @@
  * service, CA certificates) and load modules from it, so it has no root of its
  * own. It reads beneath /etc, /usr, /run and what its settings name, writes
  * nowhere, makes connections, and listens nowhere. With PAM it also starts the
- * system's programs, since pam_unix does; these inherit all of this.
+ * system's programs, since pam_unix does; these inherit all of this. Unix
+ * sockets it gets only where it must: the control socket is one, and takes who
+ * reaches it for the administrator, which only another user of its own prevents.
  *
  * After confine_enter() a role names files relative to its directory: "db",
  * not the configured path. Sockets, secrets and memory come from the master as
@@ -51,6 +53,7 @@ struct confine_plan {
 	bool quiet; /* do not log what the kernel lacks (a restart) */
 	/* For lookup alone. */
 	bool execute; /* start the system's programs */
+	bool local;   /* connect to Unix sockets */
 	/* Directories or files to read besides the system's; NULL: none. */
 	const char *readable[CONFINE_READABLE];
 };

@@ -279,7 +279,7 @@ static const struct {
 	{"connect by TCP", try_tcp_connect, LOOKUP, false},
 	{"listen on a TCP port", try_tcp_listen, NOBODY, false},
 	{"open a UDP socket", try_udp, LOOKUP, false},
-	{"open a Unix socket", try_unix_socket, LOOKUP, false},
+	{"open a Unix socket", try_unix_socket, LOOKUP_PAM, true},
 	{"open a netlink socket", try_raw_netlink, NOBODY, true},
 	{"make a socket pair", try_socketpair, EVERYBODY, false},
 	{"trace", try_ptrace, NOBODY, false},
@@ -339,7 +339,8 @@ size_t confine_selftest(
 				.uid = uid,
 				.gid = gid,
 				.quiet = true,
-				.execute = k == ROLE_KINDS};
+				.execute = k == ROLE_KINDS,
+				.local = k == ROLE_KINDS};
 
 			row->allowed[k] = attempts[i].allowed[k];
 			row->result[k] = run(&plan, attempts[i].attempt);

@@ -182,9 +182,29 @@ static void let_read(struct confine_plan *plan, const char *path)
 		plan->readable[n] = path;
 }
 
-/* The directory of the file, since another may come under its name. A file
- * right under / is let read as it is. */
-static void let_read_beside(struct confine_plan *plan, const char *path)
+static bool is_beneath(const char *path, const char *room)
+{
+	char *inner = realpath(path, NULL), *outer = realpath(room, NULL);
+	str above = str_c(outer ? outer : "/");
+	bool is = inner && str_starts(str_c(inner), above) &&
+		  strchr("/", inner[above.n]);
+
+	free(inner);
+	free(outer);
+	return is;
+}
+
+/* Whether more of ours lies there than the file. */
+static bool is_crowded(const struct config *config, const char *room)
+{
+	return is_beneath(config->state, room) ||
+	       is_beneath(config->tls_key, room);
+}
+
+/* The directory of the file, since another may come under its name. Not one
+ * that has more of ours in it: there, and right under /, the file as it is. */
+static void let_read_beside(const struct config *config,
+	struct confine_plan *plan, const char *path)
 {
 	static char rooms[CONFINE_READABLE][PATH_MAX];
 	static size_t used;
@@ -194,7 +214,39 @@ static void let_read_beside(struct confine_plan *plan, const char *path)
 	slash = strrchr(room, '/');
 	if (slash && slash > room)
 		*slash = '\0';
-	let_read(plan, room);
+	if (!is_crowded(config, room)) {
+		let_read(plan, room);
+		return;
+	}
+	if (!plan->quiet)
+		log_warn("server",
+			"the directory of this file holds the state or the TLS "
+			"key, too: a new file in its place is not seen before "
+			"a restart",
+			LOG_C("path", path));
+	let_read(plan, path);
+}
+
+/* As libpq: without a host it is a socket. */
+static bool is_local_database(const char *connection)
+{
+	const char *host = strstr(connection, "host");
+
+	if (strstr(connection, "://"))
+		return strstr(connection, ":///") || strstr(connection, "%2");
+	return !host || strstr(host, "=/") || strstr(host, "='/");
+}
+
+/* As root, permissions stand before the control socket. */
+static bool needs_local(const struct config *config)
+{
+	const struct words *sources = &config->accounts_sources;
+
+	return geteuid() == 0 || words_have(sources, ACCOUNT_SOURCE_PAM) ||
+	       (words_have(sources, ACCOUNT_SOURCE_LDAP) &&
+		       strstr(config->ldap_uri, "ldapi:")) ||
+	       (words_have(sources, ACCOUNT_SOURCE_SQL) &&
+		       is_local_database(config->sql_connection));
 }
 
 void lookup_confine(const struct config *config, struct confine_plan *plan)
@@ -202,16 +254,17 @@ void lookup_confine(const struct config *config, struct confine_plan *plan)
 	const struct words *sources = &config->accounts_sources;
 
 	if (words_have(sources, ACCOUNT_SOURCE_PASSWD))
-		let_read_beside(plan, config->passwd_file);
+		let_read_beside(config, plan, config->passwd_file);
 	if (words_have(sources, ACCOUNT_SOURCE_PAM))
 		let_read(plan, config->pam_directory);
 	if (words_have(sources, ACCOUNT_SOURCE_LDAP))
-		let_read_beside(plan, config->ldap_ca);
+		let_read_beside(config, plan, config->ldap_ca);
 	if (words_have(sources, ACCOUNT_SOURCE_OAUTH)) {
-		let_read_beside(plan, config->oauth_jwks_file);
-		let_read_beside(plan, config->oauth_ca);
+		let_read_beside(config, plan, config->oauth_jwks_file);
+		let_read_beside(config, plan, config->oauth_ca);
 	}
 	plan->execute = words_have(sources, ACCOUNT_SOURCE_PAM);
+	plan->local = needs_local(config);
 }
 
 /* -------- questions -------- */
