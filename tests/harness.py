@@ -105,6 +105,8 @@ class Server:
             "log.level": '"info"',
             "limits.connections_per_address": "20000",
             "limits.connections_per_account": "20000",
+            # Each account's keys are made of its password; thousands are.
+            "login.scram_iterations": "4096",
         }
         self.settings.update(settings or {})
         self.write_config()
@@ -246,6 +248,23 @@ class Server:
         context = ssl.create_default_context(
             cafile=str(self.directory / "cert.pem"))
         return context
+
+
+class AsNobody(Server):
+    """The server of an ordinary user. The program is copied to where that
+    user may go."""
+
+    def __init__(self, settings=None):
+        super().__init__(settings)
+        copy = self.directory / "culver"
+        shutil.copy(self.program, copy)
+        self.program = self.directory / "run"
+        self.program.write_text(
+            "#!/bin/sh\nexec setpriv --reuid 65534 --regid 65534 "
+            f'--clear-groups {copy} "$@"\n')
+        self.program.chmod(0o755)
+        for path in [self.directory, *self.directory.iterdir()]:
+            os.chown(path, 65534, 65534)
 
 
 _servers = {}

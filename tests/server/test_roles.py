@@ -15,26 +15,9 @@ import time
 
 import pytest
 
-from harness import Server, make_certificate
+from harness import AsNobody, Server, make_certificate
 
 ROLES = ("front", "auth", "mail")
-
-
-class AsNobody(Server):
-    """The server of an ordinary user. The program is copied to where that
-    user may go."""
-
-    def __init__(self, settings=None):
-        super().__init__(settings)
-        copy = self.directory / "culver"
-        shutil.copy(self.program, copy)
-        self.program = self.directory / "run"
-        self.program.write_text(
-            "#!/bin/sh\nexec setpriv --reuid 65534 --regid 65534 "
-            f'--clear-groups {copy} "$@"\n')
-        self.program.chmod(0o755)
-        for path in [self.directory, *self.directory.iterdir()]:
-            os.chown(path, 65534, 65534)
 
 
 @pytest.fixture(params=["me", "nobody"])
