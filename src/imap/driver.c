@@ -254,8 +254,9 @@ static enum session_step next_frame(struct imap *s)
 	case IMAP_FRAME_MORE:
 		return wait_for_input(s);
 	case IMAP_FRAME_CONTINUE:
+		/* The literal may be there: not every client waits. */
 		buf_add_c(imap_out(s), "+ OK\r\n");
-		return wait_for_input(s);
+		return SESSION_STEP_ON;
 	case IMAP_FRAME_COMMAND:
 		step = handle_line(s, frame.text);
 		break;
