@@ -6,7 +6,7 @@ import re
 import socket
 
 PROTOCOLS = ("imap", "pop3", "lmtp")
-TIMEOUT = 60
+TIMEOUT = 20
 
 
 class Raw:
@@ -71,13 +71,34 @@ class Raw:
         out, self.seen = self.seen, b""
         return out
 
+    def take(self, size):
+        """So many bytes."""
+        chunks = [self.seen[:size]]
+        self.seen = self.seen[size:]
+        left = size - len(chunks[0])
+        while left:
+            assert self.receive(), "the end, within a literal"
+            chunks.append(self.seen[:left])
+            self.seen = self.seen[left:]
+            left -= len(chunks[-1])
+        return b"".join(chunks)
+
     def until(self, tag):
-        """All up to the tagged answer, that included."""
-        pattern = re.compile(rb"(?:^|\r\n)%s (?:OK|NO|BAD)[^\r]*\r\n" % tag)
-        while not (found := pattern.search(self.seen)):
-            assert self.receive(), self.seen[-2000:]
-        out, self.seen = self.seen[:found.end()], self.seen[found.end():]
-        return out
+        """All up to the tagged answer, that included; literals are passed
+        over."""
+        answer = re.compile(rb"(?:%s) (?:OK|NO|BAD)[^\r]*\r\n$" % tag)
+        out = []
+        begins = True
+        while True:
+            line = self.line()
+            assert line.endswith(b"\n"), (out[-3:], line)
+            out.append(line)
+            if begins and answer.match(line):
+                return b"".join(out)
+            literal = LITERAL.search(line[:-2])
+            begins = not literal
+            if literal:
+                out.append(self.take(int(literal[1])))
 
     def ask(self, command, tag=b"t"):
         assert self.send(tag + b" " + command + b"\r\n")
