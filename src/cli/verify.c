@@ -3,6 +3,7 @@
 #include "cli/client.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Problems by account, {"7": ["words", ...]}: who they are is asked when all
  * are there. */
@@ -66,9 +67,11 @@ static int tell_problems(struct client *c, json_t *problems)
 	json_decref(answer);
 	json_object_foreach(problems, number, list)
 	{
-		char name[64];
+		char name[64] = "the store";
 
-		snprintf(name, sizeof name, "account number %s", number);
+		if (strcmp(number, "0") != 0)
+			snprintf(
+				name, sizeof name, "account number %s", number);
 		print_problems(name, list);
 	}
 	return code;

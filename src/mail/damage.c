@@ -118,3 +118,23 @@ void damage_note(struct mail *mail, struct store_txn *txn,
 		LOG_U64("message", m->message));
 	buf_fini(&name);
 }
+
+enum err damage_why_gone(struct store_txn *txn, const struct mailbox_ref *ref,
+	const struct membership *m)
+{
+	struct membership members[BLOCK_UIDS];
+	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
+	uint32_t block = m->uid / BLOCK_UIDS;
+	enum err why = ERR_EXPUNGED;
+	size_t count = 0;
+
+	key_mailbox_u32(&key, ref->account, 'b', ref->id, block);
+	if (store_get(txn, buf_str(&key), &value) == OK &&
+		block_decode(buf_str(&value), block, members, &count) == OK)
+		for (size_t i = 0; i < count; i++)
+			if (members[i].uid == m->uid)
+				why = ERR_CORRUPT;
+	buf_fini(&key);
+	buf_fini(&value);
+	return why;
+}

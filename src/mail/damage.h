@@ -26,6 +26,11 @@ void damage_note(struct mail *, struct store_txn *, const struct mailbox_ref *,
 	const struct membership *, enum damage_kind, const char *account,
 	enum err);
 
+/* Of a message of which there is nothing: ERR_EXPUNGED, or ERR_CORRUPT when it
+ * is still a member of its mailbox. */
+MUST enum err damage_why_gone(struct store_txn *, const struct mailbox_ref *,
+	const struct membership *);
+
 /* Whether its bytes could not be read, and still cannot: all of a message that
  * is remembered is read. */
 bool damage_is_known(struct mail *, struct store_txn *, account_num,

@@ -437,7 +437,8 @@ static bool forget_first(struct pruning *p, struct change *ch, str key,
 			j.when >= p->expunges_until || h->entries <= p->entries;
 	}
 	if (!enough) {
-		h->forgotten = modseq;
+		if (modseq > h->forgotten)
+			h->forgotten = modseq;
 		h->entries--;
 		store_delete(ch->txn, key);
 	}

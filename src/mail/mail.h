@@ -42,6 +42,14 @@ struct store *mail_store(struct mail *);
 void mail_set_limits(struct mail *, const struct mail_limits *);
 struct mail_limits mail_limits_of(struct mail *);
 
+/* When the store may have lost a write that somebody was told of
+ * (store_lost_bytes): UIDs, mod-sequences, UIDVALIDITY and all other numbers go
+ * on further up, so that none of those that were given out comes again, and
+ * whoever comes back with an older mod-sequence hears of all UIDs that are not
+ * there. Whose it was is logged. Once, before anything else is done. What is
+ * damaged is passed over. */
+MUST enum err mail_regain(struct mail *);
+
 /* Lets go of what nothing refers to any more: expunged messages that every
  * session was told of, deleted mailboxes, removed accounts, old history.
  * Blocks until mail_stop(); run it in a thread of its own. */

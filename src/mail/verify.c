@@ -2,6 +2,7 @@
 #include "mail/verify.h"
 #include "base/alloc.h"
 #include "mail/bytes.h"
+#include "mail/lost.h"
 #include "mail/private.h"
 #include "message/digest.h"
 #include "message/flags.h"
@@ -713,6 +714,45 @@ static enum err verify_one(
 	return e == ERR_NOTFOUND ? OK : e;
 }
 
+/* What the log lost stays a problem until somebody removes the file. */
+struct telling_lost {
+	struct verify *v;
+	account_num only; /* 0: all */
+};
+
+static void tell_lost(void *arg, const struct lost_place *p, str mailbox)
+{
+	struct telling_lost *t = arg;
+	struct verifying vs = {.v = t->v, .account = p->account};
+
+	if (t->only && t->only != p->account)
+		return;
+	if (p->last)
+		problem(&vs,
+			"%.*s: the damaged log lost a change among UIDs %u to "
+			"%u",
+			STR_ARG(mailbox), p->first, p->last);
+	else
+		problem(&vs, "%.*s%sthe damaged log lost a change",
+			STR_ARG(mailbox), mailbox.n ? ": " : "");
+}
+
+static enum err verify_lost(
+	struct mail *mail, account_num account, struct verify *v)
+{
+	struct telling_lost t = {v, account};
+	struct verifying vs = {.v = v};
+	uint64_t bytes;
+	enum err e = lost_read(mail, tell_lost, &t, &bytes);
+
+	if (!e && !account)
+		problem(&vs,
+			"the log was damaged and %llu bytes of it lost; they "
+			"are in LOST-WRITES; remove it when that was seen to",
+			(unsigned long long)bytes);
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
 enum err verify_mail(struct mail *mail, account_num account, struct verify *v)
 {
 	account_num at = 0;
@@ -720,6 +760,9 @@ enum err verify_mail(struct mail *mail, account_num account, struct verify *v)
 
 	v->accounts = v->mailboxes = v->memberships = v->messages = v->bytes =
 		v->problems = 0;
+	e = verify_lost(mail, account, v);
+	if (e)
+		return e;
 	if (account)
 		return verify_one(mail, account, v);
 	while (!(e = mail_next_account(mail, at, &at)) && at)

@@ -14,8 +14,8 @@
 #include "mail/mail.h"
 
 struct verify {
-	/* Each thing that is wrong with `account`, in words with mailbox and
-	 * UID. */
+	/* Each thing that is wrong with `account` (0: the store), in words
+	 * with mailbox and UID. */
 	void (*problem)(void *arg, str words);
 	account_num account;
 	/* After each message; true ends it with ERR_CLOSED. May be NULL. */

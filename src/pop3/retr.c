@@ -70,6 +70,8 @@ static enum err send_batch(struct pop3 *s, struct pop3_sending *p)
 		if (!is_sent(p))
 			e = send_piece(s, p, txn);
 	} while (!e && !is_sent(p) && pop3_out(s)->n < SESSION_OUT_HIGH);
+	if (e == ERR_EXPUNGED)
+		e = damage_why_gone(txn, &s->drop.ref, &p->member);
 	if (e && e != ERR_EXPUNGED)
 		damage_note(pop3_mail(s), txn, &s->drop.ref, &p->member,
 			DAMAGE_BYTES, s->session.account, e);

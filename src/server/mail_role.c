@@ -519,10 +519,13 @@ static enum err open_store(struct mail_role *m)
 	if (e)
 		return e;
 	service->mail = mail_new(service->store, &limits);
-	e = mail_purge_uploads(service->mail);
+	e = mail_regain(service->mail);
 	if (e)
+		log_error("store", "numbers cannot go on", LOG_ERR(e));
+	else if ((e = mail_purge_uploads(service->mail)))
 		log_error("store", "cleaning up failed", LOG_ERR(e));
-	return e;
+	/* Damage concerns whom it concerns. */
+	return e == ERR_CORRUPT ? OK : e;
 }
 
 static enum err start(struct mail_role *m)

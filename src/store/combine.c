@@ -55,7 +55,8 @@ struct combine_queue {
 /* What one batch has. */
 struct batch {
 	struct store_txn *txn;
-	bool sync;
+	bool durable; /* it began as one that will be synced */
+	bool sync;    /* a function that asked for it wants it */
 	unsigned count;
 };
 
@@ -160,7 +161,8 @@ static enum err commit_batch(struct store *s, const struct batch *b)
 	struct store_txn *t = b->txn;
 	uint64_t lazy = atomic_load(&s->lazy);
 	bool empty = t->written == 0;
-	bool sync = b->sync && (!empty || atomic_load(&s->synced) < lazy);
+	bool sync = empty ? b->sync && atomic_load(&s->synced) < lazy
+			  : b->sync || b->durable;
 	enum err err = OK;
 
 	if (!empty) {
@@ -239,7 +241,9 @@ static void lead(struct store *s, struct writer **leaders, size_t count)
 
 	writing = true;
 	store_txn_opened();
-	b.txn = s->ops->begin_batch(s);
+	for (size_t i = 0; i < count; i++)
+		b.durable |= !leaders[i]->lazy;
+	b.txn = s->ops->begin_batch(s, b.durable);
 	while (led < count && !is_full(&b))
 		run_group(&b, leaders[led++]);
 	err = commit_batch(s, &b);

@@ -38,8 +38,9 @@ struct store_ops {
 
 	/* For combine_write: a batch that many functions write one after
 	 * another. rollback undoes what was written since the last savepoint;
-	 * commit and abort free the batch. */
-	struct store_txn *(*begin_batch)(struct store *);
+	 * commit and abort free the batch. durable: it will be committed with
+	 * a sync; others may be too. */
+	struct store_txn *(*begin_batch)(struct store *, bool durable);
 	void (*savepoint)(struct store_txn *);
 	void (*rollback)(struct store_txn *);
 	enum err (*commit)(struct store_txn *, bool sync);
@@ -50,6 +51,10 @@ struct store_ops {
 
 	/* May be NULL. Adds to, or replaces, what store.c counted. */
 	void (*stats)(struct store *, struct store_stats *stats_r);
+	/* May be NULL: an engine that loses nothing. store.h has them. */
+	uint64_t (*lost_bytes)(struct store *);
+	void (*regained)(struct store *);
+	enum err (*read_lost)(struct store *, struct buf *bytes_r);
 	/* May be NULL. For tests: what a power cut would lose is lost. */
 	void (*crash)(struct store *);
 };

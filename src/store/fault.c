@@ -177,11 +177,11 @@ static void fault_write(
 	free(twice);
 }
 
-static struct store_txn *fault_begin_batch(struct store *s)
+static struct store_txn *fault_begin_batch(struct store *s, bool durable)
 {
 	struct store *inner = fault_of(s)->inner;
 
-	return txn_new(s, inner->ops->begin_batch(inner), true);
+	return txn_new(s, inner->ops->begin_batch(inner, durable), true);
 }
 
 static void fault_savepoint(struct store_txn *t)

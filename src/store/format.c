@@ -27,7 +27,7 @@ static enum err read_record(struct store *s, struct buf *value_r, bool *empty_r)
 
 static enum err write_record(struct store *s)
 {
-	struct store_txn *t = s->ops->begin_batch(s);
+	struct store_txn *t = s->ops->begin_batch(s, true);
 	struct buf value = BUF_UNBOUNDED;
 
 	buf_add(&value, FORMAT_WORD);

@@ -306,8 +306,9 @@ static void memory_delete(struct store_txn *t, str key)
 	set_root(&txn_of(t)->root, without(txn_of(t)->root, key));
 }
 
-static struct store_txn *memory_begin_batch(struct store *s)
+static struct store_txn *memory_begin_batch(struct store *s, bool durable)
 {
+	(void)durable;
 	pthread_mutex_lock(&memory_of(s)->writer);
 	return &txn_new(memory_of(s), true)->txn;
 }

@@ -21,24 +21,32 @@
  * more: mail comes in, and room is not given back, until somebody looks after
  * it.
  *
+ * A damaged log. RocksDB takes its records up to the first that it cannot read,
+ * without a word, which is right after a power cut only. So the log is looked
+ * at first (wal.h), and written anew without what cannot be read when that was
+ * acknowledged; everything that follows is kept, and the loss is logged.
+ *
  * After any other error the store stays read-only until the process is started
  * again: what the kernel kept of the log is not known, and when it was the
  * sync that failed, not the write before it, the log may hold the refused
  * batch whole. The next start then finds it: no log can promise more.
  */
 #include "store/engine.h"
+#include "store/wal.h"
 #include "base/alloc.h"
 #include "base/log.h"
 
 #include <rocksdb/c.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
+#include <unistd.h>
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -64,6 +72,11 @@
 #define REOPEN_ROOM ((WRITE_BUFFERS + 1) * WRITE_BUFFER)
 #define REOPEN_WAIT_S 2
 
+/* Beside the tables until numbers go on further up. */
+#define LOST_NOTE WAL_LOST_FILE ".new"
+/* Of damage not all may be there to be measured. */
+#define LOST_LEAST MIB
+
 struct rocks {
 	struct store store;
 	char *dir;
@@ -73,6 +86,7 @@ struct rocks {
 	_Atomic bool refusing;	 /* for want of room */
 	_Atomic enum err broken; /* why RocksDB is asked for no more writes */
 	_Atomic bool ill;	 /* and only a new start helps */
+	uint64_t lost;		 /* bytes, found at its opening */
 	_Atomic bool untidy;	 /* compacts nothing, for there is damage */
 
 	/* Transactions hold the database; who opens it again waits until none
@@ -403,11 +417,14 @@ static void rocks_delete(struct store_txn *t, str key)
 	rocksdb_writebatch_wi_delete(txn_of(t)->batch, key.p, key.n);
 }
 
-static struct store_txn *rocks_begin_batch(struct store *s)
+static struct store_txn *rocks_begin_batch(struct store *s, bool durable)
 {
 	struct rocks_txn *t = txn_new(rocks_of(s), true);
 
 	t->batch = rocksdb_writebatch_wi_create(0, 1);
+	if (durable)
+		rocksdb_writebatch_wi_put_log_data(
+			t->batch, WAL_MARK, sizeof WAL_MARK - 1);
 	return &t->txn;
 }
 
@@ -631,6 +648,49 @@ static void rocks_close(struct store *s)
 	free(r);
 }
 
+static char *path_in(const struct rocks *r, const char *name)
+{
+	return xasprintf("%s/%s", r->dir, name);
+}
+
+static uint64_t rocks_lost_bytes(struct store *s)
+{
+	return rocks_of(s)->lost;
+}
+
+static void rocks_regained(struct store *s)
+{
+	struct rocks *r = rocks_of(s);
+	char *path = path_in(r, LOST_NOTE);
+
+	r->lost = 0;
+	if (unlink(path) && errno != ENOENT)
+		log_warn("store", "cannot remove a note", LOG_C("file", path),
+			LOG_ERR(err_from_errno(errno)));
+	free(path);
+}
+
+static enum err rocks_read_lost(struct store *s, struct buf *bytes_r)
+{
+	struct rocks *r = rocks_of(s);
+	char *path = path_in(r, WAL_LOST_FILE);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+	enum err e;
+
+	buf_reset(bytes_r);
+	while (n > 0) {
+		n = read(fd, buf_reserve(bytes_r, KIB), KIB);
+		if (n > 0)
+			buf_added(bytes_r, (size_t)n);
+	}
+	e = n < 0 ? err_from_errno(errno) : OK;
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return e;
+}
+
 static const struct store_ops rocks_ops = {
 	.close = rocks_close,
 	.begin_read = rocks_begin_read,
@@ -649,6 +709,9 @@ static const struct store_ops rocks_ops = {
 	.abort = rocks_abort,
 	.sync = rocks_sync,
 	.stats = rocks_stats,
+	.lost_bytes = rocks_lost_bytes,
+	.regained = rocks_regained,
+	.read_lost = rocks_read_lost,
 };
 
 static const char *advice(enum err err)
@@ -688,6 +751,78 @@ static enum err open_db(struct rocks *r)
 	r->db = rocksdb_open(o, r->dir, &status);
 	rocksdb_options_destroy(o);
 	return check(r, status ? advice(meaning(status)) : "", status);
+}
+
+/* Before the damaged log is touched: who is interrupted knows later. */
+static enum err leave_note(const struct rocks *r)
+{
+	char *path = path_in(r, LOST_NOTE);
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	int dir = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum err e = OK;
+
+	if (fd < 0 || dir < 0 || fsync(fd) || fsync(dir))
+		e = err_from_errno(errno);
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
+	free(path);
+	return e;
+}
+
+static bool has_note(const struct rocks *r)
+{
+	char *path = path_in(r, LOST_NOTE);
+	bool has = access(path, F_OK) == 0;
+
+	free(path);
+	return has;
+}
+
+static enum err mend_log(struct rocks *r, const struct wal_finding *f)
+{
+	enum err e = leave_note(r);
+
+	log_error("store",
+		"the log is damaged: some of what was acknowledged is lost, "
+		"what came before and after is kept; check the disk, run "
+		"culver verify; what cannot be read is in " WAL_LOST_FILE,
+		LOG_C("where", r->dir), LOG_C("file", f->file),
+		LOG_U64("at", f->at), LOG_U64("bytes", f->lost));
+	if (!e)
+		e = wal_mend(r->dir);
+	if (e)
+		log_error("store", "cannot write the damaged log anew",
+			LOG_C("where", r->dir), LOG_ERR(e));
+	return e;
+}
+
+static enum err look_at_log(struct rocks *r)
+{
+	struct wal_finding f;
+	enum err e = wal_check(r->dir, &f);
+
+	if (e) {
+		log_error("store",
+			"cannot open the store: its log cannot be read; copy "
+			"all that can be read to another disk, and start there",
+			LOG_C("where", r->dir), LOG_ERR(e));
+		return e;
+	}
+	if (f.state == WAL_TORN)
+		log_warn("store",
+			"the log's end cannot be read, as after a power cut: "
+			"nothing that was acknowledged is missing; if there "
+			"was none, the last change may be, check the disk",
+			LOG_C("where", r->dir), LOG_C("file", f.file),
+			LOG_U64("at", f.at), LOG_U64("bytes", f.lost));
+	if (f.state == WAL_DAMAGED)
+		e = mend_log(r, &f);
+	r->lost = f.lost;
+	if (has_note(r) && r->lost < LOST_LEAST)
+		r->lost = LOST_LEAST;
+	return e;
 }
 
 /* Whether to try now: once a second, for want of room only, or when it is not
@@ -757,7 +892,9 @@ enum err store_open_rocksdb(const char *dir, struct store **store_r)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&r->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	err = open_db(r);
+	err = look_at_log(r);
+	if (!err)
+		err = open_db(r);
 	if (!err)
 		err = format_check(&r->store, dir);
 	if (err) {

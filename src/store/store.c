@@ -278,3 +278,19 @@ void store_stats(struct store *s, struct store_stats *stats_r)
 	if (s->ops->stats)
 		s->ops->stats(s, stats_r);
 }
+
+uint64_t store_lost_bytes(struct store *s)
+{
+	return s->ops->lost_bytes ? s->ops->lost_bytes(s) : 0;
+}
+
+void store_regained(struct store *s)
+{
+	if (s->ops->regained)
+		s->ops->regained(s);
+}
+
+enum err store_read_lost(struct store *s, struct buf *bytes_r)
+{
+	return s->ops->read_lost ? s->ops->read_lost(s, bytes_r) : ERR_NOTFOUND;
+}

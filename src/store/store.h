@@ -118,6 +118,21 @@ struct store_stats {
 };
 void store_stats(struct store *, struct store_stats *stats_r);
 
+/*
+ * What the store could not get back when it was opened, for its log was
+ * damaged, or ended as after a power cut. Writes that had returned OK may be
+ * among it, and others that came later are there: whoever gives out numbers
+ * first makes sure that none comes twice, and says that he did.
+ *
+ * lost_bytes: about how long it is; no write that is lost can have given out
+ * more numbers. 0: nothing, or it was taken care of. read_lost: damage only, of
+ * all times, as it stood in the log, until somebody removes the file;
+ * ERR_NOTFOUND when there is none.
+ */
+uint64_t store_lost_bytes(struct store *);
+void store_regained(struct store *);
+MUST enum err store_read_lost(struct store *, struct buf *bytes_r);
+
 /* Aborts unless the calling thread has no transaction open. */
 void store_assert_idle(void);
 

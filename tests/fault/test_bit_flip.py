@@ -214,3 +214,84 @@ def test_compaction_meets_damage(home):
         eventually(lambda: comes_in(home, people.bob), "a delivery")
     goes_on(home, people, set())
 
+
+def status_of(server, account, mailbox):
+    imap = Imap(server, account)
+    said = imap.do(f"STATUS {mailbox} (UIDNEXT HIGHESTMODSEQ)")[2]
+    imap.close()
+    return [int(re.search(word + rb" (\d+)", said[0])[1])
+            for word in (b"UIDNEXT", b"HIGHESTMODSEQ")]
+
+
+def test_log(home):
+    """A power cut leaves a log that ends early; this one goes on behind the
+    damage, so it is no power cut: two writes are lost, and said to be."""
+    people = People(home)
+    imap = Imap(home, people.ann)
+    assert imap.do("SELECT INBOX (CONDSTORE)")[0] == "OK"
+    imap.close()
+    before = status_of(home, people.ann, "small")
+    kill_all(home)
+    flip(home, people.pattern(people.bodies[5], 0), "*.log")
+    flip(home, people.pattern(people.small[50], 0), "*.log")
+    home.start()
+    assert "the log is damaged" in home.log_text()
+    assert "the log lost a change of this" in home.log_text()
+    status, text = read_all(home, people.ann, set(people.small) - {50}, "small")
+    assert status == "NO" and "[CORRUPTION]" in text, text
+    goes_on(home, people, {5})
+    # What was given out does not come again.
+    after = status_of(home, people.ann, "small")
+    assert all(b > a + 1000 for a, b in zip(before, after)), (before, after)
+    done = home.culver("verify", check=False)
+    said = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert any(line.startswith("the store: the log was damaged")
+               for line in said), said
+    for mailbox, uid in (("INBOX", 5), ("small", 50)):
+        assert any(line.startswith(f"{people.ann[0]}: {mailbox} UID {uid}: ")
+                   for line in said), said
+    assert any(line.startswith(f"{people.ann[0]}: small: the damaged log lost")
+               for line in said), said
+    assert not any(line.startswith(people.bob[0]) for line in said), said
+    # It moves on once; deleted elsewhere and the note removed, all is well.
+    home.stop()
+    home.start()
+    assert status_of(home, people.ann, "small") == after
+    delete(home, people.ann, "INBOX", [5])
+    delete(home, people.ann, "small", [50])
+    os.unlink(home.directory / "state" / "mail" / "LOST-WRITES")
+    eventually(lambda: is_clean(home), "a clean store")
+
+
+def test_last_of_the_log(home):
+    """Of the last write nobody can tell whether it was acknowledged; it is left
+    out, and its UID does not come again."""
+    people = People(home)
+    body = random_text(300)
+    imap = Imap(home, people.bob)
+    assert imap.do("APPEND INBOX", message(77, body=body))[0] == "OK"
+    imap.close()
+    uidnext, modseq = status_of(home, people.bob, "INBOX")
+    kill_all(home)
+    flip(home, people.pattern(body, 0), "*.log")
+    home.start()
+    assert "the log's end cannot be read" in home.log_text()
+    assert "the log is damaged" not in home.log_text()
+    read_all(home, people.ann, set(people.bodies))
+    read_all(home, people.bob, {1})
+    again = status_of(home, people.bob, "INBOX")
+    assert again[0] >= uidnext and again[1] >= modseq, again
+    home.culver("verify")
+
+
+def test_end_of_the_log(home):
+    """As a power cut leaves it."""
+    people = People(home)
+    kill_all(home)
+    (path,) = (home.directory / "state" / "mail").glob("*.log")
+    os.truncate(path, path.stat().st_size - 3)
+    home.start()
+    assert "the log is damaged" not in home.log_text()
+    read_all(home, people.ann, set(people.bodies))
+    home.culver("verify")

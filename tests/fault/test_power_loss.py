@@ -114,6 +114,7 @@ def check_cut(server, game, known, moment):
     assert status == "OK", text
     imap.close()
     server.culver("verify")
+    assert "the log is damaged" not in server.log_text()
     kill_all(server)
 
 

@@ -423,11 +423,18 @@ static void number_message(struct imap *s, struct imap_fetch_run *run)
 	run->numbered = uid;
 }
 
-static void note_damage(struct imap *s, struct imap_fetch_run *run,
+/* What became of a message that cannot be read. */
+static enum err note_damage(struct imap *s, struct imap_fetch_run *run,
 	struct store_txn *txn, enum damage_kind kind, enum err e)
 {
-	damage_note(imap_mail(s), txn, &s->selected->ref, &run->member, kind,
-		s->session.account, e);
+	const struct mailbox_ref *ref = &s->selected->ref;
+
+	if (e == ERR_EXPUNGED)
+		e = damage_why_gone(txn, ref, &run->member);
+	if (e != ERR_EXPUNGED)
+		damage_note(imap_mail(s), txn, ref, &run->member, kind,
+			s->session.account, e);
+	return e;
 }
 
 /* What of the message must be there before anything of it is sent. */
@@ -448,8 +455,8 @@ static enum err read_message(
 	}
 	if (!e && run->needs_digest)
 		e = digest_decode(buf_str(&run->digest_bytes), &run->digest);
-	if (e && e != ERR_EXPUNGED)
-		note_damage(s, run, txn, DAMAGE_DIGEST, e);
+	if (e)
+		e = note_damage(s, run, txn, DAMAGE_DIGEST, e);
 	return e ? e : check_sections(run);
 }
 
@@ -543,7 +550,7 @@ static enum err continue_message(
 static enum err give_up(struct imap *s, struct imap_fetch_run *run,
 	struct store_txn *txn, enum err e)
 {
-	note_damage(s, run, txn, DAMAGE_BYTES, e);
+	e = note_damage(s, run, txn, DAMAGE_BYTES, e);
 	if (!run->unsent) {
 		s->session.closed = true;
 		return e;
