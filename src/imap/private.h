@@ -290,6 +290,7 @@ struct imap_finding {
 	struct uidset found;   /* UIDs */
 	struct uidset partial; /* of these, PARTIAL's */
 	bool modseq;	       /* a key asked for mod-sequences */
+	uint32_t forgotten;    /* before the view was taken (mail/kept.h) */
 };
 
 /* What an ESEARCH response says: numbers or UIDs, as the command has them. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mail/bytes.h"
+#include "mail/kept.h"
 #include "mail/mail.h"
 #include "mail/private.h"
 
@@ -23,6 +24,7 @@
 #define STEP_BYTES (16u << 20)
 #define HISTORY_ROUND_S 3600
 #define HISTORY_FIRST_S 300
+#define KEPT_LOOK_S 60
 /* So long is remembered that an account was removed: a message that was on its
  * way to it does not make it anew. Account numbers never come again. */
 #define REMOVED_KEPT_S (24 * 3600)
@@ -664,6 +666,7 @@ void mail_stop(struct mail *mail)
 }
 
 /* Until there is work, or `until` (monotonic seconds). */
+/* Until there is some, or then. */
 static void wait_for_work(struct mail *mail, int64_t until)
 {
 	struct timespec due = {.tv_sec = until};
@@ -672,7 +675,15 @@ static void wait_for_work(struct mail *mail, int64_t until)
 		if (pthread_cond_timedwait(&mail->janitor_wake,
 			    &mail->janitor_lock, &due) == ETIMEDOUT)
 			break;
-	mail->work_waits = false;
+}
+
+/* Answers that nobody asked for in a while. */
+static void forget_kept(struct mail *mail)
+{
+	uint64_t now = clock_monotonic_ms();
+
+	if (now > KEPT_SECONDS * 1000)
+		kept_forget_before(mail, now - KEPT_SECONDS * 1000);
 }
 
 void mail_run_janitor(struct mail *mail)
@@ -681,13 +692,19 @@ void mail_run_janitor(struct mail *mail)
 
 	pthread_mutex_lock(&mail->janitor_lock);
 	while (!mail->stopping) {
-		enum err e;
+		int64_t look = monotonic_s() + KEPT_LOOK_S;
+		enum err e = OK;
+		bool work;
 
-		wait_for_work(mail, round);
+		wait_for_work(mail, look < round ? look : round);
+		work = mail->work_waits;
+		mail->work_waits = false;
 		if (mail->stopping)
 			break;
 		pthread_mutex_unlock(&mail->janitor_lock);
-		e = mail_purge(mail, false);
+		forget_kept(mail);
+		if (work || monotonic_s() >= round)
+			e = mail_purge(mail, false);
 		if (e)
 			log_error("store", "purging failed", LOG_ERR(e));
 		if (monotonic_s() >= round) {

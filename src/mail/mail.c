@@ -2,6 +2,7 @@
 #include "mail/mail.h"
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "mail/kept.h"
 #include "mail/private.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@ static const struct mail_limits default_limits = {
 	.mailboxes = 10000,
 	.literal = 64 << 20,
 	.view_cache = 64 << 20,
+	.answers = 16 << 20,
 	.history = 180 * 86400,
 	.history_entries = 1000000,
 	.annotation = 16 << 10,
@@ -24,6 +26,7 @@ struct mail *mail_new(struct store *store, const struct mail_limits *limits)
 
 	mail->store = store;
 	mail->limits = limits ? *limits : default_limits;
+	mail->kept = kept_new();
 	pthread_mutex_init(&mail->limits_lock, NULL);
 	pthread_mutex_init(&mail->watch_lock, NULL);
 	pthread_mutex_init(&mail->view_lock, NULL);
@@ -57,6 +60,7 @@ struct mail_limits mail_limits_of(struct mail *mail)
 void mail_free(struct mail *mail)
 {
 	view_cache_free(mail);
+	kept_free(mail->kept);
 	pthread_mutex_destroy(&mail->limits_lock);
 	pthread_mutex_destroy(&mail->watch_lock);
 	pthread_mutex_destroy(&mail->view_lock);

@@ -26,6 +26,7 @@ struct mail_limits {
 	uint32_t mailboxes; /* per account */
 	uint64_t literal;   /* bytes of one message */
 	size_t view_cache;  /* bytes of memory for views nobody uses now */
+	size_t answers;	    /* and for answers (kept.h); 0: none are kept */
 	/* Expunges are remembered for these seconds, and the last so many
 	 * changes of a mailbox that expunged something however old they are. */
 	int64_t history;

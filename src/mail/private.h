@@ -17,6 +17,7 @@
 
 struct upload;	   /* upload.c */
 struct view_entry; /* view.c */
+struct kept;	   /* kept.c */
 struct upload;
 
 struct mail {
@@ -32,6 +33,8 @@ struct mail {
 	struct view_entry *views[VIEW_BUCKETS];
 	struct view_entry *view_oldest, *view_newest;
 	size_t view_bytes;
+
+	struct kept *kept;
 
 	pthread_mutex_t janitor_lock;
 	pthread_cond_t janitor_wake;

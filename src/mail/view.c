@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/view.h"
 #include "base/alloc.h"
+#include "mail/kept.h"
 #include "mail/private.h"
 #include "message/flags.h"
 
@@ -318,6 +319,8 @@ static void entry_free(struct mail *mail, struct view_entry *entry)
 	*at = entry->bucket_next;
 	lru_remove(mail, entry);
 	mail->view_bytes -= entry->bytes;
+	/* What is expunged meanwhile nobody would notice. */
+	kept_forget_mailbox(mail, entry->view->account, entry->view->mailbox);
 	view_unref(entry->view);
 	free(entry);
 }
@@ -360,6 +363,42 @@ static struct view *cache_get(struct mail *mail, const struct mailbox_ref *ref)
 	return v;
 }
 
+static bool lost_members(
+	const struct view_block *old, const struct view_block *block)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < old->count; i++, at++) {
+		while (at < block->count &&
+			block->members[at].uid < old->members[i].uid)
+			at++;
+		if (at == block->count ||
+			block->members[at].uid != old->members[i].uid)
+			return true;
+	}
+	return false;
+}
+
+/* What is kept of messages that the newer view does not have. */
+static void forget_expunged(
+	struct mail *mail, const struct view *old, const struct view *v)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < old->block_count; i++) {
+		const struct view_block *was = old->blocks[i], *is = NULL;
+
+		while (at < v->block_count &&
+			v->blocks[at]->number < was->number)
+			at++;
+		if (at < v->block_count && v->blocks[at]->number == was->number)
+			is = v->blocks[at];
+		if (is != was && (!is || lost_members(was, is)))
+			kept_forget_block(
+				mail, v->account, v->mailbox, was->number);
+	}
+}
+
 /* Keeps v unless a newer one is there already. */
 static void cache_put(struct mail *mail, struct view *v)
 {
@@ -380,6 +419,7 @@ static void cache_put(struct mail *mail, struct view *v)
 		lru_remove(mail, entry);
 		mail->view_bytes -= entry->bytes;
 		if (entry->view->modseq <= v->modseq) {
+			forget_expunged(mail, entry->view, v);
 			atomic_fetch_add(&v->refs, 1);
 			view_unref(entry->view);
 			entry->view = v;

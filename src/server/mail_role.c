@@ -408,6 +408,7 @@ static struct mail_limits mail_limits(const struct config *config)
 		.mailboxes = (uint32_t)config->limits_mailboxes_per_account,
 		.literal = (uint64_t)config->limits_literal,
 		.view_cache = (size_t)config->store_cache / 2,
+		.answers = (size_t)config->store_answers,
 		.history = (int64_t)(config->store_history / 1000),
 		.history_entries = (uint64_t)config->store_history_entries,
 		.annotation = (uint32_t)config->limits_annotation,

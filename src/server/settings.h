@@ -206,6 +206,8 @@ S(store_engine, "store.engine", ENUM, "rocksdb", "rocksdb|memory", 0, "",      \
   "where mail is kept; memory: nowhere, for tests")                            \
 S(store_cache, "store.cache", SIZE, "128mb", "8mb..1tb", 0, "",                \
   "memory for what was read from the store")                                   \
+S(store_answers, "store.answers", SIZE, "16mb", "0b..1tb", 1, "",              \
+  "memory for answers to FETCH, SORT and THREAD, for who asks again; 0: none") \
 S(store_compression, "store.compression", ENUM, "lz4", "none|lz4|zstd", 0, "", \
   "how mail is compressed in the store")                                       \
                                                                                \

@@ -5,11 +5,15 @@
  * batches. A batch reads under one transaction until enough output waits; the
  * driver sends it, and calls again when it went. Within a large section the
  * cursor is a section_source (source.h).
+ *
+ * What is told of a message is its number, what may change, and what never
+ * does. The last is kept for those who ask the same again (mail/kept.h).
  */
 #include "base/alloc.h"
 #include "imap/private.h"
 #include "imap/source.h"
 #include "mail/damage.h"
+#include "mail/kept.h"
 #include "mail/objectid.h"
 #include "mail/records.h"
 #include "message/flags.h"
@@ -19,6 +23,17 @@
 
 /* Messages that are marked \Seen in one write, before they are sent. */
 #define SEEN_AT_ONCE 32
+/* Of fewer messages nothing is kept. */
+#define KEEP_LEAST 16
+
+/* What is made of digests. */
+#define DIGESTED                                                               \
+	(IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE |    \
+		IMAP_FETCH_PREVIEW)
+/* What never changes, or is told as if it did not. */
+#define FIXED                                                                  \
+	(DIGESTED | IMAP_FETCH_INTERNALDATE | IMAP_FETCH_SAVEDATE |            \
+		IMAP_FETCH_EMAILID | IMAP_FETCH_THREADID | IMAP_FETCH_SIZE)
 
 struct imap_fetch_run {
 	struct imap_command *command;
@@ -29,7 +44,10 @@ struct imap_fetch_run {
 	unsigned also;	    /* items that the client did not name */
 	bool sets_seen;
 	bool needs_digest;
-	enum err err; /* the first message that could not be sent */
+	enum err err;  /* the first message that could not be sent */
+	bool may_keep; /* its fixed items; under this key: */
+	struct buf kept_key;
+	struct kept_walk kept;
 
 	/* The next few messages. */
 	struct view *view;
@@ -47,9 +65,11 @@ struct imap_fetch_run {
 	/* The message under way. */
 	bool in_message;
 	bool unsent;	 /* all of it that was put waits in the output, */
-	size_t begun_at; /* from here on */
+	size_t begun_at; /* from here on; what is fixed, from there on */
+	size_t fixed_at;
 	bool first_item;
 	struct membership member;
+	bool in_view; /* else it was expunged */
 	struct buf digest_bytes;
 	struct digest digest;
 	const struct imap_section *section; /* next to send */
@@ -91,12 +111,40 @@ static enum err apply_modifiers(
 	return e;
 }
 
+/* Of these, clients that list a mailbox ask of all its messages. */
+static bool is_listed(const struct imap_section *x)
+{
+	bool header = x->text == IMAP_TEXT_HEADER ||
+		      x->text == IMAP_TEXT_FIELDS ||
+		      x->text == IMAP_TEXT_FIELDS_NOT;
+
+	return !x->partial && (x->name == IMAP_SECTION_RFC822_HEADER ||
+				      (x->name == IMAP_SECTION_BODY && header));
+}
+
+/* The items that are asked for, as a key of what is kept. */
+static void put_key(struct buf *key, const struct imap_fetch *q, bool utf8)
+{
+	buf_add_byte(key, utf8 ? 'U' : 'A');
+	buf_add_be32(key, q->items & FIXED);
+	for (const struct imap_section *x = q->sections; x; x = x->next) {
+		buf_add_byte(key, ' ');
+		imap_put_section(key, x, utf8);
+	}
+}
+
+static bool may_keep(const struct imap_fetch *q)
+{
+	for (const struct imap_section *x = q->sections; x; x = x->next)
+		if (!is_listed(x))
+			return false;
+	return q->sections || q->items & DIGESTED;
+}
+
 /* Takes the UIDs over. */
 static void begin(struct imap *s, struct imap_command *c,
 	const struct imap_fetch *q, struct uidset *uids)
 {
-	const unsigned digested = IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY |
-				  IMAP_FETCH_BODYSTRUCTURE | IMAP_FETCH_PREVIEW;
 	struct imap_fetch_run *run = xcalloc(1, sizeof *run);
 
 	run->command = c;
@@ -105,8 +153,12 @@ static void begin(struct imap *s, struct imap_command *c,
 	run->count = uidset_count(&run->uids);
 	run->down = s->limit != 0;
 	run->sets_seen = sets_seen(s, q);
-	run->needs_digest = q->items & digested || q->sections;
+	run->needs_digest = q->items & DIGESTED || q->sections;
 	run->digest_bytes = BUF_UNBOUNDED;
+	run->kept_key = BUF_UNBOUNDED;
+	run->may_keep = may_keep(q);
+	if (run->may_keep)
+		put_key(&run->kept_key, q, s->utf8);
 	s->fetch = run;
 	s->doing = IMAP_DOING_FETCH;
 }
@@ -206,11 +258,13 @@ void imap_fetch_abort(struct imap *s)
 	if (!run)
 		return;
 	source_close(&run->source);
+	kept_end(&run->kept);
 	view_release(imap_mail(s), run->view);
 	uidset_fini(&run->uids);
 	uidset_fini(&run->batch);
 	uidset_fini(&run->seen_now);
 	buf_fini(&run->digest_bytes);
+	buf_fini(&run->kept_key);
 	free(run);
 	s->fetch = NULL;
 }
@@ -281,6 +335,10 @@ static enum err take_batch(struct imap *s, struct imap_fetch_run *run)
 	enum err e;
 
 	cut_batch(run);
+	kept_end(&run->kept);
+	if (run->may_keep)
+		kept_begin(&run->kept, imap_mail(s), &s->selected->ref,
+			buf_str(&run->kept_key), run->count >= KEEP_LEAST);
 	uidset_clear(&run->seen_now);
 	view_release(imap_mail(s), run->view);
 	run->view = NULL;
@@ -327,8 +385,8 @@ static void put_text(
 	buf_add(out, text);
 }
 
-/* All but the sections. */
-static void put_items(struct imap *s, struct imap_fetch_run *run)
+/* What may change. */
+static void put_changing(struct imap *s, struct imap_fetch_run *run)
 {
 	const struct membership *m = &run->member;
 	unsigned items = run->q->items | run->also;
@@ -346,6 +404,14 @@ static void put_items(struct imap *s, struct imap_fetch_run *run)
 			(unsigned long long)m->modseq);
 	if (items & IMAP_FETCH_FLAGS || uidset_has(&run->seen_now, m->uid))
 		put_flags(s, run);
+}
+
+/* All the rest but the sections. */
+static void put_fixed(struct imap *s, struct imap_fetch_run *run)
+{
+	const struct membership *m = &run->member;
+	unsigned items = run->q->items;
+
 	if (items & IMAP_FETCH_INTERNALDATE) {
 		buf_add_c(item(s, run), "INTERNALDATE ");
 		imap_put_date_time(
@@ -402,7 +468,8 @@ static enum err find_member(struct imap *s, struct imap_fetch_run *run)
 		run->member_next = view_iter(run->view, uid);
 		m = view_iter_next(&run->member_next);
 	}
-	if (m && m->uid == uid) {
+	run->in_view = m && m->uid == uid;
+	if (run->in_view) {
 		run->member = *m;
 		return OK;
 	}
@@ -441,12 +508,8 @@ static enum err note_damage(struct imap *s, struct imap_fetch_run *run,
 static enum err read_message(
 	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
 {
-	account_num account = s->selected->ref.account;
 	enum err e = OK;
 
-	if (run->q->sections &&
-		damage_is_known(imap_mail(s), txn, account, &run->member))
-		return ERR_CORRUPT;
 	if (run->needs_digest) {
 		buf_reset(&run->digest_bytes);
 		e = records_get(
@@ -460,13 +523,32 @@ static enum err read_message(
 	return e ? e : check_sections(run);
 }
 
+static void end_message(struct imap *s, struct imap_fetch_run *run)
+{
+	buf_add_c(imap_out(s), ")\r\n");
+	run->in_message = false;
+}
+
+/* All of a message that is not damaged was put. */
+static void keep(struct imap *s, struct imap_fetch_run *run)
+{
+	if (run->may_keep && run->in_view && run->unsent)
+		kept_put(&run->kept, run->member.uid,
+			str_skip(buf_str(imap_out(s)), run->fixed_at));
+}
+
 static enum err begin_message(
 	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
 {
 	uid_num uid = run->uid;
 	enum err e = find_member(s, run);
+	str kept = e ? str_none() : kept_get(&run->kept, uid);
 
-	if (!e)
+	if (!e && run->q->sections &&
+		damage_is_known(imap_mail(s), txn, s->selected->ref.account,
+			&run->member))
+		e = ERR_CORRUPT;
+	if (!e && str_is_none(kept))
 		e = read_message(s, run, txn);
 	if (e) {
 		/* What became of its flags is told at the end. */
@@ -481,7 +563,14 @@ static enum err begin_message(
 	if (!s->uidonly)
 		number_message(s, run);
 	imap_begin_fetch(s, run->number, run->member.uid);
-	put_items(s, run);
+	put_changing(s, run);
+	run->fixed_at = imap_out(s)->n + !run->first_item;
+	if (str_is_none(kept)) {
+		put_fixed(s, run);
+		return OK;
+	}
+	buf_add(item(s, run), kept);
+	end_message(s, run);
 	return OK;
 }
 
@@ -521,9 +610,11 @@ static enum err begin_section(
 static enum err continue_message(
 	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
 {
+	/* What is kept is kept whole. */
+	size_t most = SESSION_OUT_HIGH + (run->may_keep ? KEPT_TEXT_MAX : 0);
 	enum err e = OK;
 
-	while (!e && imap_out(s)->n < SESSION_OUT_HIGH) {
+	while (!e && imap_out(s)->n < most) {
 		if (source_is_open(&run->source)) {
 			e = source_read(&run->source, txn, imap_out(s));
 			if (!e && source_is_done(&run->source))
@@ -536,8 +627,8 @@ static enum err continue_message(
 			if (!e && !source_is_open(&run->source))
 				run->section = run->section->next;
 		} else {
-			buf_add_c(imap_out(s), ")\r\n");
-			run->in_message = false;
+			keep(s, run);
+			end_message(s, run);
 			return OK;
 		}
 	}
@@ -569,7 +660,7 @@ static enum err fetch_batch(
 {
 	run->unsent = false;
 	while (imap_out(s)->n < SESSION_OUT_HIGH) {
-		enum err e;
+		enum err e = OK;
 
 		if (!run->in_message && !run->uid)
 			return OK;
@@ -580,7 +671,8 @@ static enum err fetch_batch(
 			if (e)
 				continue;
 		}
-		e = continue_message(s, run, txn);
+		if (run->in_message)
+			e = continue_message(s, run, txn);
 		if (e)
 			e = give_up(s, run, txn, e);
 		if (e)
@@ -616,6 +708,9 @@ static enum err read_batch(struct imap *s, struct imap_fetch_run *run)
 	records_end(&run->digests);
 	records_end(&run->firsts);
 	store_end_read(txn);
+	/* Output may have to wait for the client. */
+	if (run->may_keep)
+		kept_pause(&run->kept);
 	return e;
 }
 

@@ -2,6 +2,7 @@
 /* SEARCH: RFC 9051 section 6.4.4, RFC 4731 (ESEARCH), RFC 5182 (SEARCHRES), RFC
  * 9394 (PARTIAL). */
 #include "imap/private.h"
+#include "mail/kept.h"
 
 bool imap_search_cancelled(void *arg, uint32_t done, uint32_t of)
 {
@@ -90,6 +91,7 @@ enum err imap_find(
 			.arg = s},
 		.found = UIDSET_EMPTY,
 		.partial = UIDSET_EMPTY,
+		.forgotten = kept_forgotten(imap_mail(s), &s->selected->ref),
 	};
 	e = imap_view(s, &f->view);
 	if (e)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SORT and THREAD: RFC 5256, RFC 5957; with RETURN, RFC 5267 section 3. */
 #include "imap/private.h"
+#include "mail/kept.h"
 #include "search/sort.h"
 #include "search/thread.h"
 
@@ -60,6 +61,49 @@ static void answer_sort(struct imap *s, const struct imap_command *c,
 		imap_put_esearch(s, c, &e);
 }
 
+/* What was found out about these messages, kept under this key: one command's
+ * first letter, and how it asks. */
+static bool find_kept(const struct imap_finding *f, str key, struct buf *bytes)
+{
+	return kept_found(f->scope.mail, f->scope.ref, key, &f->found, bytes);
+}
+
+static void keep(const struct imap_finding *f, str key, const void *p, size_t n)
+{
+	keep_found(f->scope.mail, f->scope.ref, key, &f->found, f->forgotten,
+		str_of(p, n));
+}
+
+/* The order depends on these messages alone, which do not change. */
+static enum err sort(const struct imap_finding *f,
+	const struct sort_order *order, struct arena *arena, uid_num **uids_r)
+{
+	struct buf key = BUF_UNBOUNDED, kept = BUF_UNBOUNDED;
+	uint32_t count = uidset_count(&f->found);
+	size_t n = count * sizeof(uid_num);
+	enum err e = OK;
+
+	buf_add_byte(&key, 'S');
+	for (unsigned i = 0; i < order->count; i++) {
+		buf_add_byte(&key, order->by[i].reverse ? '-' : '+');
+		buf_add_byte(&key, (char)order->by[i].key);
+	}
+	if (find_kept(f, buf_str(&key), &kept) && kept.n == n) {
+		*uids_r = ARENA_ARRAY(arena, uid_num, count);
+		if (arena_spent(arena))
+			e = ERR_LIMIT;
+		else if (n)
+			memcpy(*uids_r, kept.p, n);
+	} else {
+		e = sort_run(&f->scope, &f->found, order, arena, uids_r);
+		if (!e)
+			keep(f, buf_str(&key), *uids_r, n);
+	}
+	buf_fini(&key);
+	buf_fini(&kept);
+	return e;
+}
+
 enum err imap_sort(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
@@ -72,7 +116,7 @@ enum err imap_sort(
 	arena_init(&arena,
 		sort_memory(imap_arena(s)->budget, uidset_count(&f.found)));
 	if (!e)
-		e = sort_run(&f.scope, &f.found, &c->sort.order, &arena, &uids);
+		e = sort(&f, &c->sort.order, &arena, &uids);
 	if (!e) {
 		no_update = imap_context_begin(s, c, &f, uids, str_none());
 		answer_sort(s, c, &f, uids);
@@ -90,6 +134,49 @@ static void to_numbers(
 	for (size_t i = 0; i < n; i++)
 		if (nodes[i].number)
 			nodes[i].number = imap_number(s, nodes[i].number);
+}
+
+/* Up to the last one that another names. */
+static size_t count_nodes(const struct thread_node *nodes)
+{
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i <= last; i++) {
+		if (nodes[i].first > last)
+			last = nodes[i].first;
+		if (nodes[i].next > last)
+			last = nodes[i].next;
+	}
+	return (size_t)last + 1;
+}
+
+static enum err thread(const struct imap_finding *f, enum imap_thread_by by,
+	struct arena *arena, struct thread_node **nodes_r)
+{
+	bool references = by == IMAP_THREAD_REFERENCES;
+	str key = references ? STR("TR") : STR("TS");
+	struct buf kept = BUF_UNBOUNDED;
+	enum err e = OK;
+
+	if (find_kept(f, key, &kept)) {
+		*nodes_r = ARENA_ARRAY(arena, struct thread_node,
+			kept.n / sizeof(struct thread_node));
+		if (arena_spent(arena))
+			e = ERR_LIMIT;
+		else
+			memcpy(*nodes_r, kept.p, kept.n);
+	} else {
+		e = references ? thread_by_references(
+					 &f->scope, &f->found, arena, nodes_r)
+			       : thread_by_subject(
+					 &f->scope, &f->found, arena, nodes_r);
+		if (!e)
+			keep(f, key, *nodes_r,
+				count_nodes(*nodes_r) *
+					sizeof(struct thread_node));
+	}
+	buf_fini(&kept);
+	return e;
 }
 
 static void answer_thread(struct imap *s, const struct imap_command *c,
@@ -113,10 +200,8 @@ enum err imap_thread(
 
 	arena_init(&arena,
 		thread_memory(imap_arena(s)->budget, uidset_count(&f.found)));
-	if (!e && c->thread.by == IMAP_THREAD_REFERENCES)
-		e = thread_by_references(&f.scope, &f.found, &arena, &nodes);
-	else if (!e)
-		e = thread_by_subject(&f.scope, &f.found, &arena, &nodes);
+	if (!e)
+		e = thread(&f, c->thread.by, &arena, &nodes);
 	if (!e)
 		answer_thread(s, c, &f, nodes);
 	arena_fini(&arena);
