@@ -8,6 +8,7 @@
 #   make asan       unit tests and transcripts under ASan and UBSan
 #   make tsan       whatever has threads under TSan
 #   make fuzz T=name S=seconds        make fuzz-all S=seconds
+#   make fuzz-corpus    takes what they found into fuzz/corpus, minimised
 #   make format     clang-format over the tree
 #   make check      format, both compilers' warnings, include matrix, analysis
 #   make soak       the long form of the fault tests; W="kill power" some
@@ -17,7 +18,8 @@
 #   make install DESTDIR= PREFIX=/usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: all build deps run test unit asan tsan fuzz fuzz-all format check \
+.PHONY: all build deps run test unit asan tsan fuzz fuzz-all fuzz-corpus \
+	format check \
 	bench bench-growth costs soak install clean
 
 PREFIX ?= /usr/local
@@ -88,6 +90,10 @@ fuzz:
 fuzz-all:
 	@tools/deps build test
 	@$(PYTHON) tests/run fuzz --seconds $(S)
+
+fuzz-corpus:
+	@tools/deps build test
+	@fuzz/minimise $(T)
 
 format:
 	@tools/deps develop

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What parses is printed; that parses too, and is printed the same. The first
  * byte chooses the dialect. */
+#include "grammar/grammar.h"
 #include "wire/imap/parse.h"
 #include "wire/imap/print.h"
 #include "wire/imap/respond.h"
@@ -11,6 +12,8 @@
 #define BUDGET (64 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+GRAMMAR_TARGET(grammar_imap_command)
 
 static void show(const char *what, const struct buf *text)
 {

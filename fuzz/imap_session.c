@@ -3,11 +3,14 @@
  * with some mail: no crash, no leak, and the store agrees with itself after.
  * For bounded memory: -malloc_limit_mb=80 (a message may have 64). */
 #include "talk.h"
+#include "grammar/grammar.h"
 #include "imap/imap.h"
 #include "mail/upload.h"
 #include "session/ticket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+GRAMMAR_TARGET(grammar_imap)
 
 static const str messages[] = {
 	STR_LIT("From: Ann <ann@example.org>\r\nSubject: =?utf-8?q?caf=C3=A9?="

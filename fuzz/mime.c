@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any message in any split: the same digest, whose texts are to the letter of
  * RFC 9051 and whose ranges nest; and any section of it is inside it. */
+#include "grammar/grammar.h"
 #include "message/check_imap.h"
 #include "message/mime.h"
 #include "message/section.h"
@@ -8,6 +9,8 @@
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+GRAMMAR_TARGET(grammar_mime)
 
 /* In pieces whose lengths the message itself says; all at once for 0. */
 static void parse(
