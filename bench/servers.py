@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 
-from rows import HASHED_USER
+from rows import ACCOUNTS, HASHED_USER
 
 with warnings.catch_warnings():
     # Debian 12's Python has it.
@@ -141,11 +141,12 @@ class Peer:
         remove(self.directory)
 
     def passwd(self):
-        """Lines for all accounts; those from HASHED_USER on have the hash
-        that the server makes by default."""
+        """Lines for all accounts; those from HASHED_USER on, as far as the
+        rows use them, have the hash that the server makes by default."""
         hashed = crypt.crypt("pw", self.salt)
         return "".join(
-            f"{name}:{hashed if i >= HASHED_USER else '{PLAIN}pw'}::::::\n"
+            f"{name}:{hashed if HASHED_USER <= i < ACCOUNTS else '{PLAIN}pw'}"
+            "::::::\n"
             for i, name in enumerate(self.names()))
 
     def names(self):
