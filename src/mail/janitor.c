@@ -666,7 +666,6 @@ void mail_stop(struct mail *mail)
 }
 
 /* Until there is work, or `until` (monotonic seconds). */
-/* Until there is some, or then. */
 static void wait_for_work(struct mail *mail, int64_t until)
 {
 	struct timespec due = {.tv_sec = until};
