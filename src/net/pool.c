@@ -11,13 +11,23 @@
 
 enum { IDLE_SECONDS = 10 };
 
+/* A thread without a job. The last to lie down is the first to be woken: what
+ * it worked with is still in the caches. */
+struct sleeper {
+	pthread_cond_t wake;
+	bool woken;
+	struct sleeper *next;
+};
+
 struct pool {
 	pthread_mutex_t lock;
-	pthread_cond_t work;  /* a job was queued, or the pool ends */
 	pthread_cond_t quiet; /* nothing queued and nothing running */
+	struct sleeper *sleepers;
 	struct pool_job *first, **last;
 	size_t queued;
 	unsigned max, threads, idle, running, waiting;
+	unsigned waking;  /* woken or started, and not yet there */
+	unsigned surplus; /* threads that are to end, for there may be fewer */
 	bool ending;
 	size_t stack;
 	/* The thread that ended last; it joined the one before it, so that
@@ -29,26 +39,20 @@ struct pool {
 struct pool *pool_new(unsigned max_threads, size_t stack)
 {
 	struct pool *pool = xcalloc(1, sizeof *pool);
-	pthread_condattr_t attr;
 
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_cond_init(&pool->work, &attr);
 	pthread_cond_init(&pool->quiet, NULL);
-	pthread_condattr_destroy(&attr);
 	pool->last = &pool->first;
 	pool->max = max_threads ? max_threads : 1;
 	pool->stack = stack;
 	return pool;
 }
 
-/* Threads that there may be now. */
-static unsigned limit(const struct pool *pool)
+/* Whether a thread may take a job: those that wait do not count. */
+static bool may_run(const struct pool *pool)
 {
-	return pool->max + (pool->waiting < POOL_WAITING_MAX
-					   ? pool->waiting
-					   : POOL_WAITING_MAX);
+	return pool->first &&
+	       pool->running + pool->waking < pool->max + pool->waiting;
 }
 
 static struct pool_job *take_job(struct pool *pool)
@@ -75,22 +79,57 @@ static void run_job(struct pool *pool)
 		pthread_cond_broadcast(&pool->quiet);
 }
 
+static void lie_down(struct pool *pool, struct sleeper *s)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	s->woken = false;
+	s->next = pool->sleepers;
+	pool->sleepers = s;
+	pool->idle++;
+}
+
+static void get_up(struct pool *pool, struct sleeper *s)
+{
+	struct sleeper **at = &pool->sleepers;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	pool->idle--;
+	s->woken = true;
+	pool->waking++;
+}
+
 /* False when none came for so long that the thread may go. */
 static bool wait_for_job(struct pool *pool)
 {
+	struct sleeper self;
 	struct timespec until;
+	bool woken;
 	int failed = 0;
 
+	if (pool->surplus || pool->ending)
+		return false;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += IDLE_SECONDS;
-	pool->idle++;
-	while (!pool->first && !pool->ending && failed != ETIMEDOUT &&
-		pool->threads <= limit(pool))
-		failed = pthread_cond_timedwait(
-			&pool->work, &pool->lock, &until);
-	pool->idle--;
-	return pool->first;
+	lie_down(pool, &self);
+	while (!self.woken && failed != ETIMEDOUT)
+		failed =
+			pthread_cond_timedwait(&self.wake, &pool->lock, &until);
+	woken = self.woken;
+	if (!woken)
+		get_up(pool, &self);
+	pool->waking--;
+	pthread_cond_destroy(&self.wake);
+	return woken && !pool->surplus && !pool->ending;
 }
+
+static void rouse(struct pool *pool);
 
 /* Joins the thread that ended before this one: it has nothing left to do but
  * to return. */
@@ -100,6 +139,8 @@ static void leave(struct pool *pool)
 	bool has_before = pool->has_ended;
 
 	pool->threads--;
+	pool->surplus -= pool->surplus > 0;
+	rouse(pool);
 	pool->ended = pthread_self();
 	pool->has_ended = true;
 	pthread_cond_broadcast(&pool->quiet);
@@ -111,11 +152,15 @@ static void leave(struct pool *pool)
 static void *work(void *arg)
 {
 	struct pool *pool = arg;
+	bool stays = true;
 
 	pthread_mutex_lock(&pool->lock);
-	while (pool->threads <= limit(pool) &&
-		(pool->first || wait_for_job(pool)))
-		run_job(pool);
+	pool->waking--;
+	while (stays)
+		if (may_run(pool) && !pool->surplus)
+			run_job(pool);
+		else
+			stays = wait_for_job(pool);
 	leave(pool);
 	return NULL;
 }
@@ -134,6 +179,7 @@ static void start_thread(struct pool *pool)
 	pthread_attr_destroy(&attr);
 	if (!failed) {
 		pool->threads++;
+		pool->waking++;
 		return;
 	}
 	log_error("pool", "cannot start a thread",
@@ -143,9 +189,22 @@ static void start_thread(struct pool *pool)
 		abort();
 }
 
-static void start_if_needed(struct pool *pool)
+static void wake_first(struct pool *pool)
 {
-	if (pool->queued > pool->idle && pool->threads < limit(pool))
+	struct sleeper *s = pool->sleepers;
+
+	get_up(pool, s);
+	pthread_cond_signal(&s->wake);
+}
+
+/* After a job came, or one more may run. */
+static void rouse(struct pool *pool)
+{
+	if (!may_run(pool))
+		return;
+	if (pool->sleepers)
+		wake_first(pool);
+	else if (pool->threads < pool->max + POOL_WAITING_MAX)
 		start_thread(pool);
 }
 
@@ -157,8 +216,7 @@ void pool_submit(struct pool *pool, struct pool_job *job)
 	*pool->last = job;
 	pool->last = &job->next;
 	pool->queued++;
-	start_if_needed(pool);
-	pthread_cond_signal(&pool->work);
+	rouse(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -166,7 +224,7 @@ void pool_wait_begin(struct pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
 	pool->waiting++;
-	start_if_needed(pool);
+	rouse(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -181,7 +239,12 @@ void pool_set_max(struct pool *pool, unsigned max_threads)
 {
 	pthread_mutex_lock(&pool->lock);
 	pool->max = max_threads ? max_threads : 1;
-	pthread_cond_broadcast(&pool->work);
+	pool->surplus =
+		pool->threads > pool->max ? pool->threads - pool->max : 0;
+	while (pool->surplus && pool->sleepers)
+		wake_first(pool);
+	for (size_t i = 0; i < pool->queued; i++)
+		rouse(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -210,13 +273,13 @@ void pool_free(struct pool *pool)
 	pool_drain(pool);
 	pthread_mutex_lock(&pool->lock);
 	pool->ending = true;
-	pthread_cond_broadcast(&pool->work);
+	while (pool->sleepers)
+		wake_first(pool);
 	while (pool->threads)
 		pthread_cond_wait(&pool->quiet, &pool->lock);
 	pthread_mutex_unlock(&pool->lock);
 	if (pool->has_ended)
 		pthread_join(pool->ended, NULL);
-	pthread_cond_destroy(&pool->work);
 	pthread_cond_destroy(&pool->quiet);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
