@@ -629,12 +629,44 @@ static void feed_piece(struct mime_parser *p, str piece)
 		end_line(p, cr ? 2 : 1);
 }
 
+/* Most of most messages: whole lines of a body, none of which can be a boundary
+ * line. Returns how many bytes they are. */
+static size_t feed_body_lines(struct mime_parser *p, str bytes)
+{
+	const char *at = bytes.p, *end = bytes.p + bytes.n, *lf;
+	bool bounded = p->boundaries.n > 0;
+	uint64_t lines = 0;
+	while (at < end && !(bounded && *at == '-')) {
+		lf = memchr(at, '\n', (size_t)(end - at));
+		if (!lf)
+			break;
+		at = lf + 1;
+		lines++;
+	}
+	size_t n = (size_t)(at - bytes.p);
+	if (!n)
+		return 0;
+	if (p->sampling)
+		sample_feed(p, str_take(bytes, n));
+	p->at += n;
+	p->line_at = p->at;
+	p->lines += lines;
+	p->line_end = n > 1 && at[-2] == '\r' ? 2 : 1;
+	p->steps += lines;
+	return n;
+}
+
 void mime_parser_feed(struct mime_parser *p, str bytes)
 {
 	while (bytes.n) {
-		const char *lf = memchr(bytes.p, '\n', bytes.n);
-		size_t n = lf ? (size_t)(lf - bytes.p) + 1 : bytes.n;
-		feed_piece(p, str_take(bytes, n));
+		size_t n = 0;
+		if (!p->in_header && p->at == p->line_at)
+			n = feed_body_lines(p, bytes);
+		if (!n) {
+			const char *lf = memchr(bytes.p, '\n', bytes.n);
+			n = lf ? (size_t)(lf - bytes.p) + 1 : bytes.n;
+			feed_piece(p, str_take(bytes, n));
+		}
 		bytes = str_skip(bytes, n);
 	}
 }
