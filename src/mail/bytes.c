@@ -4,10 +4,17 @@
 #include "mail/records.h"
 #include "store/store.h"
 
+#include <lz4.h>
 #include <string.h>
 #include <xxhash.h>
 
 #define SUM_SIZE 8
+#define PLAIN_SIZE 4
+/* Less is not worth a header of its own. */
+#define COMPRESS_MIN 512
+/* What LZ4 wants between what it reads and what it writes, when it decompresses
+ * n bytes to where they end (lz4.h: LZ4_DECOMPRESS_INPLACE_MARGIN). */
+#define IN_PLACE_MARGIN(n) ((n) / 256 + 32)
 
 /* Bytes of the header with the empty line after it; 0: it does not end here. */
 static size_t header_size(str bytes)
@@ -47,17 +54,48 @@ static uint64_t checksum(str bytes, message_num message, uint32_t chunk)
 		bytes.p, bytes.n, message * 0x9E3779B97F4A7C15u + chunk);
 }
 
-void chunk_put(struct store_txn *txn, account_num account, message_num message,
-	uint32_t chunk, str bytes)
+/* Appends it compressed, if that saves an eighth. The first record is not:
+ * headers lie many to a block, which the engine compresses better. */
+static size_t add_compressed(str bytes, uint32_t chunk, struct buf *out)
 {
-	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
+	size_t most = bytes.n - bytes.n / 8;
+	char *room;
+	int n;
 
+	if (!chunk || bytes.n < COMPRESS_MIN)
+		return 0;
+	room = buf_reserve(out, most + CHUNK_TAIL);
+	n = LZ4_compress_default(bytes.p, room, (int)bytes.n, (int)most);
+	if (n <= 0)
+		return 0;
+	buf_added(out, (size_t)n);
+	return bytes.n;
+}
+
+void chunk_encode(str bytes, uint32_t chunk, bool compress, struct buf *out)
+{
+	size_t plain = compress ? add_compressed(bytes, chunk, out) : 0;
+
+	if (!plain) {
+		(void)buf_reserve(out, bytes.n + CHUNK_TAIL);
+		buf_add(out, bytes);
+	}
+	buf_add_be32(out, (uint32_t)plain);
+	buf_add_be64(out, 0);
+}
+
+void chunk_put(struct store_txn *txn, account_num account, message_num message,
+	uint32_t chunk, char *record, size_t n)
+{
+	struct buf key = BUF_UNBOUNDED;
+	uint64_t sum = checksum(str_of(record, n - SUM_SIZE), message, chunk);
+
+	for (size_t i = 0; i < SUM_SIZE; i++)
+		record[n - SUM_SIZE + i] =
+			(char)(sum >> (8 * (SUM_SIZE - 1 - i)));
 	key_chunk(&key, account, message, chunk);
-	buf_add(&value, bytes);
-	buf_add_be64(&value, checksum(bytes, message, chunk));
-	store_put(txn, buf_str(&key), buf_str(&value));
+	store_put(txn, buf_str(&key), str_of(record, n));
 	buf_fini(&key);
-	buf_fini(&value);
 }
 
 void chunk_delete_all(struct store_txn *txn, account_num account,
@@ -88,18 +126,47 @@ void chunk_delete_unknown(
 	buf_fini(&key);
 }
 
-enum err chunk_decode(
-	str value, message_num message, uint32_t chunk, str *bytes_r)
+/* The n bytes from `from` on become the `plain` that they were: they are moved
+ * behind where these will end, and decompressed to where they were. */
+static enum err decompress(struct buf *b, size_t from, size_t n, size_t plain)
 {
-	struct cursor c;
+	size_t room = plain + IN_PLACE_MARGIN(plain);
+	char *to;
+	int got;
 
-	if (value.n < SUM_SIZE)
+	if (plain > CHUNK_SIZE || n > plain)
 		return ERR_CORRUPT;
-	*bytes_r = str_take(value, value.n - SUM_SIZE);
-	c = cursor_of(str_skip(value, bytes_r->n));
-	return cursor_be64(&c) == checksum(*bytes_r, message, chunk)
-		       ? OK
-		       : ERR_CORRUPT;
+	buf_truncate(b, from);
+	to = buf_reserve(b, room);
+	if (!to)
+		return buf_err(b);
+	memmove(to + room - n, to, n);
+	got = LZ4_decompress_safe(to + room - n, to, (int)n, (int)plain);
+	if (got < 0 || (size_t)got != plain)
+		return ERR_CORRUPT;
+	buf_added(b, plain);
+	return OK;
+}
+
+enum err chunk_decode(
+	struct buf *b, size_t from, message_num message, uint32_t chunk)
+{
+	str value = str_skip(buf_str(b), from);
+	size_t n = value.n - CHUNK_TAIL;
+	struct cursor c;
+	uint32_t plain;
+
+	if (value.n < CHUNK_TAIL)
+		return ERR_CORRUPT;
+	c = cursor_of(str_skip(value, n));
+	plain = cursor_be32(&c);
+	if (cursor_be64(&c) !=
+		checksum(str_take(value, n + PLAIN_SIZE), message, chunk))
+		return ERR_CORRUPT;
+	if (plain)
+		return decompress(b, from, n, plain);
+	buf_truncate(b, from + n);
+	return OK;
 }
 
 /* Appends a record. */
@@ -108,7 +175,6 @@ static enum err get_chunk(const struct message_reader *r, struct store_txn *txn,
 {
 	struct buf key = BUF_UNBOUNDED;
 	size_t before = out->n;
-	str bytes;
 	enum err e;
 
 	if (!chunk && r->firsts) {
@@ -119,9 +185,9 @@ static enum err get_chunk(const struct message_reader *r, struct store_txn *txn,
 		buf_fini(&key);
 	}
 	if (!e)
-		e = chunk_decode(str_skip(buf_str(out), before), r->message,
-			chunk, &bytes);
-	buf_truncate(out, e ? before : out->n - SUM_SIZE);
+		e = chunk_decode(out, before, r->message, chunk);
+	if (e)
+		buf_truncate(out, before);
 	return e;
 }
 

@@ -9,8 +9,16 @@
  * How long the first record is, is nowhere else: it tells where the others
  * begin. A header that does not end within CHUNK_FIRST bytes is cut there.
  *
- * Each record ends with a checksum of its own, made before the engine had the
- * bytes and checked after it gave them back (docs/decisions/0012).
+ * Records behind the first are compressed with LZ4 where that makes them
+ * smaller, before the engine has them: its log, its memory and its files are
+ * given so much less to write (docs/decisions/0014). A record is
+ *
+ *	the bytes, or what LZ4 made of them; how many bytes LZ4 made it of, 0
+ *	when it did not:4; checksum:8
+ *
+ * The checksum is XXH3 of all before it and of the record's place. It is made
+ * before the engine has the record and checked after it gave it back, before
+ * anything is decompressed (docs/decisions/0012).
  */
 #ifndef MAIL_BYTES_H
 #define MAIL_BYTES_H
@@ -26,22 +34,29 @@ struct store_txn;
 #define CHUNK_FIRST (16 * 1024)
 #define CHUNK_SIZE (64 * 1024)
 
+/* What is at most behind a record's bytes. */
+#define CHUNK_TAIL 12
+
 /* Writing. Of a message that is written record by record: `waiting` are the
  * bytes after `written` records, all that there are (`all`) or at least
  * CHUNK_SIZE of them; how many make the next record. */
 size_t chunk_split(str waiting, uint32_t written, bool all);
+/* Appends these bytes as a record, all but its checksum, for which there is
+ * room: what takes time is done before its message has a number. */
+void chunk_encode(str bytes, uint32_t chunk, bool compress, struct buf *out);
+/* The record's last bytes are set; its place may be another one each time. */
 void chunk_put(struct store_txn *, account_num, message_num, uint32_t chunk,
-	str bytes);
+	char *record, size_t n);
 /* Deletes the records of a message of this size, by their keys: a range would
  * read every byte of them first. */
 void chunk_delete_all(
 	struct store_txn *, account_num, message_num, uint64_t size);
 /* The same, whatever its size is. */
 void chunk_delete_unknown(struct store_txn *, account_num, message_num);
-/* Of the value of such a key: its bytes. ERR_CORRUPT when the checksum is not
- * theirs. */
+/* What stands in the buf from `from` on is the value of such a key: puts its
+ * bytes in its place. ERR_CORRUPT when the checksum is not theirs. */
 MUST enum err chunk_decode(
-	str value, message_num, uint32_t chunk, str *bytes_r);
+	struct buf *, size_t from, message_num, uint32_t chunk);
 
 /* Reading, in any order; records that follow each other are each read once. */
 struct message_reader {

@@ -63,7 +63,7 @@ static inline enum err append(struct world *w, const char *mailbox, str text,
 	enum err e = upload_feed(u, text);
 
 	if (!e && w->put_aside)
-		e = upload_put_aside(u);
+		e = upload_put_aside(&u, 1);
 	if (!e)
 		e = append_commit(
 			w->mail, &ann, str_c(mailbox), &item, 1, &result);

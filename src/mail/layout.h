@@ -11,13 +11,13 @@
  *	a       -                             account: struct account_record
  *	b       mailbox:4 block:4             128 UIDs' memberships, see below
  *	c       message:8 chunk:4             message bytes after the first of
- *	                                      them, with their checksum; chunk
- *	                                      from 1 (bytes.h)
+ *	                                      them, as a record of bytes.h;
+ *	                                      chunk from 1
  *	d       message:8                     digest (message/digest.h)
  *	e       mailbox:4 name                annotation: its bytes. Of mailbox
  *	                                      0: the account's own
  *	f       message:8                     a message's first bytes, its
- *	                                      header, with their checksum
+ *	                                      header, as a record of bytes.h
  *	h       mailbox:4                     history: struct history_record,
  *	                                      once its journal was pruned
  *	i       message:8                     message: struct message_record

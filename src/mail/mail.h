@@ -33,6 +33,7 @@ struct mail_limits {
 	uint64_t history_entries;
 	uint32_t annotation;  /* bytes of one; see mail/annotation.h */
 	uint32_t annotations; /* of one mailbox */
+	bool uncompressed;    /* messages come as they are into the store */
 };
 
 /* The store stays the caller's and must outlive it. limits may be NULL. */

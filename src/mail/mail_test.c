@@ -80,6 +80,91 @@ static uint64_t count_chunks(struct store_txn *txn, message_num message)
 	return n;
 }
 
+struct put_chunk {
+	struct buf *record;
+	uint32_t chunk;
+};
+
+static enum err put_chunk(struct store_txn *txn, void *arg)
+{
+	struct put_chunk *q = arg;
+
+	chunk_put(txn, 1, 1, q->chunk, q->record->p, q->record->n);
+	return OK;
+}
+
+static void check_damaged_chunk(
+	const struct buf *record, size_t at, uint32_t chunk)
+{
+	struct buf b = BUF_UNBOUNDED;
+
+	buf_add(&b, buf_str(record));
+	b.p[at] ^= 4;
+	assert_int_equal(chunk_decode(&b, 0, 1, chunk), ERR_CORRUPT);
+	buf_truncate(&b, 0);
+	buf_add(&b, buf_str(record));
+	assert_int_equal(chunk_decode(&b, 0, 2, chunk), ERR_CORRUPT);
+	buf_truncate(&b, at);
+	assert_int_equal(chunk_decode(&b, 0, 1, chunk), ERR_CORRUPT);
+	buf_fini(&b);
+}
+
+/* A record's form, by how much of it is stored, and that damage is seen before
+ * anything is made of it. */
+static void test_records_are_compressed(void **unused)
+{
+	static const struct {
+		size_t size;
+		bool random; /* its bytes */
+		uint32_t chunk;
+		bool wanted, compressed;
+		const char *why;
+	} rows[] = {
+		{CHUNK_SIZE, false, 1, true, true, "text"},
+		{CHUNK_SIZE, false, 1, false, false, "not wanted"},
+		{CHUNK_SIZE, true, 1, true, false, "nothing to be saved"},
+		{CHUNK_FIRST, false, 0, true, false, "headers are not"},
+		{100, false, 1, true, false, "too little"},
+		{0, false, 0, true, false, "nothing"},
+	};
+	uint64_t dice = 88172645463325252;
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf plain = BUF_UNBOUNDED, record = BUF_UNBOUNDED;
+		struct store *store = store_open_memory();
+		struct put_chunk put = {&record, rows[i].chunk};
+
+		print_message("# %s\n", rows[i].why);
+		while (plain.n < rows[i].size) {
+			dice ^= dice << 13;
+			dice ^= dice >> 7;
+			dice ^= dice << 17;
+			buf_add_byte(&plain,
+				rows[i].random ? (char)dice
+					       : "twelve words"[plain.n % 12]);
+		}
+		chunk_encode(buf_str(&plain), rows[i].chunk, rows[i].wanted,
+			&record);
+		assert_int_equal(record.n < plain.n, rows[i].compressed);
+		assert_true(record.n <= plain.n + CHUNK_TAIL);
+		assert_ok(store_write(store, STR("scope"), put_chunk, &put));
+		for (size_t at = 0; at < record.n; at += 1 + record.n / 40)
+			check_damaged_chunk(&record, at, rows[i].chunk);
+		buf_truncate(&plain, 0);
+		buf_add_c(&plain, "before");
+		buf_add(&plain, buf_str(&record));
+		assert_ok(chunk_decode(&plain, 6, 1, rows[i].chunk));
+		assert_int_equal(plain.n, 6 + rows[i].size);
+		for (size_t k = 0; !rows[i].random && k < rows[i].size; k++)
+			assert_int_equal(
+				plain.p[6 + k], "twelve words"[k % 12]);
+		store_close(store);
+		buf_fini(&plain);
+		buf_fini(&record);
+	}
+}
+
 /* Where a message is cut into records, and that nobody sees it. */
 static void test_chunks_join_without_a_seam(void **unused)
 {
@@ -938,6 +1023,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_append_and_read_back),
 		cmocka_unit_test(test_large_upload_streams_in_chunks),
+		cmocka_unit_test(test_records_are_compressed),
 		cmocka_unit_test(test_chunks_join_without_a_seam),
 		cmocka_unit_test(test_flags_and_what_others_see),
 		cmocka_unit_test(test_copy_move_expunge),

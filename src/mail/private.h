@@ -163,8 +163,6 @@ MUST enum err box_keywords(struct box_change *, const str *names, size_t count,
 
 /* upload.c, for those who commit. Bytes that may come past limits.literal. */
 void upload_allow(struct upload *, uint64_t more);
-/* No more bytes will come. */
-void upload_seal(struct upload *);
 /* Of a sealed one, normalised; "" for none. */
 str upload_message_id(const struct upload *);
 /* Within a write, when sealed: the number of the message that has these bytes,

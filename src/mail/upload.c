@@ -11,6 +11,9 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+/* What CHUNK_SIZE bytes come to: the first record, and another. */
+#define READY_MAX 2
+
 struct upload {
 	struct mail *mail;
 	account_num account;
@@ -18,9 +21,13 @@ struct upload {
 	uint64_t limit;
 	uint64_t size;
 	struct eol_count lines;
-	struct buf chunk;	    /* the bytes after `written` chunks */
-	uint32_t written;	    /* chunks in the store already */
-	message_num message;	    /* 0 until a chunk was written */
+	bool compress;
+	struct buf chunk; /* the bytes after those in `ready` */
+	struct buf ready; /* the records after `written` ones, as they go in */
+	size_t ready_n[READY_MAX]; /* the length of each */
+	unsigned ready_count;
+	uint32_t written;	    /* records in the store already */
+	message_num message;	    /* 0 until one was written */
 	EVP_MD_CTX *hashing;	    /* NULL when sealed */
 	struct mime_parser *parser; /* NULL when sealed */
 	unsigned char hash[HASH_SIZE];
@@ -30,12 +37,15 @@ struct upload {
 
 struct upload *upload_new(struct mail *mail, account_num account)
 {
+	struct mail_limits limits = mail_limits_of(mail);
 	struct upload *u = xcalloc(1, sizeof *u);
 
 	u->mail = mail;
 	u->account = account;
-	u->limit = mail_limits_of(mail).literal;
+	u->limit = limits.literal;
+	u->compress = !limits.uncompressed;
 	buf_init(&u->chunk, CHUNK_SIZE);
+	u->ready = BUF_UNBOUNDED;
 	u->digest = BUF_UNBOUNDED;
 	u->parser = mime_parser_new(NULL);
 	u->hashing = EVP_MD_CTX_new();
@@ -54,67 +64,103 @@ uint64_t upload_size(const struct upload *u)
 	return u->size;
 }
 
-struct chunk_request {
-	const struct upload *upload;
-	bool all; /* no more bytes come */
-	message_num message;
-	uint32_t written; /* chunks there are then */
-	size_t n;	  /* bytes of the buffer that went into them */
-};
-
-/* The next chunk, or all there are. */
-static void put_chunks(struct store_txn *txn, struct chunk_request *q)
+/* The next record out of the bytes, or all there are (`all`: no more come). */
+static void make_ready(struct upload *u, bool all)
 {
-	const struct upload *u = q->upload;
+	size_t done = 0;
 
-	q->written = u->written;
-	q->n = 0;
 	do {
-		str waiting = str_skip(buf_str(&u->chunk), q->n);
-		size_t n = chunk_split(waiting, q->written, q->all);
+		uint32_t chunk = u->written + u->ready_count;
+		str waiting = str_skip(buf_str(&u->chunk), done);
+		size_t n = chunk_split(waiting, chunk, all),
+		       before = u->ready.n;
 
-		chunk_put(txn, u->account, q->message, q->written++,
-			str_take(waiting, n));
-		q->n += n;
-	} while (q->all && q->n < u->chunk.n);
+		assert(u->ready_count < READY_MAX);
+		chunk_encode(
+			str_take(waiting, n), chunk, u->compress, &u->ready);
+		u->ready_n[u->ready_count++] = u->ready.n - before;
+		done += n;
+	} while (all && done < u->chunk.n);
+	buf_consume(&u->chunk, done);
 }
 
-/* The first chunk takes the message's number, and notes that the upload is
- * under way. */
-static enum err write_chunks(struct store_txn *txn, void *arg)
+static void put_ready(
+	struct store_txn *txn, const struct upload *u, message_num message)
 {
-	struct chunk_request *q = arg;
-	const struct upload *u = q->upload;
+	char *at = u->ready.p;
+
+	for (unsigned i = 0; i < u->ready_count; i++) {
+		chunk_put(txn, u->account, message, u->written + i, at,
+			u->ready_n[i]);
+		at += u->ready_n[i];
+	}
+}
+
+/* Uploads whose ready records are written together. */
+struct flush_request {
+	struct upload *const *uploads;
+	size_t count;
+	message_num first; /* of those that had no number, the first's */
+};
+
+/* The first record takes the message's number, and notes that the upload is
+ * under way. */
+static enum err write_ready(struct store_txn *txn, void *arg)
+{
+	struct flush_request *q = arg;
 	struct change ch;
 	enum err e = OK;
 
-	q->message = u->message;
-	change_begin(&ch, txn, u->account);
-	if (u->written == 0) {
-		e = change_need_account(&ch);
-		q->message = ch.record.next_message++;
-		change_pending(&ch, 'u', q->message);
+	change_begin(&ch, txn, q->uploads[0]->account);
+	q->first = 0;
+	for (size_t i = 0; !e && i < q->count; i++) {
+		const struct upload *u = q->uploads[i];
+		message_num message = u->message;
+
+		if (!message) {
+			e = change_need_account(&ch);
+			if (e)
+				break;
+			message = ch.record.next_message++;
+			q->first = q->first ? q->first : message;
+			change_pending(&ch, 'u', message);
+		}
+		put_ready(txn, u, message);
 	}
-	put_chunks(txn, q);
 	return change_end(&ch, e);
 }
 
-static enum err flush_chunks(struct upload *u, bool all)
+/* Those numbers are taken only now: one whose write failed is somebody else's
+ * next. */
+static void note_written(const struct flush_request *q)
 {
-	struct chunk_request q = {.upload = u, .all = all};
+	message_num next = q->first;
+
+	for (size_t i = 0; i < q->count; i++) {
+		struct upload *u = q->uploads[i];
+
+		if (!u->message)
+			u->message = next++;
+		u->written += u->ready_count;
+		u->ready_count = 0;
+		buf_reset(&u->ready);
+	}
+}
+
+/* All of the same account. */
+static enum err flush_ready(struct upload *const *uploads, size_t count)
+{
+	struct flush_request q = {.uploads = uploads, .count = count};
 	struct buf scope = BUF_UNBOUNDED;
 	enum err e;
 
-	buf_add_be64(&scope, u->account);
-	e = store_write_lazy(u->mail->store, buf_str(&scope), write_chunks, &q);
+	buf_add_be64(&scope, uploads[0]->account);
+	e = store_write_lazy(
+		uploads[0]->mail->store, buf_str(&scope), write_ready, &q);
 	buf_fini(&scope);
-	if (e)
-		return e;
-	/* Only now: a number whose write failed is somebody else's next. */
-	u->message = q.message;
-	u->written = q.written;
-	buf_consume(&u->chunk, q.n);
-	return OK;
+	if (!e)
+		note_written(&q);
+	return e;
 }
 
 static enum err feed(struct upload *u, str bytes)
@@ -133,8 +179,10 @@ static enum err feed(struct upload *u, str bytes)
 
 		buf_add(&u->chunk, piece);
 		bytes = str_skip(bytes, piece.n);
-		if (u->chunk.n == CHUNK_SIZE && bytes.n)
-			e = flush_chunks(u, false);
+		if (u->chunk.n == CHUNK_SIZE && bytes.n) {
+			make_ready(u, false);
+			e = flush_ready(&u, 1);
+		}
 	}
 	return e;
 }
@@ -158,20 +206,31 @@ void upload_seal(struct upload *u)
 		abort();
 	EVP_MD_CTX_free(u->hashing);
 	u->hashing = NULL;
+	if (!u->err && (u->chunk.n || !u->written))
+		make_ready(u, true);
+	buf_fini(&u->chunk);
 }
 
 uint64_t upload_held(const struct upload *u)
 {
-	return u->chunk.n + u->digest.n;
+	return u->chunk.n + u->ready.n + u->digest.n;
 }
 
-enum err upload_put_aside(struct upload *u)
+enum err upload_put_aside(struct upload *const *uploads, size_t count)
 {
-	upload_seal(u);
-	if (!u->err && u->chunk.n)
-		u->err = flush_chunks(u, true);
-	buf_fini(&u->chunk);
-	return u->err;
+	enum err e;
+
+	for (size_t i = 0; i < count; i++) {
+		upload_seal(uploads[i]);
+		if (uploads[i]->err)
+			return uploads[i]->err;
+	}
+	e = flush_ready(uploads, count);
+	for (size_t i = 0; i < count; i++) {
+		uploads[i]->err = e;
+		buf_fini(&uploads[i]->ready);
+	}
+	return e;
 }
 
 str upload_message_id(const struct upload *u)
@@ -214,6 +273,7 @@ void upload_free(struct upload *u)
 	mime_parser_free(u->parser);
 	EVP_MD_CTX_free(u->hashing);
 	buf_fini(&u->chunk);
+	buf_fini(&u->ready);
 	buf_fini(&u->digest);
 	free(u);
 }
@@ -241,10 +301,7 @@ static void put_message(
 	struct message_record record = {.size = u->size, .received = ch->now};
 
 	memcpy(record.hash, u->hash, HASH_SIZE);
-	if (u->chunk.n || !u->written)
-		put_chunks(ch->txn,
-			&(struct chunk_request){
-				.upload = u, .all = true, .message = message});
+	put_ready(ch->txn, u, message);
 	key_message(&ch->key, u->account, 'd', message);
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&u->digest));
 	key_message(&ch->key, u->account, 'i', message);

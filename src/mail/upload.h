@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * upload: a message on its way in, from any protocol. Bytes are hashed,
- * parsed and written to the store as they come, at most CHUNK_SIZE of them in
- * memory; they become mail when append_commit() says so.
+ * parsed, compressed and written to the store as they come, at most CHUNK_SIZE
+ * of them in memory; they become mail when append_commit() says so.
  */
 #ifndef MAIL_UPLOAD_H
 #define MAIL_UPLOAD_H
@@ -16,11 +16,15 @@ struct upload *upload_new(struct mail *, account_num);
  * limits.literal, ERR_NOSPACE, ERR_IO. */
 MUST enum err upload_feed(struct upload *, str bytes);
 uint64_t upload_size(const struct upload *);
+/* No more bytes come: what takes time is done, all but writing. append_commit
+ * does it, too. */
+void upload_seal(struct upload *);
 /* Bytes of it in memory, about. */
 uint64_t upload_held(const struct upload *);
-/* No more bytes come: writes what is in memory, not durably, so that it need
- * not be there until the commit. An error sticks. */
-MUST enum err upload_put_aside(struct upload *);
+/* No more bytes of these come, of one account: writes what is in memory, in one
+ * step, not durably, so that it need not be there until the commit. An error
+ * sticks to each. */
+MUST enum err upload_put_aside(struct upload *const *, size_t count);
 /* Forgets it and what was written; NULL is fine. After append_commit too. */
 void upload_free(struct upload *);
 

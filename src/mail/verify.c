@@ -100,15 +100,12 @@ static enum err scan_letter(struct verifying *vs, char letter, scan_fn *fn)
 static bool hash_chunk(struct verifying *vs, message_num message,
 	uint32_t chunk, EVP_MD_CTX *hashing, uint64_t *size)
 {
-	str bytes;
-
 	key_chunk(&vs->key, vs->account, message, chunk);
-	if (get(vs) ||
-		chunk_decode(buf_str(&vs->value), message, chunk, &bytes) ||
-		(chunk && bytes.n == 0))
+	if (get(vs) || chunk_decode(&vs->value, 0, message, chunk) ||
+		(chunk && vs->value.n == 0))
 		return false;
-	*size += bytes.n;
-	return EVP_DigestUpdate(hashing, bytes.p, bytes.n);
+	*size += vs->value.n;
+	return EVP_DigestUpdate(hashing, vs->value.p, vs->value.n);
 }
 
 static const char *check_bytes(struct verifying *vs, message_num message,

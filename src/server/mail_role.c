@@ -413,6 +413,8 @@ static struct mail_limits mail_limits(const struct config *config)
 		.history_entries = (uint64_t)config->store_history_entries,
 		.annotation = (uint32_t)config->limits_annotation,
 		.annotations = (uint32_t)config->limits_annotations,
+		.uncompressed =
+			config->store_compression == STORE_COMPRESSION_NONE,
 	};
 }
 

@@ -208,8 +208,8 @@ S(store_cache, "store.cache", SIZE, "128mb", "8mb..1tb", 0, "",                \
   "memory for what was read from the store")                                   \
 S(store_answers, "store.answers", SIZE, "16mb", "0b..1tb", 1, "",              \
   "memory for answers to FETCH, SORT and THREAD, for who asks again; 0: none") \
-S(store_compression, "store.compression", ENUM, "lz4", "none|lz4|zstd", 0, "", \
-  "how mail is compressed in the store")                                       \
+S(store_compression, "store.compression", ENUM, "lz4", "none|lz4", 1, "",      \
+  "how messages that come are compressed in the store, but for their headers") \
                                                                                \
 S(store_history, "store.history", TIME, "180d", "0ms..36500d", 1, "",          \
   "how long it is known exactly which messages were expunged, for clients "    \
@@ -359,7 +359,7 @@ enum { TLS_MINIMUM_1_2, TLS_MINIMUM_1_3 };
 enum { LMTP_QUOTA_FULL_452, LMTP_QUOTA_FULL_552 };
 /* tls.client_identity is an enum tls_identity. */
 enum { STORE_ENGINE_ROCKSDB, STORE_ENGINE_MEMORY };
-enum { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4, STORE_COMPRESSION_ZSTD };
+enum { STORE_COMPRESSION_NONE, STORE_COMPRESSION_LZ4 };
 enum { LDAP_SETTING_SUBTREE, LDAP_SETTING_ONELEVEL, LDAP_SETTING_BASE };
 enum { LDAP_SETTING_BIND, LDAP_SETTING_COMPARE, LDAP_SETTING_HASH };
 /* Outside sources: see lookup/lookup.h. */

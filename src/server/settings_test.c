@@ -60,7 +60,6 @@ static void test_words_and_enums_agree(void **unused)
 		{"ldap.method", "hash", LDAP_SETTING_HASH},
 		{"store.compression", "none", STORE_COMPRESSION_NONE},
 		{"store.compression", "lz4", STORE_COMPRESSION_LZ4},
-		{"store.compression", "zstd", STORE_COMPRESSION_ZSTD},
 	};
 	struct config *config = config_new();
 

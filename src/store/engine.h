@@ -111,8 +111,9 @@ void combine_write(struct store *, struct store_job *, size_t count, bool lazy);
  *	1	the first
  *	2	memberships have growth and more (mail/layout.h)
  *	3	a message's records have checksums (mail/bytes.h)
+ *	4	they are compressed before they come here
  */
-#define STORE_FORMAT 3
+#define STORE_FORMAT 4
 MUST enum err format_check(struct store *, const char *where);
 
 /* The room on disk that RocksDB needs to stay healthy; tests lower it. */

@@ -71,17 +71,17 @@ static void test_format_record(void **state)
 		enum err err;
 		const char *why;
 	} rows[] = {
-		{"culver 4", ERR_VERSION, "the next version"},
+		{"culver 5", ERR_VERSION, "the next version"},
 		{"culver 99999999999999999999", ERR_CORRUPT, "not a number"},
 		{"culver", ERR_CORRUPT, "no number"},
 		{"", ERR_CORRUPT, "empty"},
 		{"dove 1", ERR_CORRUPT, "somebody else's"},
-		{"culver 2", ERR_VERSION, "an older one"},
-		{"culver 3", OK, "ours"},
+		{"culver 3", ERR_VERSION, "an older one"},
+		{"culver 4", OK, "ours"},
 	};
 	struct store *s;
 
-	assert_int_equal(STORE_FORMAT, 3);
+	assert_int_equal(STORE_FORMAT, 4);
 	assert_ok(store_open_rocksdb(dir, &s));
 	put1(s, "a", "1");
 	store_close(s);
@@ -92,7 +92,7 @@ static void test_format_record(void **state)
 		if (rows[i].err == OK) {
 			assert_value(s, "a", "1");
 			store_close(s);
-			assert_record(dir, "culver 3");
+			assert_record(dir, "culver 4");
 		}
 	}
 }
@@ -107,7 +107,7 @@ static void test_open_what_cannot_be(void **state)
 	free(missing);
 	put_raw(dir, STR("stranger"), STR("1"));
 	assert_int_equal(store_open_rocksdb(dir, &s), ERR_CORRUPT);
-	put_raw(dir, STR("\0format"), STR("culver 3"));
+	put_raw(dir, STR("\0format"), STR("culver 4"));
 	assert_ok(store_open_rocksdb(dir, &s));
 	assert_int_equal(store_open_rocksdb(dir, &second), ERR_INUSE);
 	store_close(s);

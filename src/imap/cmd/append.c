@@ -16,7 +16,7 @@
 /* Messages of one command, if nothing else is said (RFC 9738). */
 #define MESSAGES_MAX 4096
 /* Of messages that wait for the last one, this much stays in memory. */
-#define HELD_MAX ((uint64_t)1 << 20)
+#define HELD_MAX ((uint64_t)2 << 20)
 
 /* What URLs may add to one command: so many times what a message may be. A
  * short command must not keep the server busy for long. */
@@ -31,6 +31,7 @@ struct imap_append_run {
 	uint64_t bytes;	  /* of all */
 	uint64_t of_urls; /* of these, out of URLs */
 	uint64_t held;	  /* of earlier ones, in memory */
+	size_t aside;	  /* so many are not in memory any more */
 	/* RFC 6855 section 4: 8-bit bytes are looked for in the headers; some
 	 * were found; where the last message is. */
 	bool only_7bit, has_8bit;
@@ -118,14 +119,22 @@ static enum err find_replaced(
 /* The one before is whole; it need not stay in memory until the last is. */
 static enum err put_aside(struct imap_append_run *run)
 {
+	size_t count = run->count - run->aside;
+	struct upload **uploads;
+	enum err e;
+
+	upload_seal(last_upload(run));
 	run->held += upload_held(last_upload(run));
 	if (run->held <= HELD_MAX)
 		return OK;
+	uploads = xcalloc(count, sizeof(struct upload *));
+	for (size_t i = 0; i < count; i++)
+		uploads[i] = run->items[run->aside + i].upload;
+	e = upload_put_aside(uploads, count);
+	free(uploads);
+	run->aside = run->count;
 	run->held = 0;
-	for (size_t i = 0; i < run->count; i++)
-		if (upload_put_aside(run->items[i].upload))
-			return ERR_IO; /* remembered by the upload, too */
-	return OK;
+	return e ? ERR_IO : OK; /* remembered by the upload, too */
 }
 
 /* RFC 3502 section 6.3.11: an error, which clients use to cancel. */
