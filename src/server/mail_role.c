@@ -331,8 +331,6 @@ static void on_peer(
 			break;
 		handle_message(m, p, &msg);
 	}
-	if (e == ERR_INVALID)
-		log_error("server", "a hand-over is lost: no descriptor");
 	if (e == ERR_CLOSED)
 		peer_free(m, p);
 }

@@ -488,6 +488,15 @@ static void reload(struct master *m)
 	notify_ready();
 }
 
+/* What kept a role from running may have been mended just now. */
+static void begin_anew(struct master *m)
+{
+	for (size_t i = 0; i < m->process_count; i++) {
+		m->processes[i].backoff_ms = BACKOFF_FIRST_MS;
+		m->processes[i].due = 0;
+	}
+}
+
 /* -------- listeners -------- */
 
 static struct listener *add_listener(struct master *m)
@@ -662,8 +671,11 @@ static void on_signal(struct master *m, uint32_t number)
 		reap(m);
 		break;
 	case SIGHUP:
-		if (!m->stopping)
-			reload(m);
+		if (m->stopping)
+			break;
+		reap(m);
+		reload(m);
+		begin_anew(m);
 		break;
 	default:
 		if (m->stopping)

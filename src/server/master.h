@@ -6,11 +6,12 @@
  * them with each other, starts again what dies, and passes configuration on.
  * It reads the configuration and what its signals say; no byte from outside.
  *
- *	SIGHUP	reads the file and the certificates again
+ *	SIGHUP	reads the file and the certificates again; roles that died do
+ *		not wait any longer
  *	SIGTERM, SIGINT	ends in order; a second one, at once
  *
  * A role that dies comes back after 100 ms, doubled each time up to 10 s,
- * and 100 ms again once it held for a minute. If one dies before all have
+ * and 100 ms again once it held for a minute, or after a SIGHUP. If one dies before all have
  * been ready once, the start has failed.
  */
 #ifndef SERVER_MASTER_H

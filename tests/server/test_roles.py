@@ -134,6 +134,23 @@ def test_repeated_death_backs_off(mine):
     assert waits == sorted(waits) and waits[0] <= 100 < waits[1] < waits[2]
 
 
+def test_reload_ends_the_wait(mine):
+    """Who mended what a role died of need not wait for its time."""
+    def kill(times, hurry):
+        for _ in range(times):
+            begin = len(mine.log_text())
+            os.kill(mine.children()["auth"], signal.SIGKILL)
+            wait_for_log(mine, "will be started again", begin)
+            if hurry:
+                mine.process.send_signal(signal.SIGHUP)
+            wait_for_log(mine, r'msg="role is back"', begin)
+    kill(3, False)
+    kill(3, True)
+    waits = [int(w) for w in re.findall(r"after_ms=(\d+)", mine.log_text())]
+    assert waits[3] > waits[2] > 100
+    assert waits[4] <= 100 and waits[5] <= 100
+
+
 def test_roles_die_with_the_master(mine):
     roles = mine.children()
     mine.process.kill()
