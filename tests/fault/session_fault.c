@@ -32,6 +32,7 @@ static const struct {
 } faults[] = {
 	{FAULT_ANY, ERR_IO, "any call"},
 	{FAULT_COMMIT, ERR_NOSPACE, "a commit, no space"},
+	{FAULT_COMMIT, ERR_CONFLICT, "a commit, others are always faster"},
 	{FAULT_GET | FAULT_SCAN, ERR_CORRUPT, "a read, damage"},
 };
 
@@ -326,6 +327,7 @@ enum {
 	BREAKS = 8 /* who has begun to send a literal can only hang up */
 };
 
+/* before: commands, a line each. */
 static const struct scenario {
 	const char *before, *command;
 	unsigned flags;
@@ -337,6 +339,16 @@ static const struct scenario {
 	{"SELECT INBOX", "APPEND INBOX {S} {S} {L}", 0},
 	{"SELECT INBOX", "REPLACE 4 INBOX (\\Draft) {S}", 0},
 	{"SELECT INBOX", "UID REPLACE 4 box {L}", 0},
+	{NULL,
+		"APPEND box (\\Flagged) CATENATE (TEXT {S} URL "
+		"\"/INBOX/;UID=4/;SECTION=TEXT\" URL \"/INBOX/;UID=7\")",
+		0},
+	{"SELECT INBOX",
+		"APPEND INBOX (new) CATENATE (URL \";UID=7\" TEXT {L}) {S}", 0},
+	{"SELECT INBOX",
+		"REPLACE 4 box CATENATE (TEXT {S} URL "
+		"\"/INBOX/;UID=4/;SECTION=TEXT\")",
+		0},
 	{"SELECT INBOX", "COPY 2:5 box", 0},
 	{"SELECT INBOX", "COPY 2:5 INBOX", 0},
 	{"SELECT INBOX", "MOVE 2:5 box", 0},
@@ -345,6 +357,14 @@ static const struct scenario {
 	{"SELECT INBOX (CONDSTORE)",
 		"UID STORE 1:* (UNCHANGEDSINCE 6) FLAGS (work)", 0},
 	{"SELECT INBOX", "STORE 2:4 -FLAGS.SILENT (odd)", 0},
+	{"SELECT INBOX\nSEARCH RETURN (UPDATE ALL) KEYWORD odd",
+		"STORE 1:* +FLAGS (odd)", 0},
+	{"SELECT INBOX\nUID SORT RETURN (UPDATE ALL) (SUBJECT) UTF-8 ALL",
+		"MOVE 2:4 box", 0},
+	{"NOTIFY SET (selected (MessageNew (UID FLAGS) MessageExpunge "
+	 "FlagChange)) (personal (MessageNew MessageExpunge FlagChange "
+	 "MailboxName MailboxMetadataChange))\nSELECT INBOX",
+		"COPY 2:5 box", 0},
 	{"SELECT INBOX", "EXPUNGE", 0},
 	{"SELECT INBOX", "UID EXPUNGE 1:4", 0},
 	{"SELECT INBOX", "CLOSE", GOES},
@@ -367,8 +387,23 @@ static const struct scenario {
 	{NULL, "STATUS INBOX (MESSAGES UNSEEN SIZE DELETED)", READS},
 	{NULL, "LIST (SUBSCRIBED) \"\" * RETURN (STATUS (MESSAGES))", READS},
 	{NULL, "LSUB \"\" *", READS},
+	{NULL, "ESEARCH IN (personal) RETURN (COUNT ALL) UNSEEN", READS},
+	{"SELECT box",
+		"ESEARCH IN (selected subtree a) RETURN (MIN MAX) BODY line",
+		READS},
+	{NULL,
+		"NOTIFY SET STATUS (personal (MessageNew MessageExpunge "
+		"FlagChange MailboxName))",
+		READS},
 	{NULL, "GETMETADATA INBOX (/private/a)", READS},
 	{"SELECT INBOX", "SEARCH BODY line NOT SUBJECT nothing", READS},
+	{"SELECT INBOX", "SEARCH RETURN (SAVE COUNT) BODY line", READS},
+	{"SELECT INBOX", "SEARCH RETURN (UPDATE COUNT ALL) BODY line", READS},
+	{"SETMETADATA \"\" (/private/filters/values/few \"BODY line\")\n"
+	 "SELECT INBOX",
+		"SEARCH RETURN (ALL) FILTER few", READS},
+	{"ENABLE QRESYNC\nSELECT INBOX",
+		"UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1 VANISHED)", READS},
 	{"SELECT INBOX", "UID SORT (SUBJECT SIZE) UTF-8 ALL", READS},
 	{"SELECT INBOX", "THREAD REFERENCES UTF-8 ALL", READS},
 	{"SELECT INBOX", "UID FETCH 1:* (ENVELOPE BODYSTRUCTURE PREVIEW)",
@@ -400,14 +435,22 @@ static bool is_no(str said)
 
 static void begin(struct place *p, const struct scenario *sc)
 {
+	const char *at = sc->before;
+
 	place_begin(p);
-	if (sc->before)
-		must(p, sc->before);
+	while (at && *at) {
+		size_t n = strcspn(at, "\n");
+		char *command = xstrndup(at, n);
+
+		must(p, command);
+		free(command);
+		at += n + (at[n] != '\0');
+	}
 }
 
 static bool has_selected(const struct scenario *sc)
 {
-	return sc->before && strncmp(sc->before, "SELECT", 6) == 0;
+	return sc->before && strstr(sc->before, "SELECT");
 }
 
 static void run_clean(
@@ -760,10 +803,11 @@ static str pop3_ask(struct place *p, const char *command, bool many_lines)
 	}
 }
 
-/* RFC 3206's codes. */
+/* RFC 3206's codes, and RFC 2449's. */
 static bool is_err(str said)
 {
-	return str_starts(said, STR("-ERR [SYS/"));
+	return str_starts(said, STR("-ERR [SYS/")) ||
+	       str_starts(said, STR("-ERR [IN-USE]"));
 }
 
 struct pop3_case {
@@ -890,26 +934,41 @@ static void pop3_kind(const struct pop3_case *pc, size_t kind,
 	buf_fini(&inbox_after);
 }
 
+static void pop3_clean(const struct pop3_case *pc, bool conflicts,
+	struct buf *before, struct buf *after, struct buf *whole)
+{
+	struct place p;
+
+	pop3_place(&p, pc);
+	dump(&p, 1, before);
+	p.fault.conflicts = conflicts;
+	buf_add(whole, pop3_run(&p, pc, 0, 0));
+	p.fault.conflicts = false;
+	buf_add_byte(whole, '\0');
+	buf_truncate(whole, whole->n - 1);
+	dump(&p, 1, after);
+	hang_up(&p);
+	place_end(&p);
+}
+
 static void test_pop3(void **state)
 {
 	const struct pop3_case *pc = *state;
 	struct buf before = BUF_UNBOUNDED, after = BUF_UNBOUNDED,
-		   whole = BUF_UNBOUNDED;
-	struct place p;
+		   whole = BUF_UNBOUNDED, after_again = BUF_UNBOUNDED,
+		   whole_again = BUF_UNBOUNDED;
 
-	pop3_place(&p, pc);
-	dump(&p, 1, &before);
-	buf_add(&whole, pop3_run(&p, pc, 0, 0));
-	buf_add_byte(&whole, '\0');
-	buf_truncate(&whole, whole.n - 1);
-	dump(&p, 1, &after);
-	hang_up(&p);
-	place_end(&p);
+	pop3_clean(pc, false, &before, &after, &whole);
+	pop3_clean(pc, true, &before, &after_again, &whole_again);
+	assert_str(buf_str(&whole_again), whole.p);
+	assert_str(buf_str(&after_again), after.p);
 	for (size_t kind = 0; kind < COUNT_OF(faults); kind++)
 		pop3_kind(pc, kind, &before, &after, &whole);
 	buf_fini(&before);
 	buf_fini(&after);
 	buf_fini(&whole);
+	buf_fini(&after_again);
+	buf_fini(&whole_again);
 }
 
 /* --------------------------------------------------------------------- main */
