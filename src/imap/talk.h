@@ -137,18 +137,26 @@ static inline str talk_line(struct talk *t)
 	return line;
 }
 
-static inline void talk_send(struct talk *t, str text)
+/* False: not all of it could be sent. */
+static inline bool talk_try(struct talk *t, str text)
 {
 	struct buf packed = BUF_UNBOUNDED;
+	bool sent;
 
 	talk_note(t, 'C', text);
 	if (t->coder) {
 		t->pack(t->coder, text, &packed);
 		text = buf_str(&packed);
 	}
-	if (send(t->c.fd, text.p, text.n, MSG_NOSIGNAL) != (ssize_t)text.n)
-		talk_die(t, "cannot send");
+	sent = send(t->c.fd, text.p, text.n, MSG_NOSIGNAL) == (ssize_t)text.n;
 	buf_fini(&packed);
+	return sent;
+}
+
+static inline void talk_send(struct talk *t, str text)
+{
+	if (!talk_try(t, text))
+		talk_die(t, "cannot send");
 }
 
 /* Reading. */

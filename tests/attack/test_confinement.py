@@ -85,9 +85,9 @@ class Target:
     def restart(self):
         """Whoever was killed would come back by himself, but later each
         time."""
-        roles = self.server.processes()
+        pids = self.server.children().values()
         self.server.kill()
-        eventually(lambda: not any(is_alive(pid) for _, pid in roles),
+        eventually(lambda: not any(is_alive(pid) for pid in pids),
                    "the end of all roles")
         self.server.start()
 

@@ -89,18 +89,11 @@ def slow_readers():
     server.close()
 
 
-# What half a client says, and what it may cost: before a handshake, next to
-# nothing; during one, OpenSSL's buffers for a record and for a message.
-SILENT, PLAIN, SHAKING = 6 * KB, 8 * KB, 48 * KB
-HALVES = [
-    *[(p, b"", SILENT) for p in ("imap", "imaps", "pop3", "pop3s", "lmtp")],
-    *[(p, b"a LOGIN {3}\r\n", PLAIN) for p in ("imap", "pop3", "lmtp")],
-    *[(p, b"\x16\x03", SHAKING) for p in ("imaps", "pop3s")],
-]
+HALVES = [b"", b"\x16\x03", b"a", b"a LOGIN {3}\r\n"]
 
 
-@pytest.mark.parametrize("protocol, said, most", HALVES, ids=repr)
-def test_slow_writers(one, neighbour, protocol, said, most):
+@pytest.mark.parametrize("protocol", ["imap", "imaps", "pop3", "pop3s", "lmtp"])
+def test_slow_writers(one, neighbour, protocol):
     """Before login, or before TLS."""
     # LMTP has nothing before its session.
     what = "sessions" if protocol == "lmtp" else "connections"
@@ -108,12 +101,13 @@ def test_slow_writers(one, neighbour, protocol, said, most):
     address = ("127.0.0.1", getattr(one, f"{protocol}_port"))
     crowd = [dial(address) for _ in range(MANY)]
     try:
-        for sock in crowd:
-            sock.sendall(said)
+        for i, sock in enumerate(crowd):
+            sock.sendall(HALVES[i % (2 if protocol.endswith("s") else 4)])
         eventually(lambda: figures(one, what) >= base + len(crowd),
                    "all of them")
         assert ok(neighbour.noop())
-        assert (memory(one) - before) / len(crowd) < most
+        # OpenSSL takes 16 KB for a record that it waits for.
+        assert (memory(one) - before) / len(crowd) < 40 * KB
     finally:
         for sock in crowd:
             reset(sock)

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "game.h"
-#include "base/log.h"
 
-#include <signal.h>
-#include <sys/wait.h>
-
-#define EVENTS 60
-#define BATCH 100 /* scripts of one process */
-/* How often something that happens at the same time is tried before it is
- * believed to go well. */
-#define TRIES 4
 #define TOGETHER_COMMANDS 3
+#define KILL_COMMANDS 5
 #define LINES 4096
 
 enum cut {
@@ -140,6 +132,7 @@ static void come_online(struct player *p, enum how how)
 	p->notify = features % 5 == 0;
 	p->compress = features % 3 == 0;
 	p->online = true;
+	memset(p->statuses, 0, sizeof p->statuses);
 	p->highest = p->told_highest = 0;
 	p->has_code = false;
 	talk_note(&p->talk, '-', STR("comes back"));
@@ -265,6 +258,7 @@ enum kind {
 	E_LEAVE,
 	E_TOGETHER,
 	E_KILL,
+	E_OUTSIDE,
 	E_PRUNE,
 	E_RESTART,
 };
@@ -286,16 +280,10 @@ static const unsigned char weights[] = {
 	[E_IDLE] = 3,
 	[E_LEAVE] = 2,
 	[E_TOGETHER] = 8,
-	[E_KILL] = 5,
+	[E_KILL] = 10,
+	[E_OUTSIDE] = 4,
 	[E_PRUNE] = 2,
 	[E_RESTART] = 1,
-};
-
-struct event {
-	enum kind kind;
-	unsigned client;
-	bool hold; /* to be sent with what follows */
-	uint64_t seed;
 };
 
 /* What a connection that has a mailbox selected says. */
@@ -397,6 +385,69 @@ static void play_online(struct player *p, const struct event *e, enum cut cut)
 	}
 }
 
+/* Outsiders. */
+
+static void play_outside(struct game *g, struct dice *d)
+{
+	enum outsider who = roll(d, OUTSIDERS);
+	struct talk *t = &g->players[0].talk;
+	struct sent q;
+
+	if (!g->stage->outsider_comes)
+		return;
+	hold(g, t);
+	say_outside(g, d, who, &q);
+	g->stage->outsider_comes(g, who, &q);
+	g->stage->outsider_acts(g, who);
+	if (!g->stage->outsider_goes(g, who))
+		talk_die(t, "an outsider was refused");
+	CHECK(&g->players[0], !model_apply(&g->model, &q));
+	sent_fini(&q);
+}
+
+/* Of those who do something at the same time. */
+struct outside {
+	bool here[OUTSIDERS];
+	struct sent sent[OUTSIDERS];
+};
+
+static void outsiders_come(struct game *g, struct dice *d, struct outside *o)
+{
+	*o = (struct outside){.here = {false}};
+	for (unsigned i = 0; g->stage->outsider_comes && i < OUTSIDERS; i++) {
+		o->here[i] = roll(d, 3) == 0;
+		if (!o->here[i])
+			continue;
+		say_outside(g, d, i, &o->sent[i]);
+		g->stage->outsider_comes(g, i, &o->sent[i]);
+	}
+}
+
+static void outsiders_act(struct game *g, const struct outside *o)
+{
+	for (unsigned i = 0; i < OUTSIDERS; i++)
+		if (o->here[i])
+			g->stage->outsider_acts(g, i);
+}
+
+/* Adds their lanes. */
+static unsigned outsiders_go(
+	struct game *g, struct outside *o, struct lane *lanes, unsigned count)
+{
+	for (unsigned i = 0; i < OUTSIDERS; i++)
+		if (o->here[i])
+			lanes[count++] = (struct lane){
+				&o->sent[i], 1, g->stage->outsider_goes(g, i)};
+	return count;
+}
+
+static void outsiders_fini(struct outside *o)
+{
+	for (unsigned i = 0; i < OUTSIDERS; i++)
+		if (o->here[i])
+			sent_fini(&o->sent[i]);
+}
+
 /* At the same time. */
 
 struct heard {
@@ -420,24 +471,22 @@ static unsigned pick_some(
 	return count;
 }
 
-static void say_together(struct player *p, uint64_t seed, bool last)
+static void say_together(struct player *p, uint64_t seed, unsigned commands)
 {
-	unsigned commands;
-
 	p->dice.state = seed;
 	drain(p);
 	if (p->name >= 0 && !p->synced && !p->idling && !p->sent_count)
 		sync_now(p, CUT_NONE);
 	say_done(p);
 	p->together = true;
-	commands = 1 + roll(&p->dice, TOGETHER_COMMANDS);
+	commands = 1 + roll(&p->dice, commands);
 	while (commands-- && p->sent_count < PIPELINE - 2) {
 		enum kind kind = roll_kind(&p->dice, E_APPEND, E_MAILBOX);
 
 		if (p->name >= 0 || !needs_mailbox(kind))
 			say_kind(p, kind);
 	}
-	if (p->name >= 0 && last && roll(&p->dice, 4) == 0)
+	if (p->name >= 0 && roll(&p->dice, 4) == 0)
 		say_leave(p);
 	if (!p->sent_count)
 		say_noop(p);
@@ -456,15 +505,18 @@ static void play_together(struct game *g, struct player *first)
 {
 	struct player *some[CLIENTS];
 	struct heard *heard = xcalloc(CLIENTS, sizeof *heard);
-	struct lane lanes[CLIENTS];
-	unsigned count = pick_some(g, first, some);
+	struct lane lanes[CLIENTS + OUTSIDERS];
+	struct outside outside;
+	unsigned count = pick_some(g, first, some), all;
 	uint64_t seed = dice_next(&first->dice);
 
 	for (unsigned i = 0; i < count; i++)
-		say_together(some[i], seed + i, true);
+		say_together(some[i], seed + i, TOGETHER_COMMANDS);
 	hold(g, &first->talk);
+	outsiders_come(g, &first->dice, &outside);
 	for (unsigned i = 0; i < count; i++)
 		talk_send(&some[i]->talk, buf_str(&some[i]->out));
+	outsiders_act(g, &outside);
 	for (unsigned i = 0; i < count; i++) {
 		struct heard *h = &heard[i];
 
@@ -478,27 +530,38 @@ static void play_together(struct game *g, struct player *first)
 		buf_fini(&heard[i].text);
 	}
 	free(heard);
-	settle(g, &first->talk, lanes, count);
+	all = outsiders_go(g, &outside, lanes, count);
+	if (outside.here[BY_LMTP])
+		CHECK(first, lanes[count].answered);
+	settle(g, &first->talk, lanes, all);
+	outsiders_fini(&outside);
 	for (unsigned i = 0; i < count; i++)
 		agree_afterwards(some[i]);
 }
+
+/* Before anything is done, or after this and that. */
+static const unsigned kill_within_us[] = {300, 5000, 10000, 30000};
 
 /* Everybody loses the server; some in the middle of something. */
 static void play_kill(struct game *g, struct player *first)
 {
 	struct player *some[CLIENTS];
-	struct lane lanes[CLIENTS];
-	unsigned count = pick_some(g, first, some), lost = 0;
+	struct lane lanes[CLIENTS + OUTSIDERS];
+	struct outside outside;
+	unsigned count = pick_some(g, first, some), lost = 0, within;
 	uint64_t seed = dice_next(&first->dice);
 
 	for (unsigned i = 0; i < count; i++)
-		say_together(some[i], seed + i, false);
+		say_together(some[i], seed + i, KILL_COMMANDS);
 	hold(g, &first->talk);
+	outsiders_come(g, &first->dice, &outside);
+	within = kill_within_us[roll(&first->dice, 4)];
+	g->stage->meet(g);
+	/* Others may be further, and so may the kill. */
 	for (unsigned i = 0; i < count; i++)
-		talk_send(&some[i]->talk, buf_str(&some[i]->out));
-	if (roll(&first->dice, 4))
-		usleep(roll(&first->dice, 1u << (4 + roll(&first->dice, 12))));
-	g->stage->kill(g);
+		(void)talk_try(&some[i]->talk, buf_str(&some[i]->out));
+	outsiders_act(g, &outside);
+	g->stage->kill(g, roll(&first->dice, within));
 	talk_note(&first->talk, '-', STR("(the mail role is killed)"));
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		struct player *p = &g->players[i];
@@ -515,8 +578,10 @@ static void play_kill(struct game *g, struct player *first)
 		lanes[lost++] = lane_of(p);
 		player_keep(p);
 	}
+	lost = outsiders_go(g, &outside, lanes, lost);
 	g->stage->restart(g);
 	settle(g, &first->talk, lanes, lost);
+	outsiders_fini(&outside);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		if (g->players[i].online)
 			go_offline(&g->players[i]);
@@ -534,8 +599,10 @@ static void restart(struct game *g)
 		hang_up(p);
 	}
 	talk_note(&g->players[0].talk, '-', STR("(restart)"));
-	if (g->stage->kill)
-		g->stage->kill(g);
+	if (g->stage->kill) {
+		g->stage->meet(g);
+		g->stage->kill(g, 0);
+	}
 	g->stage->restart(g);
 }
 
@@ -559,7 +626,14 @@ static void play(struct game *g, const struct event *e)
 	enum cut cut = CUT_NONE;
 
 	p->dice.state = e->seed;
-	if (e->kind == E_PRUNE) {
+	/* Where all are thrown out often, they come back soon. */
+	if (!p->online && g->stage->kill && roll(&p->dice, 4)) {
+		come_online(p, roll(&p->dice, 3));
+		select_some(p, CUT_NONE);
+	}
+	if (e->kind == E_OUTSIDE) {
+		play_outside(g, &p->dice);
+	} else if (e->kind == E_PRUNE) {
 		prune(g, roll(&p->dice, 2));
 	} else if (e->kind == E_RESTART) {
 		restart(g);
@@ -577,6 +651,16 @@ static void play(struct game *g, const struct event *e)
 			select_some(p, cut);
 		}
 	}
+}
+
+/* At the beginning, so that there is something to do. */
+static void prepare(struct player *p, unsigned seed)
+{
+	p->dice.state = seed;
+	come_online(p, roll(&p->dice, 3));
+	say_beginning(p);
+	flush(p, CUT_NONE);
+	select_some(p, CUT_NONE);
 }
 
 /* At the end. */
@@ -643,16 +727,7 @@ static void player_end(struct player *p)
 
 /* Scripts. */
 
-struct script {
-	const struct stage *stage;
-	unsigned seed;
-	unsigned clients, names;
-	struct event events[EVENTS];
-	unsigned count;
-};
-
-static void script_make(
-	struct script *s, const struct stage *stage, unsigned seed)
+void script_make(struct script *s, const struct stage *stage, unsigned seed)
 {
 	struct dice d = {seed};
 
@@ -672,7 +747,7 @@ static void script_make(
 	}
 }
 
-static void script_run(const struct script *s)
+void script_run(const struct script *s)
 {
 	struct game *g = xcalloc(1, sizeof *g);
 
@@ -683,6 +758,8 @@ static void script_run(const struct script *s)
 		player_begin(&g->players[i], g, s->seed);
 	g->stage->begin(g);
 	hold(g, &g->players[0].talk);
+	if (s->seed % 2)
+		prepare(&g->players[0], s->seed);
 	for (unsigned i = 0; i < s->count; i++)
 		play(g, &s->events[i]);
 	for (unsigned i = 0; i < CLIENTS; i++)
@@ -695,145 +772,11 @@ static void script_run(const struct script *s)
 	free(g);
 }
 
-/* In a process of its own, so that whatever it does can be told. */
-static bool fails_once(const struct script *s, bool aloud)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		alarm(s->stage->patience);
-		if (!aloud && !freopen("/dev/null", "w", stderr))
-			_exit(1);
-		script_run(s);
-		_exit(0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		abort();
-	if (s->stage->clean_up)
-		s->stage->clean_up(aloud && status);
-	return status != 0;
-}
-
-static bool is_sure(const struct script *s)
+bool script_is_sure(const struct script *s)
 {
 	for (unsigned i = 0; i < s->count; i++)
 		if (s->events[i].kind == E_TOGETHER ||
 			s->events[i].kind == E_KILL)
 			return false;
 	return true;
-}
-
-static bool fails(const struct script *s, bool aloud)
-{
-	for (int i = 0; i < (is_sure(s) ? 1 : TRIES); i++)
-		if (fails_once(s, aloud))
-			return true;
-	return false;
-}
-
-/* Leaves out what it fails without: halves, quarters, …, single events. */
-static void shorten(struct script *s)
-{
-	for (unsigned n = s->count / 2; n; n = n > 1 ? (n + 1) / 2 : 0)
-		for (unsigned at = 0; at < s->count;) {
-			struct script less = *s;
-			unsigned to = at + n < s->count ? at + n : s->count;
-
-			memmove(&less.events[at], &less.events[to],
-				(s->count - to) * sizeof less.events[0]);
-			less.count -= to - at;
-			if (fails(&less, false))
-				*s = less;
-			else
-				at += n;
-		}
-}
-
-/* False when it does not fail alone. */
-static bool report(const struct stage *stage, unsigned seed)
-{
-	struct script s;
-	unsigned before;
-
-	script_make(&s, stage, seed);
-	if (!fails(&s, false))
-		return false;
-	do {
-		before = s.count;
-		shorten(&s);
-	} while (s.count < before);
-	fprintf(stderr, "seed %u fails with these %u events:\n", seed, s.count);
-	if (!fails(&s, true))
-		fprintf(stderr, "(but not always)\n");
-	return true;
-}
-
-static void run_all(
-	const struct stage *stage, unsigned first, unsigned count, int progress)
-{
-	struct script s;
-
-	for (unsigned seed = first; seed < first + count; seed++) {
-		alarm(stage->patience);
-		if (write(progress, &seed, sizeof seed) < 0)
-			_exit(1);
-		script_make(&s, stage, seed);
-		script_run(&s);
-	}
-}
-
-/* True when all went well; else seed_r is of the one that did not, and what it
- * said was printed. */
-static bool run_batch(const struct stage *stage, unsigned first, unsigned count,
-	unsigned *seed_r)
-{
-	int status, fds[2];
-	unsigned seed;
-	pid_t pid;
-
-	*seed_r = first;
-	fflush(NULL);
-	if (pipe(fds) || (pid = fork()) < 0)
-		abort();
-	if (pid == 0) {
-		close(fds[0]);
-		run_all(stage, first, count, fds[1]);
-		exit(0);
-	}
-	close(fds[1]);
-	while (read(fds[0], &seed, sizeof seed) == sizeof seed)
-		*seed_r = seed;
-	close(fds[0]);
-	if (waitpid(pid, &status, 0) != pid)
-		abort();
-	if (stage->clean_up)
-		stage->clean_up(status);
-	return status == 0;
-}
-
-int game_main(const struct stage *stage)
-{
-	unsigned seed = talk_from_environment("CULVER_SEED", 1), failed;
-	unsigned scripts =
-		talk_from_environment("CULVER_SCRIPTS", stage->scripts);
-	unsigned end = seed + scripts;
-
-	log_set_level(LOG_ERROR);
-	printf("1..1\n");
-	for (; seed < end; seed += BATCH) {
-		unsigned count = end - seed < BATCH ? end - seed : BATCH;
-
-		if (run_batch(stage, seed, count, &failed))
-			continue;
-		if (!report(stage, failed))
-			fprintf(stderr, "seed %u failed, but not alone\n",
-				failed);
-		printf("not ok 1 - %u scripts, %s\n", scripts, stage->name);
-		return 1;
-	}
-	printf("ok 1 - %u scripts, %s\n", scripts, stage->name);
-	return 0;
 }

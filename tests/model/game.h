@@ -9,17 +9,33 @@
  * after every command: in numbers, UIDs, flags, mod-sequences.
  *
  * A script is a list of events; each draws what it needs from a seed of its
- * own, so that a script that fails is shortened by leaving events out. What was
- * said in the shortest one is printed.
- *
- * CULVER_SCRIPTS: so many; CULVER_SEED: begin there.
+ * own, so that a script that fails is shortened by leaving events out (run.h).
  */
 #ifndef MODEL_GAME_H
 #define MODEL_GAME_H
 
 #include "player.h"
 
-/* Plays scripts; the program's exit code. */
-int game_main(const struct stage *);
+#define EVENTS 60
+
+struct event {
+	unsigned kind, client;
+	bool hold; /* to be sent with what follows */
+	uint64_t seed;
+};
+
+struct script {
+	const struct stage *stage;
+	unsigned seed;
+	unsigned clients, names;
+	struct event events[EVENTS];
+	unsigned count;
+};
+
+void script_make(struct script *, const struct stage *, unsigned seed);
+/* Ends the process when something is not as it must be. */
+void script_run(const struct script *);
+/* Does it always do the same? */
+bool script_is_sure(const struct script *);
 
 #endif

@@ -288,8 +288,11 @@ static void told_fetch(struct player *p, uint64_t number, str line)
 static void begin_select(struct player *p, const struct sent *q)
 {
 	player_keep(p);
+	if (p->name >= 0)
+		p->statuses[p->name] = (struct told_status){0};
 	p->name = q->name;
 	p->box = -1;
+	p->statuses[q->name] = (struct told_status){0};
 	p->selecting = true;
 	p->synced = p->searched = p->changes_told = false;
 	p->count = p->early_count = 0;
@@ -370,6 +373,17 @@ static void told_esearch(struct player *p, str rest)
 		parse_set(p, all, &p->found);
 }
 
+/* The mailbox's name begins the line. */
+static int name_of(str rest)
+{
+	size_t n = str_find_byte(rest, ' ');
+
+	for (int i = 0; i < NAMES; i++)
+		if (str_eq_c(str_take(rest, n), box_names[i]))
+			return i;
+	return -1;
+}
+
 static void told_metadata(struct player *p, str rest)
 {
 	str number = talk_between(rest, "\"note-", "\"");
@@ -377,13 +391,62 @@ static void told_metadata(struct player *p, str rest)
 
 	/* RFC 5465 section 5.6: only that it changed. */
 	if (str_find_byte(rest, '(') == rest.n) {
-		CHECK(p, p->notify);
+		CHECK(p, p->notify && name_of(rest) >= 0);
+		p->statuses[name_of(rest)].has_modseq = false;
 		return;
 	}
 	CHECK(p, p->answered < p->sent_count && q->does == DOES_GET_NOTE);
 	q->told_note = true;
 	if (!str_is_none(number))
 		q->noted = (unsigned)talk_number(&p->talk, number);
+}
+
+static bool number_of(
+	struct player *p, str line, const char *mark, uint64_t *n_r)
+{
+	str number = talk_between(line, mark, ")");
+
+	if (!str_is_none(number))
+		*n_r = talk_number(&p->talk, number);
+	return !str_is_none(number);
+}
+
+static void told_status(struct player *p, str rest)
+{
+	int name = name_of(rest);
+	struct told_status *t = &p->statuses[name];
+
+	CHECK(p, name >= 0);
+	if (number_of(p, rest, "MESSAGES ", &t->messages))
+		t->has_count = number_of(p, rest, "UIDNEXT ", &t->uidnext);
+	t->has_modseq |= number_of(p, rest, "HIGHESTMODSEQ ", &t->modseq);
+}
+
+/* What it does itself it is not told. */
+static void forget_statuses(struct player *p, const struct sent *q)
+{
+	if (q->name >= 0)
+		p->statuses[q->name] = (struct told_status){0};
+	if (q->does == DOES_RENAME)
+		p->statuses[q->new_name] = (struct told_status){0};
+}
+
+/* NOTIFY told of all that happened to mailboxes that are not selected. */
+static void agree_on_statuses(struct player *p)
+{
+	for (int i = 0; i < NAMES && p->notify; i++) {
+		const struct told_status *t = &p->statuses[i];
+		int box = p->game->model.by_name[i];
+		const struct box *b = p->game->model.boxes[box < 0 ? 0 : box];
+
+		if (box < 0 || i == p->name || box == p->box)
+			continue;
+		if (t->has_count)
+			CHECK(p, t->messages == b->count &&
+					 t->uidnext == b->uidnext);
+		if (t->has_modseq && !b->changed)
+			CHECK(p, t->modseq == b->modseq);
+	}
 }
 
 static void told_number(struct player *p, str rest)
@@ -418,7 +481,11 @@ static void told(struct player *p, str line)
 	} else if (str_starts(rest, STR("VANISHED "))) {
 		told_vanished(p, str_skip(rest, 9));
 	} else if (str_starts(rest, STR("METADATA "))) {
-		told_metadata(p, rest);
+		told_metadata(p, str_skip(rest, 9));
+	} else if (str_starts(rest, STR("STATUS "))) {
+		told_status(p, str_skip(rest, 7));
+	} else if (str_starts(rest, STR("LIST "))) {
+		memset(p->statuses, 0, sizeof p->statuses);
 	} else if (ascii_is_digit(rest.p[0])) {
 		told_number(p, rest);
 	}
@@ -720,6 +787,8 @@ static void did(struct player *p, struct sent *q)
 	case DOES_LEAVE:
 		CHECK(p, q->ok);
 		player_keep(p);
+		if (p->name >= 0)
+			p->statuses[p->name] = (struct told_status){0};
 		p->name = p->box = -1;
 		p->count = p->early_count = 0;
 		break;
@@ -787,6 +856,7 @@ static void answered(struct player *p, str line)
 	told_code(p, line);
 	told_uids(p, line);
 	get_modified(p, q, line);
+	forget_statuses(p, q);
 	if (!p->together)
 		apply_to_model(p, q, line);
 	if (selects && !p->together)
@@ -799,6 +869,9 @@ static void answered(struct player *p, str line)
 		sync_step_done(p, q);
 	if (!p->together)
 		player_agree(p, q->may_expunge || selects);
+	/* Commands that change what is selected do not wait for news. */
+	if (!p->together && !selects && q->does != DOES_LEAVE)
+		agree_on_statuses(p);
 	p->answered++;
 	p->begun = false;
 	if (p->answered < p->sent_count)

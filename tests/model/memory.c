@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The game against sessions in this process, on the memory engine. */
-#include "game.h"
 #include "base/clock.h"
 #include "mail/annotation.h"
 #include "mail/view.h"
+#include "run.h"
 
 struct stage_world {
 	struct world w;
@@ -74,11 +74,33 @@ static void see_annotation(void *arg, str name, str value)
 		sight->note = sight->note * 10 + (unsigned)(value.p[i] - '0');
 }
 
+static void see_subscriptions(
+	struct game *g, struct talk *t, const struct mail_user *user)
+{
+	struct stage_world *s = g->world;
+	struct arena arena;
+	struct mailbox_info *list;
+	size_t count;
+
+	arena_init(&arena, SIZE_MAX);
+	if (mailbox_list(s->eye, user, &arena, &list, &count))
+		talk_die(t, "cannot list");
+	for (int i = 0; i < NAMES; i++)
+		g->sights[i].subscribed = false;
+	while (count--)
+		for (int i = 0; i < NAMES; i++)
+			if (str_eq_c(list[count].name, box_names[i]))
+				g->sights[i].subscribed =
+					list[count].subscribed;
+	arena_fini(&arena);
+}
+
 static void look(struct game *g, struct talk *t)
 {
 	struct mail_user user = {.account = 1, .rights = RIGHT_ALL};
 	struct stage_world *s = g->world;
 
+	see_subscriptions(g, t, &user);
 	for (int i = 0; i < NAMES; i++) {
 		struct sight *sight = &g->sights[i];
 		struct mailbox_ref ref;
@@ -137,8 +159,9 @@ int main(void)
 		.prune = prune,
 		.looks_always = true,
 		.scripts = 100,
+		.players = 1,
 		.patience = 120,
 	};
 
-	return game_main(&stage);
+	return run_main(&stage);
 }

@@ -116,8 +116,17 @@ static struct box *named(struct model *model, int name)
 
 static const char *apply_append(struct model *model, const struct sent *q)
 {
-	struct box *to = named(model, q->name);
+	struct box *to = named(model, q->name), *from;
+	unsigned content = q->content;
+	const struct message *m;
 
+	if (q->url_uid) {
+		from = named(model, q->url_name);
+		m = from ? find_message(from, q->url_uid) : NULL;
+		content = m ? m->content : 0;
+		if (!m)
+			to = NULL;
+	}
 	if (q->answered)
 		MUST_BE(q->ok == (to != NULL));
 	if (!to)
@@ -128,7 +137,7 @@ static const char *apply_append(struct model *model, const struct sent *q)
 		MUST_BE(uidset_max(&q->into) == to->uidnext + q->messages - 1);
 	}
 	for (unsigned i = 0; i < q->messages; i++)
-		box_append(to, to->uidnext, q->flags, q->content + i);
+		box_append(to, to->uidnext, q->flags, content + i);
 	return NULL;
 }
 
@@ -291,6 +300,18 @@ static const char *apply_expunge(struct model *model, const struct sent *q)
 	return NULL;
 }
 
+static const char *apply_take(struct model *model, const struct sent *q)
+{
+	struct uidset_iter it = uidset_iter(&q->targets, 1);
+	struct box *b = named(model, q->name);
+	uid_num uid;
+
+	while ((uid = uidset_iter_next(&it)))
+		if (find_message(b, uid))
+			box_expunge(b, uid);
+	return NULL;
+}
+
 static const char *apply_create(struct model *model, const struct sent *q)
 {
 	bool can = model->by_name[q->name] < 0;
@@ -339,6 +360,15 @@ static const char *apply_rename(struct model *model, const struct sent *q)
 	return NULL;
 }
 
+/* Also to what does not exist. */
+static const char *apply_subscribe(struct model *model, const struct sent *q)
+{
+	if (q->answered)
+		MUST_BE(q->ok);
+	model->subscribed[q->name] = q->subscribes;
+	return NULL;
+}
+
 static const char *apply_note(struct model *model, const struct sent *q)
 {
 	struct box *b = named(model, q->name);
@@ -349,8 +379,8 @@ static const char *apply_note(struct model *model, const struct sent *q)
 		if (q->answered && b)
 			MUST_BE(q->told_note && q->noted == b->note);
 	} else if (b) {
+		b->changed |= b->note || q->note;
 		b->note = q->note;
-		b->changed = true;
 	}
 	return NULL;
 }
@@ -371,12 +401,16 @@ const char *model_apply(struct model *model, const struct sent *q)
 	case DOES_LEAVE:
 	case DOES_EXPUNGE:
 		return apply_expunge(model, q);
+	case DOES_TAKE:
+		return apply_take(model, q);
 	case DOES_CREATE:
 		return apply_create(model, q);
 	case DOES_DELETE:
 		return apply_delete(model, q);
 	case DOES_RENAME:
 		return apply_rename(model, q);
+	case DOES_SUBSCRIBE:
+		return apply_subscribe(model, q);
 	case DOES_SET_NOTE:
 	case DOES_GET_NOTE:
 		return apply_note(model, q);
@@ -397,9 +431,11 @@ bool model_changes(const struct sent *q)
 	case DOES_STORE:
 	case DOES_COPY:
 	case DOES_EXPUNGE:
+	case DOES_TAKE:
 	case DOES_CREATE:
 	case DOES_DELETE:
 	case DOES_RENAME:
+	case DOES_SUBSCRIBE:
 	case DOES_SET_NOTE:
 	case DOES_GET_NOTE:
 		return true;
@@ -453,6 +489,7 @@ static const char *compare(
 		int box = model->by_name[i];
 
 		MUST_BE(sights[i].exists == (box >= 0));
+		MUST_BE(sights[i].subscribed == model->subscribed[i]);
 		if (box >= 0)
 			why = compare_box(model->boxes[box], &sights[i]);
 	}

@@ -54,11 +54,12 @@ struct model {
 	struct box *boxes[BOXES]; /* owned */
 	int count;
 	int by_name[NAMES]; /* -1: there is none */
+	bool subscribed[NAMES];
 };
 
 /* What is really there, under one name. */
 struct sight {
-	bool exists;
+	bool exists, subscribed;
 	uint32_t uidvalidity;
 	uid_num uidnext;
 	modseq_num modseq;
@@ -82,8 +83,10 @@ enum does {
 	DOES_CREATE,
 	DOES_DELETE,
 	DOES_RENAME,
+	DOES_SUBSCRIBE, /* or the opposite */
 	DOES_SET_NOTE,
 	DOES_GET_NOTE,
+	DOES_TAKE, /* by POP3: DELE and QUIT */
 	DOES_IDLE,
 };
 
@@ -108,7 +111,11 @@ struct sent {
 	bool move, expunges;
 	/* APPEND, REPLACE: texts with the numbers from `content` on */
 	unsigned messages, content;
-	unsigned note;
+	/* The text is that of this message, by CATENATE; 0: it is not. */
+	uid_num url_uid;
+	int url_name;
+	unsigned note; /* 0: it is removed */
+	bool subscribes;
 	bool plain_sync; /* with it, all flags are known */
 	bool search_sync, change_sync;
 	bool enables; /* CONDSTORE */

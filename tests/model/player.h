@@ -46,6 +46,14 @@ struct cache {
 	unsigned count;
 };
 
+/* What STATUS last told of a mailbox; of a client with NOTIFY that is what is
+ * so, until it does something there itself. */
+struct told_status {
+	bool has_count, has_modseq;
+	uint64_t messages, uidnext;
+	modseq_num modseq;
+};
+
 enum how { BY_PLAIN, BY_CONDSTORE, BY_QRESYNC };
 
 struct player {
@@ -82,8 +90,12 @@ struct player {
 	unsigned early_count;
 	struct uidset vanished, found;
 	bool has_vanished;
+	struct told_status statuses[NAMES];
 	struct cache caches[NAMES], disk[NAMES];
 };
+
+/* Programs that come, do one thing to INBOX, and go. */
+enum outsider { BY_LMTP, BY_POP3, OUTSIDERS };
 
 struct stage;
 
@@ -112,13 +124,29 @@ struct stage {
 	void (*settle)(struct game *, unsigned online);
 	/* Some hours go by, or a year. NULL: they do not. */
 	void (*prune)(struct game *, struct talk *, bool year);
-	/* The mail role ends at once, in the middle of whatever it does. NULL:
-	 * it cannot. */
-	void (*kill)(struct game *);
+	/* Waits for those who play against the same server: all of them lose
+	 * it together. NULL, as kill: nobody does. */
+	void (*meet)(struct game *);
+	/* After so long the mail role ends, in the middle of whatever it does.
+	 */
+	void (*kill)(struct game *, unsigned after_us);
 	/* Another one, with nobody online. */
 	void (*restart)(struct game *);
-	/* In the parent, after a process that played ended. Or NULL. */
-	void (*clean_up)(bool failed);
+	/* One comes, and says all but what makes it happen; says it; true:
+	 * hears that it happened, false: nothing. NULL: there are none. */
+	void (*outsider_comes)(
+		struct game *, enum outsider, const struct sent *);
+	void (*outsider_acts)(struct game *, enum outsider);
+	bool (*outsider_goes)(struct game *, enum outsider);
+	/* In the parent of those who play, or NULL: before so many do; when
+	 * they did, well or not (false: it was not well after all, and its
+	 * trouble is printed, if wanted); when another child of it ended. */
+	void (*open)(unsigned players);
+	bool (*close)(bool well, bool aloud);
+	void (*child_ended)(pid_t, int status);
+	/* In one of these, which plays no more. Or NULL. */
+	void (*leave)(void);
+	unsigned players;  /* at the same time */
 	bool looks_always; /* a look costs nearly nothing */
 	unsigned scripts;  /* if nothing else is asked for */
 	unsigned patience; /* seconds for a script */
@@ -162,6 +190,8 @@ void say_select(struct player *, int name);
  * and the messages themselves. */
 void say_sync(struct player *, bool texts);
 void say_features(struct player *);
+/* Makes mailboxes with messages in them. */
+void say_beginning(struct player *);
 void say_done(struct player *);
 void say_idle(struct player *);
 void say_noop(struct player *);
@@ -176,6 +206,8 @@ void say_search(struct player *);
 void say_leave(struct player *);
 void say_mailbox(struct player *);
 void say_note(struct player *);
+/* What an outsider is to do now: a text, or message numbers. */
+void say_outside(struct game *, struct dice *, enum outsider, struct sent *);
 
 /* zip.c: COMPRESS=DEFLATE from now on, until the end of the connection. */
 void pack_begin(struct talk *);

@@ -181,6 +181,16 @@ static uid_num known_until(const struct player *p)
 
 /* Messages that are added. */
 
+/* Those whose UIDs are known; what NOTIFY just told comes behind them. */
+static unsigned count_named(const struct player *p)
+{
+	unsigned n = p->count;
+
+	while (n && !p->all[n - 1].uid)
+		n--;
+	return n;
+}
+
 static const char *pick_flags(struct player *p, uint32_t *bits_r)
 {
 	static const char *const names[] = {"\\Deleted", "\\Seen", "\\Flagged",
@@ -205,6 +215,24 @@ static int pick_name(struct player *p)
 	return (int)roll(&p->dice, p->game->names);
 }
 
+void say_outside(
+	struct game *g, struct dice *d, enum outsider who, struct sent *q)
+{
+	const struct box *inbox = g->model.boxes[g->model.by_name[0]];
+
+	*q = (struct sent){
+		.does = who == BY_LMTP ? DOES_APPEND : DOES_TAKE, .box = -1};
+	if (who == BY_LMTP) {
+		q->messages = 1;
+		q->content = ++g->contents;
+	}
+	for (unsigned i = 0; who == BY_POP3 && i < inbox->count; i++)
+		if (roll(d, 4) == 0) {
+			uidset_add(&q->asked, i + 1);
+			uidset_add(&q->targets, inbox->all[i].uid);
+		}
+}
+
 static void add_messages(struct player *p, struct sent *q)
 {
 	const char *flags = roll(&p->dice, 2) ? pick_flags(p, &q->flags) : "";
@@ -227,6 +255,25 @@ static void add_messages(struct player *p, struct sent *q)
 	buf_add_c(&p->out, "\r\n");
 }
 
+/* The text of a message that is there, or was. */
+static bool add_by_url(struct player *p, struct sent *q)
+{
+	unsigned count = count_named(p);
+	const char *flags;
+
+	if (p->name < 0 || !count || p->together)
+		return false;
+	q->messages = 1;
+	q->url_name = p->name;
+	q->url_uid = p->all[roll(&p->dice, count)].uid;
+	flags = pick_flags(p, &q->flags);
+	buf_addf(&p->out,
+		" (%s) CATENATE (TEXT {14+}\r\nSubject: x\r\n\r\n URL "
+		"\"/%s/;UID=%u/;SECTION=TEXT\")\r\n",
+		flags, box_names[p->name], q->url_uid);
+	return true;
+}
+
 void say_append(struct player *p)
 {
 	int name = pick_name(p);
@@ -238,20 +285,29 @@ void say_append(struct player *p)
 	q->name = name;
 	q->messages = roll(&p->dice, 3) ? 1 : 1 + roll(&p->dice, 3);
 	buf_addf(&p->out, "APPEND %s", box_names[name]);
-	add_messages(p, q);
+	if (roll(&p->dice, 5) || !add_by_url(p, q))
+		add_messages(p, q);
+}
+
+void say_beginning(struct player *p)
+{
+	for (unsigned name = 0; name < p->game->names; name++) {
+		struct sent *q;
+
+		if (name > 0) {
+			q = say_begin(p, DOES_CREATE, true);
+			q->name = (int)name;
+			buf_addf(&p->out, "CREATE %s\r\n", box_names[name]);
+		}
+		q = say_begin(p, DOES_APPEND, true);
+		q->name = (int)name;
+		q->messages = 1 + roll(&p->dice, 12);
+		buf_addf(&p->out, "APPEND %s", box_names[name]);
+		add_messages(p, q);
+	}
 }
 
 /* Messages that are there. */
-
-/* Those whose UIDs are known; what NOTIFY just told comes behind them. */
-static unsigned count_named(const struct player *p)
-{
-	unsigned n = p->count;
-
-	while (n && !p->all[n - 1].uid)
-		n--;
-	return n;
-}
 
 static void add_range(struct player *p, struct sent *q, unsigned form)
 {
@@ -484,12 +540,19 @@ void say_mailbox(struct player *p)
 
 	if (p->game->model.count + CLIENTS * PIPELINE >= BOXES)
 		return;
-	switch (roll(&p->dice, 6)) {
+	switch (roll(&p->dice, 8)) {
 	case 0:
+	case 1:
+		q = say_begin(p, DOES_SUBSCRIBE, true);
+		q->subscribes = roll(&p->dice, 3);
+		buf_addf(&p->out, "%sSUBSCRIBE %s\r\n",
+			q->subscribes ? "" : "UN", box_names[name]);
+		break;
+	case 2:
 		q = say_begin(p, DOES_DELETE, true);
 		buf_addf(&p->out, "DELETE %s\r\n", box_names[name]);
 		break;
-	case 1:
+	case 3:
 		q = say_begin(p, DOES_RENAME, true);
 		q->new_name = pick_name(p);
 		buf_addf(&p->out, "RENAME %s %s\r\n", box_names[name],
@@ -509,7 +572,10 @@ void say_note(struct player *p)
 		say_begin(p, sets ? DOES_SET_NOTE : DOES_GET_NOTE, true);
 
 	q->name = pick_name(p);
-	if (sets) {
+	if (sets && roll(&p->dice, 4) == 0) {
+		buf_addf(&p->out, "SETMETADATA %s (/private/comment NIL)\r\n",
+			box_names[q->name]);
+	} else if (sets) {
 		q->note = ++p->game->contents;
 		buf_addf(&p->out,
 			"SETMETADATA %s (/private/comment \"note-%u\")\r\n",

@@ -1,217 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The game against a real server, whose mail role is killed again and again:
- * model-server-test CULVER. Each process that plays has a server of its own,
- * which ends with it.
+ * The game against a real server, whose mail role is killed again and again,
+ * and now and then all of it: model-server-test CULVER. Those who play at the
+ * same time have an account each, and lose the server together.
  */
-#include "game.h"
 #include "base/clock.h"
+#include "meeting.h"
+#include "run.h"
+#include "serving.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
-/* The master waits longer with each restart of a role, but not at first. */
-#define KILLS 3
-#define EXIT_IN_USE 4 /* another uses the state directory */
-#define ROLES 8
-#define ACCOUNTS 100
-#define VERIFY_EVERY 10 /* scripts */
+#define KILL_ALL_EVERY 8 /* times */
+#define VERIFY_EVERY 8	 /* scripts; and all at the end */
 
-/* For the parent, which cleans up after whatever happened. */
+/* Of all who play at the same time. */
 struct shared {
-	char directory[64];
-	pid_t master;
+	struct meeting meeting;
+	atomic_uint accounts, kills;
 };
 
-static const char *program;
 static struct shared *shared;
-static unsigned port, kills, accounts;
-
-static char *path_of(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof path, "%s/%s", shared->directory, name);
-	return path;
-}
-
-static void fail_at(const char *what)
-{
-	perror(what);
-	abort();
-}
-
-/* Starting and ending. */
-
-static unsigned free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t n = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, n) ||
-		getsockname(fd, (struct sockaddr *)&address, &n))
-		fail_at("bind");
-	close(fd);
-	return ntohs(address.sin_port);
-}
-
-static void write_config(void)
-{
-	FILE *f = fopen(path_of("culver.conf"), "we");
-
-	if (!f)
-		fail_at("culver.conf");
-	fprintf(f,
-		"state = \"%s/state\";\n"
-		"listen = { imap = [\"127.0.0.1:%u\"]; imaps = []; pop3 = [];\n"
-		"           pop3s = []; lmtp = []; };\n"
-		"login = { plaintext_without_tls = true; rehash = false; };\n"
-		"log = { level = \"warn\"; };\n"
-		"workers = { fronts = 1; };\n"
-		"limits = { connections_per_address = 20000;\n"
-		"           connections_per_account = 20000; };\n",
-		shared->directory, port);
-	fclose(f);
-}
-
-/* What the server says is in the log; its trouble is printed at the end. */
-static pid_t run(const char *command, const char *argument, const char *more)
-{
-	int log = open(path_of("log"),
-		O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	char *config = path_of("culver.conf");
-	pid_t pid = fork();
-
-	if (pid < 0 || log < 0)
-		fail_at("fork");
-	if (pid == 0) {
-		setpgid(0, 0);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(log, 1);
-		dup2(log, 2);
-		alarm(0);
-		execl(program, program, "-c", config, command, argument, more,
-			(char *)NULL);
-		_exit(127);
-	}
-	setpgid(pid, pid);
-	close(log);
-	return pid;
-}
-
-static bool run_to_end(
-	const char *command, const char *argument, const char *more)
-{
-	pid_t pid = run(command, argument, more);
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid)
-		fail_at("waitpid");
-	return status == 0;
-}
-
-/* What matters is not the hash. */
-static void add_accounts(void)
-{
-	char passwd[128];
-	FILE *f;
-
-	snprintf(passwd, sizeof passwd, "%s", path_of("passwd"));
-	f = fopen(passwd, "we");
-	if (!f)
-		fail_at(passwd);
-	for (unsigned i = 1; i <= ACCOUNTS; i++)
-		fprintf(f, "u%u:{PLAIN}secret\n", i);
-	fclose(f);
-	/* 3, as long as the server is not there yet. */
-	for (int i = 0; i < 500; i++) {
-		if (run_to_end("account", "import-passwd", passwd))
-			return;
-		usleep(20000);
-	}
-	fprintf(stderr, "cannot add accounts\n");
-	abort();
-}
-
-static unsigned find_roles(pid_t *roles)
-{
-	char path[64], pids[4096], *save, *pid;
-	unsigned count = 0;
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", shared->master,
-		shared->master);
-	f = fopen(path, "re");
-	if (!f)
-		fail_at(path);
-	n = fread(pids, 1, sizeof pids - 1, f);
-	fclose(f);
-	pids[n] = '\0';
-	for (pid = strtok_r(pids, " ", &save); pid && count < ROLES;
-		pid = strtok_r(NULL, " ", &save))
-		roles[count++] = (pid_t)strtol(pid, NULL, 10);
-	return count;
-}
-
-static void start_master(void)
-{
-	shared->master = run("serve", NULL, NULL);
-	kills = 0;
-}
-
-/* Gone, or nobody asked yet what became of it. */
-static bool has_ended(pid_t pid)
-{
-	char path[64], state = 'Z';
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return true;
-	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 'Z';
-	fclose(f);
-	return state == 'Z' || state == 'X';
-}
-
-/* The next may begin when these have let go of everything. */
-static void kill_all(void)
-{
-	pid_t roles[ROLES];
-	unsigned count = find_roles(roles);
-	int status;
-
-	killpg(shared->master, SIGKILL);
-	waitpid(shared->master, &status, 0);
-	for (unsigned i = 0; i < count; i++)
-		while (!has_ended(roles[i]))
-			usleep(1000);
-	shared->master = 0;
-}
+static unsigned account; /* of who plays here */
 
 /* Sockets. */
 
 /* -1: nobody listens yet, or again. */
-static int connect_once(void)
+static int connect_once(unsigned to)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
+		.sin_port = htons((uint16_t)to),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
 	if (fd < 0)
-		fail_at("socket");
+		abort();
 	if (connect(fd, (struct sockaddr *)&address, sizeof address)) {
 		close(fd);
 		return -1;
@@ -225,14 +53,14 @@ static bool log_in(struct talk *t)
 	char command[64];
 	str line;
 
-	t->c.fd = connect_once();
+	t->c.fd = connect_once(serving_imap);
 	if (t->c.fd < 0)
 		return false;
 	line = talk_line_or_end(t);
 	if (!str_is_none(line)) {
 		snprintf(command, sizeof command, "L LOGIN u%u secret\r\n",
-			accounts);
-		talk_send(t, str_c(command));
+			account);
+		(void)talk_try(t, str_c(command));
 		do
 			line = talk_line_or_end(t);
 		while (!str_is_none(line) && line.p[0] == '*');
@@ -243,17 +71,6 @@ static bool log_in(struct talk *t)
 	return false;
 }
 
-/* What was left of the one before had not let go yet. */
-static void start_again(struct talk *t)
-{
-	int status;
-
-	if (waitpid(shared->master, &status, 0) != shared->master ||
-		!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_IN_USE)
-		talk_die(t, "the master ended");
-	start_master();
-}
-
 /* While the mail role is away nobody can log in. */
 static void log_in_at_last(struct talk *t)
 {
@@ -262,10 +79,8 @@ static void log_in_at_last(struct talk *t)
 	while (!log_in(t)) {
 		if (clock_monotonic_ms() > until)
 			talk_die(t, "cannot log in");
-		if (has_ended(shared->master))
-			start_again(t);
 		buf_reset(&t->c.in);
-		usleep(10000);
+		usleep(1000);
 	}
 	buf_reset(&t->c.in);
 }
@@ -275,15 +90,18 @@ static void connect_player(struct player *p)
 	log_in_at_last(&p->talk);
 }
 
-/* The eye, a client that only looks. */
-
-struct eye {
+/* Who is there besides the players: the eye, a client that only looks, and
+ * outsiders. */
+struct server_world {
 	struct talk talk;
 	struct talk_log log;
 	bool open;
+	bool leads, all; /* losing the server: it kills, all of it */
+	struct talk outsiders[OUTSIDERS];
+	char last[OUTSIDERS][64]; /* what they have to say */
 };
 
-static void close_eye(struct eye *eye)
+static void close_eye(struct server_world *eye)
 {
 	if (!eye->open)
 		return;
@@ -293,7 +111,7 @@ static void close_eye(struct eye *eye)
 	eye->open = false;
 }
 
-static void open_eye(struct eye *eye)
+static void open_eye(struct server_world *eye)
 {
 	if (!eye->open)
 		log_in_at_last(&eye->talk);
@@ -340,177 +158,295 @@ static void see_note(struct talk *t, struct sight *sight, str line)
 		sight->note = (unsigned)talk_number(t, note);
 }
 
-/* True when it was OK. */
-static bool ask(struct talk *t, const char *command, struct sight *sight,
+static void see_subscription(struct talk *t, struct sight *sight, str line)
+{
+	(void)t;
+	sight->subscribed |= str_starts(line, STR("* LIST "));
+}
+
+/* The answer to one command; true when it was OK. */
+static bool hear_answer(struct talk *t, struct sight *sight,
 	void (*see)(struct talk *, struct sight *, str))
 {
-	str line;
-
-	talk_send(t, str_c(command));
 	for (;;) {
-		line = talk_line(t);
+		str line = talk_line(t);
+
 		if (line.p[0] != '*')
 			return str_starts(line, STR("e OK"));
 		see(t, sight, line);
 	}
 }
 
-static void look_at(struct talk *t, const char *name, struct sight *sight)
+static void look_at(struct talk *t, struct sight *sight)
 {
-	char command[80];
-
 	sight->count = sight->note = 0;
-	snprintf(command, sizeof command, "e EXAMINE %s\r\n", name);
-	sight->exists = ask(t, command, sight, see_code);
-	if (!sight->exists)
-		return;
-	if (!ask(t, "e UID FETCH 1:* (FLAGS MODSEQ BODY.PEEK[TEXT])\r\n", sight,
-		    see_message))
-		talk_die(t, "cannot look at messages");
-	snprintf(command, sizeof command,
-		"e GETMETADATA %s /private/comment\r\n", name);
-	if (!ask(t, command, sight, see_note) ||
-		!ask(t, "e UNSELECT\r\n", sight, see_code))
-		talk_die(t, "cannot look at annotations");
+	if (!hear_answer(t, sight, see_code) ||
+		!hear_answer(t, sight, see_message) ||
+		!hear_answer(t, sight, see_note) ||
+		!hear_answer(t, sight, see_code))
+		talk_die(t, "cannot look");
 }
 
-static void look(struct game *g, struct talk *t)
+/* All is asked at once. */
+static void look(struct game *g, struct talk *asking)
 {
-	struct eye *eye = g->world;
+	struct server_world *eye = g->world;
+	struct talk *t = &eye->talk;
+	struct buf out = BUF_UNBOUNDED;
 
-	(void)t;
+	(void)asking;
 	open_eye(eye);
 	for (int i = 0; i < NAMES; i++)
-		look_at(&eye->talk, box_names[i], &g->sights[i]);
+		buf_addf(&out,
+			"e LIST (SUBSCRIBED) \"\" %s\r\n"
+			"e STATUS %s (UIDVALIDITY)\r\n",
+			box_names[i], box_names[i]);
+	talk_send(t, buf_str(&out));
+	buf_reset(&out);
+	for (int i = 0; i < NAMES; i++) {
+		struct sight *sight = &g->sights[i];
+
+		sight->subscribed = false;
+		if (!hear_answer(t, sight, see_subscription))
+			talk_die(t, "cannot list");
+		sight->exists = hear_answer(t, sight, see_code);
+		if (sight->exists)
+			buf_addf(&out,
+				"e EXAMINE %s\r\n"
+				"e UID FETCH 1:* (FLAGS MODSEQ "
+				"BODY.PEEK[TEXT])\r\n"
+				"e GETMETADATA %s /private/comment\r\n"
+				"e UNSELECT\r\n",
+				box_names[i], box_names[i]);
+	}
+	talk_send(t, buf_str(&out));
+	buf_fini(&out);
+	for (int i = 0; i < NAMES; i++)
+		if (g->sights[i].exists)
+			look_at(t, &g->sights[i]);
 }
 
-/* The mail role. */
+/* Outsiders. */
 
-static bool is_mail_role(pid_t pid)
+/* Says it and waits for so many lines, which must all begin like that; false:
+ * the connection ended, or it was another answer. */
+static bool converse(
+	struct talk *t, str words, unsigned lines, const char *expected)
 {
-	static const char words[] = "--role\0mail";
-	char path[64], text[4096];
-	ssize_t n;
-	int fd;
+	bool good = true;
 
-	snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (!str_is_none(words) && !talk_try(t, words))
 		return false;
-	n = read(fd, text, sizeof text);
-	close(fd);
-	return n > 0 && memmem(text, (size_t)n, words, sizeof words);
+	while (lines--) {
+		str line = talk_line_or_end(t);
+
+		good &= !str_is_none(line) && str_starts(line, str_c(expected));
+	}
+	return good;
 }
 
-/* 0: there is none at the moment. */
-static pid_t find_mail_role(void)
+static bool begin_lmtp(struct talk *t)
 {
-	pid_t roles[ROLES];
-	unsigned count = find_roles(roles);
+	char words[128];
 
-	for (unsigned i = 0; i < count; i++)
-		if (is_mail_role(roles[i]))
-			return roles[i];
-	return 0;
+	snprintf(words, sizeof words,
+		"MAIL FROM:<x@y.example>\r\nRCPT TO:<u%u>\r\nDATA\r\n",
+		account);
+	if (!converse(t, str_none(), 1, "220 "))
+		return false;
+	for (bool last = !talk_try(t, STR("LHLO x\r\n")); !last;) {
+		str line = talk_line_or_end(t);
+
+		if (str_is_none(line) || !str_starts(line, STR("250")))
+			return false;
+		last = line.p[3] == ' ';
+	}
+	return converse(t, str_c(words), 2, "250 ") &&
+	       converse(t, str_none(), 1, "354 ");
 }
 
-static void kill_mail_role(struct game *g)
+static bool begin_pop3(struct talk *t, const struct sent *q)
 {
-	struct eye *eye = g->world;
-	pid_t pid;
+	struct uidset_iter it = uidset_iter(&q->asked, 1);
+	struct buf words = BUF_UNBOUNDED;
+	uint32_t number;
+	bool good;
 
-	/* A master whose roles die before they all began gives up. */
-	open_eye(eye);
-	while (!(pid = find_mail_role()))
-		usleep(10000);
-	kill(pid, SIGKILL);
-	close_eye(eye);
-	kills++;
+	buf_addf(&words, "USER u%u\r\nPASS secret\r\n", account);
+	good = converse(t, str_none(), 1, "+OK") &&
+	       converse(t, buf_str(&words), 2, "+OK");
+	buf_reset(&words);
+	while ((number = uidset_iter_next(&it)))
+		buf_addf(&words, "DELE %u\r\n", number);
+	good = good && converse(t, buf_str(&words),
+			       (unsigned)uidset_count(&q->asked), "+OK");
+	buf_fini(&words);
+	return good;
 }
 
-/* The master does it by itself; but now and then all begins anew. */
-static void restart(struct game *g)
+static void end_outsider(struct talk *t)
 {
-	(void)g;
-	if (kills < KILLS)
+	close(t->c.fd);
+	buf_fini(&t->c.in);
+	buf_fini(&t->line);
+}
+
+static void outsider_comes(
+	struct game *g, enum outsider who, const struct sent *q)
+{
+	struct server_world *w = g->world;
+	struct talk *t = &w->outsiders[who];
+	uint64_t until = clock_monotonic_ms() + 4 * PATIENCE_MS;
+
+	for (;;) {
+		*t = (struct talk){.log = &g->log, .number = 10 + who};
+		t->seed = w->talk.seed;
+		t->c.in = t->line = BUF_UNBOUNDED;
+		t->c.fd = connect_once(
+			who == BY_LMTP ? serving_lmtp : serving_pop3);
+		if (t->c.fd >= 0 &&
+			(who == BY_LMTP ? begin_lmtp(t) : begin_pop3(t, q)))
+			break;
+		if (clock_monotonic_ms() > until)
+			talk_die(t, "an outsider cannot come");
+		end_outsider(t);
+		usleep(1000);
+	}
+	snprintf(w->last[who], sizeof w->last[who],
+		who == BY_LMTP ? "Subject: x\r\n\r\ncontent-%u\r\n.\r\n"
+			       : "QUIT\r\n",
+		q->content);
+}
+
+static void outsider_acts(struct game *g, enum outsider who)
+{
+	struct server_world *w = g->world;
+
+	/* It may be too late. */
+	(void)talk_try(&w->outsiders[who], str_c(w->last[who]));
+}
+
+static bool outsider_goes(struct game *g, enum outsider who)
+{
+	struct server_world *w = g->world;
+	struct talk *t = &w->outsiders[who];
+	bool heard =
+		converse(t, str_none(), 1, who == BY_LMTP ? "250 " : "+OK");
+
+	end_outsider(t);
+	return heard;
+}
+
+/* Losing the server. */
+
+static void meet(struct game *g)
+{
+	struct server_world *w = g->world;
+
+	w->leads = meeting_begin(&shared->meeting);
+}
+
+/* Some of the others may not have done anything yet. */
+static void lose_server(struct game *g, unsigned after_us)
+{
+	struct server_world *w = g->world;
+
+	meeting_act(&shared->meeting);
+	close_eye(w);
+	if (!w->leads)
 		return;
-	kill_all();
-	start_master();
+	meeting_await_acts(
+		&shared->meeting, 1 + after_us % shared->meeting.members);
+	usleep(after_us);
+	w->all = atomic_fetch_add(&shared->kills, 1) % KILL_ALL_EVERY == 0;
+	if (w->all)
+		serving_kill_all();
+	else
+		serving_kill_mail();
+}
+
+static void await_server(struct game *g)
+{
+	struct server_world *w = g->world;
+
+	if (w->leads && w->all)
+		serving_await_all();
+	else if (w->leads)
+		serving_await_mail();
+	meeting_end(&shared->meeting, w->leads);
 }
 
 /* The stage. */
 
-static void begin_process(void)
+static void open_stage(unsigned players)
 {
-	snprintf(shared->directory, sizeof shared->directory,
-		"/tmp/culver-model-XXXXXX");
-	/* Roles that gave up root must be able to come here. */
-	if (!mkdtemp(shared->directory) || chmod(shared->directory, 0755))
-		fail_at("mkdtemp");
-	port = free_port();
-	write_config();
-	start_master();
+	atomic_store(&shared->accounts, 0);
+	meeting_open(&shared->meeting, players);
+	serving_begin();
+}
+
+static bool close_stage(bool well, bool aloud)
+{
+	well = well && serving_verify(NULL);
+	serving_end(aloud && !well);
+	return well;
+}
+
+static void child_ended(pid_t pid, int status)
+{
+	(void)serving_child_ended(pid, status);
+}
+
+static void leave(void)
+{
+	meeting_leave(&shared->meeting);
 }
 
 static void begin(struct game *g)
 {
-	struct eye *eye = xcalloc(1, sizeof *eye);
+	struct server_world *w = xcalloc(1, sizeof *w);
 
-	eye->talk.log = &eye->log;
-	eye->talk.seed = g->players[0].talk.seed;
-	eye->talk.c.in = eye->talk.line = BUF_UNBOUNDED;
-	g->world = eye;
-	if (!shared->master)
-		begin_process();
-	if (accounts == 0)
-		add_accounts();
-	accounts++;
+	w->talk.log = &w->log;
+	w->talk.seed = g->players[0].talk.seed;
+	w->talk.c.in = w->talk.line = BUF_UNBOUNDED;
+	g->world = w;
+	account = 1 + atomic_fetch_add(&shared->accounts, 1);
+	CHECK(&g->players[0], account <= SERVING_ACCOUNTS);
 }
 
 static void end(struct game *g)
 {
-	struct eye *eye = g->world;
+	struct server_world *w = g->world;
+	char name[16];
 
-	close_eye(eye);
-	buf_fini(&eye->talk.line);
-	if (accounts % VERIFY_EVERY == 0 && !run_to_end("verify", NULL, NULL))
+	close_eye(w);
+	buf_fini(&w->talk.line);
+	snprintf(name, sizeof name, "u%u", account);
+	if (account % VERIFY_EVERY == 0 && !serving_verify(name))
 		talk_die(&g->players[0].talk, "culver verify found something");
-	free(eye);
-}
-
-/* In the parent, when a process is over, and the server's master with it; the
- * other roles end when they notice. */
-static void clean_up(bool failed)
-{
-	char command[160];
-
-	if (!shared->directory[0])
-		return;
-	if (failed) {
-		snprintf(command, sizeof command,
-			"grep -v 'level=warn' '%s/log' | tail -n 40 >&2",
-			shared->directory);
-		if (system(command))
-			fprintf(stderr, "(no log)\n");
-	}
-	snprintf(command, sizeof command, "rm -rf '%s'", shared->directory);
-	for (int i = 0; i < 50 && system(command); i++)
-		usleep(100000);
-	*shared = (struct shared){.master = 0};
+	free(w);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct stage stage = {
 		.name = "against a server that is killed",
+		.open = open_stage,
+		.close = close_stage,
+		.child_ended = child_ended,
+		.leave = leave,
 		.begin = begin,
 		.end = end,
 		.connect = connect_player,
 		.look = look,
-		.kill = kill_mail_role,
-		.restart = restart,
-		.clean_up = clean_up,
+		.meet = meet,
+		.kill = lose_server,
+		.restart = await_server,
+		.outsider_comes = outsider_comes,
+		.outsider_acts = outsider_acts,
+		.outsider_goes = outsider_goes,
 		.scripts = 8,
+		.players = 4,
 		.patience = 300,
 	};
 
@@ -518,11 +454,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: model-server-test CULVER\n");
 		return 2;
 	}
-	program = argv[1];
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
-		fail_at("mmap");
+		abort();
+	serving_init(argv[1]);
 	signal(SIGPIPE, SIG_IGN);
-	return game_main(&stage);
+	return run_main(&stage);
 }
