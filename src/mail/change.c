@@ -14,6 +14,7 @@ enum err account_write(
 
 	buf_add_be64(&scope, account);
 	e = store_write(mail->store, buf_str(&scope), fn, arg);
+	atomic_fetch_add(mail_written(mail, account), 1);
 	buf_fini(&scope);
 	return e;
 }

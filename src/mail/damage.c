@@ -67,12 +67,17 @@ static bool can_be_read(
 	return good;
 }
 
+bool damage_is_any(struct mail *mail)
+{
+	return atomic_load(&mail->damaged_count) != 0;
+}
+
 bool damage_is_known(struct mail *mail, struct store_txn *txn,
 	account_num account, const struct membership *m)
 {
 	bool known;
 
-	if (atomic_load(&mail->damaged_count) == 0)
+	if (!damage_is_any(mail))
 		return false;
 	pthread_mutex_lock(&mail->damage_lock);
 	known = find(mail, account, m->message, DAMAGE_BYTES);

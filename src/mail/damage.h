@@ -31,6 +31,8 @@ void damage_note(struct mail *, struct store_txn *, const struct mailbox_ref *,
 MUST enum err damage_why_gone(struct store_txn *, const struct mailbox_ref *,
 	const struct membership *);
 
+/* False: damage_is_known is false of all messages. */
+bool damage_is_any(struct mail *);
 /* Whether its bytes could not be read, and still cannot: all of a message that
  * is remembered is read. */
 bool damage_is_known(struct mail *, struct store_txn *, account_num,

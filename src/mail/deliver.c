@@ -278,6 +278,7 @@ static void prepare(struct delivery *d, struct copy *c)
 static void conclude(struct delivery *d, struct copy *c, enum err e)
 {
 	c->err = e;
+	atomic_fetch_add(mail_written(d->mail, c->account), 1);
 	if (e)
 		return;
 	if (c->message)

@@ -706,6 +706,50 @@ static void test_names_and_uses(void **unused)
 	end(&w);
 }
 
+static uint64_t gets_of_view(struct world *w, struct view **view_r)
+{
+	struct store_stats before, after;
+
+	store_stats(w->store, &before);
+	assert_ok(view_acquire(w->mail, &w->inbox, view_r));
+	store_stats(w->store, &after);
+	return after.gets + after.scans - before.gets - before.scans;
+}
+
+/* As long as nobody writes to the account, a view is taken without asking the
+ * store; each write is seen at once. */
+static void test_view_of_what_nobody_wrote(void **unused)
+{
+	struct view *first, *v;
+	struct mailbox_ref other;
+	struct world w;
+
+	(void)unused;
+	begin(&w);
+	add(&w, "a", 0);
+	assert_true(gets_of_view(&w, &first) > 0);
+	assert_int_equal(gets_of_view(&w, &v), 0);
+	assert_ptr_equal(v, first);
+	view_release(w.mail, v);
+	/* To another mailbox: it is asked once whether this one changed. */
+	assert_ok(mailbox_create(w.mail, &ann, STR("x"), 0, 0, &other));
+	assert_true(gets_of_view(&w, &v) > 0);
+	assert_ptr_equal(v, first);
+	view_release(w.mail, v);
+	assert_int_equal(gets_of_view(&w, &v), 0);
+	view_release(w.mail, v);
+	add(&w, "b", 0);
+	assert_true(gets_of_view(&w, &v) > 0);
+	assert_int_equal(uidset_count(&v->uids), 2);
+	view_release(w.mail, v);
+	view_release(w.mail, first);
+	assert_ok(mailbox_rename(w.mail, &ann, STR("INBOX"), STR("y")));
+	assert_true(gets_of_view(&w, &v) > 0);
+	assert_int_equal(uidset_count(&v->uids), 0);
+	view_release(w.mail, v);
+	end(&w);
+}
+
 static void test_limit_of_mailboxes(void **unused)
 {
 	struct mail_limits limits = {
@@ -1036,6 +1080,7 @@ int main(void)
 		cmocka_unit_test(test_floors_of_watchers),
 		cmocka_unit_test(test_deleted_while_open),
 		cmocka_unit_test(test_names_and_uses),
+		cmocka_unit_test(test_view_of_what_nobody_wrote),
 		cmocka_unit_test(test_limit_of_mailboxes),
 		cmocka_unit_test(test_rename_to_a_place_above),
 		cmocka_unit_test(test_recent_is_claimed_once),

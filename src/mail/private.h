@@ -14,6 +14,7 @@
 
 #define WATCH_BUCKETS 1024
 #define VIEW_BUCKETS 1024
+#define WRITTEN_SLOTS 1024
 
 struct upload;	   /* upload.c */
 struct view_entry; /* view.c */
@@ -33,6 +34,10 @@ struct mail {
 	struct view_entry *views[VIEW_BUCKETS];
 	struct view_entry *view_oldest, *view_newest;
 	size_t view_bytes;
+	/* How often somebody wrote to accounts, by their number: raised before
+	 * whoever wrote is told so. What was read when it was the same is
+	 * still so. */
+	_Atomic uint64_t written[WRITTEN_SLOTS];
 
 	struct kept *kept;
 
@@ -76,6 +81,12 @@ MUST enum err mail_next_account(
 /* What was pruned of a mailbox's journal; zero when nothing was. */
 MUST enum err history_read(struct store_txn *, account_num, mailbox_num,
 	struct history_record *record_r);
+
+static inline _Atomic uint64_t *mail_written(
+	struct mail *mail, account_num account)
+{
+	return &mail->written[account % WRITTEN_SLOTS];
+}
 
 /* A write of one account; the writers of an account are one scope. */
 MUST enum err account_write(

@@ -16,6 +16,8 @@ struct view_entry {
 	struct view_entry *bucket_next;
 	struct view_entry *older, *newer;
 	size_t bytes;
+	/* mail_written() from before it was found to be the newest. */
+	uint64_t written;
 };
 
 /* Blocks. */
@@ -348,7 +350,9 @@ static void forget_oldest(struct mail *mail, const struct view_entry *keep)
 	}
 }
 
-static struct view *cache_get(struct mail *mail, const struct mailbox_ref *ref)
+/* *newest_r: nobody wrote since it was found to be. */
+static struct view *cache_get(struct mail *mail, const struct mailbox_ref *ref,
+	uint64_t written, bool *newest_r)
 {
 	struct view_entry *entry;
 	struct view *v = NULL;
@@ -359,6 +363,8 @@ static struct view *cache_get(struct mail *mail, const struct mailbox_ref *ref)
 		v = entry->view;
 		atomic_fetch_add(&v->refs, 1);
 	}
+	*newest_r = v && entry->written == written &&
+		    v->uidvalidity == ref->uidvalidity;
 	pthread_mutex_unlock(&mail->view_lock);
 	return v;
 }
@@ -399,8 +405,9 @@ static void forget_expunged(
 	}
 }
 
-/* Keeps v unless a newer one is there already. */
-static void cache_put(struct mail *mail, struct view *v)
+/* Keeps v unless a newer one is there already. `written`: from before it was
+ * read. */
+static void cache_put(struct mail *mail, struct view *v, uint64_t written)
 {
 	struct view_entry *entry;
 
@@ -415,6 +422,11 @@ static void cache_put(struct mail *mail, struct view *v)
 		*bucket = entry;
 		atomic_fetch_add(&v->refs, 1);
 		entry->view = v;
+		entry->written = written;
+	} else if (entry->view == v) {
+		entry->written = written;
+		pthread_mutex_unlock(&mail->view_lock);
+		return;
 	} else {
 		lru_remove(mail, entry);
 		mail->view_bytes -= entry->bytes;
@@ -423,6 +435,7 @@ static void cache_put(struct mail *mail, struct view *v)
 			atomic_fetch_add(&v->refs, 1);
 			view_unref(entry->view);
 			entry->view = v;
+			entry->written = written;
 		}
 	}
 	entry->bytes = view_memory(entry->view);
@@ -535,10 +548,10 @@ enum err view_vanished_since(struct mail *mail, const struct view *v,
 	return e;
 }
 
-enum err view_acquire(
-	struct mail *mail, const struct mailbox_ref *ref, struct view **view_r)
+/* Takes the old one over. */
+static enum err view_read(struct mail *mail, const struct mailbox_ref *ref,
+	struct view *old, uint64_t written, struct view **view_r)
 {
-	struct view *old = cache_get(mail, ref);
 	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
 	struct mailbox_record record;
 	struct store_txn *txn = store_begin_read(mail->store);
@@ -554,13 +567,27 @@ enum err view_acquire(
 	store_end_read(txn);
 	if (e == ERR_NOTFOUND)
 		cache_drop(mail, ref);
-	else if (!e && *view_r != old)
-		cache_put(mail, *view_r);
+	else if (!e)
+		cache_put(mail, *view_r, written);
 	if (old)
 		view_unref(old);
 	buf_fini(&key);
 	buf_fini(&value);
 	return e;
+}
+
+enum err view_acquire(
+	struct mail *mail, const struct mailbox_ref *ref, struct view **view_r)
+{
+	uint64_t written = atomic_load(mail_written(mail, ref->account));
+	bool newest;
+	struct view *old = cache_get(mail, ref, written, &newest);
+
+	if (newest) {
+		*view_r = old;
+		return OK;
+	}
+	return view_read(mail, ref, old, written, view_r);
 }
 
 void view_release(struct mail *mail, struct view *v)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * view: a mailbox's messages at one moment, in memory, immutable and shared
- * by all who look at it. Taking one costs one read when nothing changed, and
- * otherwise reads the blocks that the journal names since the cached one.
+ * by all who look at it. Taking one costs no read as long as nobody wrote to
+ * the account, one when nothing of the mailbox changed, and otherwise reads the
+ * blocks that the journal names since the cached one.
  *
  * And reading what messages consist of.
  */

@@ -66,6 +66,10 @@ enum err section_resolve(const struct digest *d, const struct section *s,
 {
 	struct digest_part part;
 	*r = (struct section_range){0};
+	if (s->kind == SECTION_WHOLE && !s->number_count) {
+		r->n = d->size;
+		return OK;
+	}
 	enum err e = find_part(d, s, &r->part);
 	if (!e && is_of_message(s->kind))
 		e = enter_message(d, s, &r->part);
@@ -80,10 +84,6 @@ enum err section_resolve(const struct digest *d, const struct section *s,
 	r->n = body ? part.body_n : part.header_n;
 	r->filter = s->kind == SECTION_HEADER_FIELDS ||
 		    s->kind == SECTION_HEADER_FIELDS_NOT;
-	if (s->kind == SECTION_WHOLE && !s->number_count) {
-		r->at = 0;
-		r->n = d->size;
-	}
 	return OK;
 }
 

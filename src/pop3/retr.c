@@ -136,9 +136,13 @@ static enum err begin(struct pop3 *s, struct pop3_sending *p)
 
 static bool is_damaged(struct pop3 *s, const struct membership *m)
 {
-	struct store_txn *txn = store_begin_read(mail_store(pop3_mail(s)));
-	bool known = damage_is_known(pop3_mail(s), txn, s->drop.ref.account, m);
+	struct store_txn *txn;
+	bool known;
 
+	if (!damage_is_any(pop3_mail(s)))
+		return false;
+	txn = store_begin_read(mail_store(pop3_mail(s)));
+	known = damage_is_known(pop3_mail(s), txn, s->drop.ref.account, m);
 	store_end_read(txn);
 	return known;
 }

@@ -23,6 +23,9 @@
 
 /* Messages that are marked \Seen in one write, before they are sent. */
 #define SEEN_AT_ONCE 32
+/* Bytes that may be sent within one transaction, as long as the client takes
+ * them at once. */
+#define SENT_AT_ONCE (512 * 1024)
 /* Of fewer messages nothing is kept. */
 #define KEEP_LEAST 16
 
@@ -61,6 +64,7 @@ struct imap_fetch_run {
 
 	/* Within a transaction. */
 	struct records digests, firsts;
+	size_t sent;
 
 	/* The message under way. */
 	bool in_message;
@@ -133,6 +137,16 @@ static void put_key(struct buf *key, const struct imap_fetch *q, bool utf8)
 	}
 }
 
+/* Of whole messages the digest knows no more than the view does. */
+static bool are_whole(const struct imap_section *x)
+{
+	while (x && x->part_n == 0 && x->text == IMAP_TEXT_ALL &&
+		(x->name == IMAP_SECTION_BODY ||
+			x->name == IMAP_SECTION_RFC822))
+		x = x->next;
+	return !x;
+}
+
 static bool may_keep(const struct imap_fetch *q)
 {
 	for (const struct imap_section *x = q->sections; x; x = x->next)
@@ -153,7 +167,7 @@ static void begin(struct imap *s, struct imap_command *c,
 	run->count = uidset_count(&run->uids);
 	run->down = s->limit != 0;
 	run->sets_seen = sets_seen(s, q);
-	run->needs_digest = q->items & DIGESTED || q->sections;
+	run->needs_digest = q->items & DIGESTED || !are_whole(q->sections);
 	run->digest_bytes = BUF_UNBOUNDED;
 	run->kept_key = BUF_UNBOUNDED;
 	run->may_keep = may_keep(q);
@@ -516,6 +530,7 @@ static enum err read_message(
 			&run->digests, run->member.message, &run->digest_bytes);
 		e = e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
 	}
+	run->digest = (struct digest){.size = run->member.size};
 	if (!e && run->needs_digest)
 		e = digest_decode(buf_str(&run->digest_bytes), &run->digest);
 	if (e)
@@ -655,11 +670,24 @@ static enum err give_up(struct imap *s, struct imap_fetch_run *run,
 	return OK;
 }
 
+/* False: the client does not take it, or others have their turn. */
+static bool send_some(struct imap *s, struct imap_fetch_run *run)
+{
+	size_t n = imap_out(s)->n;
+
+	if (run->sent >= SENT_AT_ONCE || session_flush(&s->session))
+		return false;
+	run->sent += n;
+	run->unsent = false;
+	return true;
+}
+
 static enum err fetch_batch(
 	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
 {
 	run->unsent = false;
-	while (imap_out(s)->n < SESSION_OUT_HIGH) {
+	run->sent = 0;
+	while (imap_out(s)->n < SESSION_OUT_HIGH || send_some(s, run)) {
 		enum err e = OK;
 
 		if (!run->in_message && !run->uid)

@@ -42,10 +42,32 @@ static void add_run(struct pop3_dots *d, struct buf *out, str run)
 	d->amid_line = d->amid_line || run.n > 1 || !d->after_cr;
 }
 
+/* Bytes of whole lines that are sent as they are. */
+static size_t plain_lines(str bytes)
+{
+	size_t at = 0;
+
+	while (at < bytes.n && bytes.p[at] != '.') {
+		const char *lf = memchr(bytes.p + at, '\n', bytes.n - at);
+
+		if (!lf || lf == bytes.p + at || lf[-1] != '\r')
+			break;
+		at = (size_t)(lf - bytes.p) + 1;
+	}
+	return at;
+}
+
 void pop3_dots_feed(struct pop3_dots *d, struct buf *out, str bytes)
 {
 	while (bytes.n && !d->full) {
-		str run = str_take(bytes, str_find_byte(bytes, '\n'));
+		bool plain = !d->top && !d->amid_line && !d->after_cr;
+		size_t lines = plain ? plain_lines(bytes) : 0;
+		str run;
+
+		buf_add(out, str_take(bytes, lines));
+		d->octets += lines;
+		bytes = str_skip(bytes, lines);
+		run = str_take(bytes, str_find_byte(bytes, '\n'));
 
 		/* What was no end of a line is a byte of it. */
 		if (run.n && d->after_cr)
