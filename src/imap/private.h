@@ -179,6 +179,10 @@ void imap_note_own(struct imap *, const struct uidset *, modseq_num);
 uint64_t imap_hash_keywords(const struct view *);
 /* These were added to a mailbox by this session. */
 void imap_note_added(struct imap *, mailbox_num, const struct uidset *);
+/* Whether \Recent messages of the selected mailbox become this session's; and
+ * that these are, now. */
+bool imap_claims_recent(const struct imap *);
+void imap_note_recent(struct imap *, uid_num from, uid_num to);
 /* The newest view; an empty one when the mailbox was deleted. */
 MUST enum err imap_view(struct imap *, struct view **view_r);
 

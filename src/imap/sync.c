@@ -161,15 +161,36 @@ static void tell_expunged(struct imap *s, const struct view *v, modseq_num now)
 
 /* Only one session is told that a message is \Recent: the first of a client
  * that can ask for it. */
+bool imap_claims_recent(const struct imap *s)
+{
+	return s->selected && !s->rev2 && !s->selected->read_only;
+}
+
+/* What came after a view is not told yet, but is claimed. */
+void imap_note_recent(struct imap *s, uid_num from, uid_num to)
+{
+	struct imap_selected *box = s->selected;
+
+	if (from <= to)
+		uidset_add_range(&box->recent, from, to);
+	box->recent_seen = to + 1;
+}
+
 static enum err claim_recent(struct imap *s, struct view *v)
 {
 	struct imap_selected *box = s->selected;
 	uid_num from, to;
 	enum err e;
 
-	if (s->rev2 || box->read_only || v->uidnext <= box->recent_seen)
+	if (!imap_claims_recent(s))
 		return OK;
-	/* Somebody who looks at the same view was faster. */
+	/* So that nobody else who looks at the same view tries to. */
+	if (v->uidnext <= box->recent_seen) {
+		if (v->claimed < v->uidnext)
+			v->claimed = v->uidnext;
+		return OK;
+	}
+	/* Somebody was faster. */
 	if (v->claimed >= v->uidnext) {
 		box->recent_seen = v->uidnext;
 		return OK;
@@ -178,10 +199,7 @@ static enum err claim_recent(struct imap *s, struct view *v)
 	if (e)
 		return e;
 	v->claimed = to + 1;
-	/* What came after this view is not told yet, but is claimed. */
-	if (from <= to)
-		uidset_add_range(&box->recent, from, to);
-	box->recent_seen = to + 1;
+	imap_note_recent(s, from, to);
 	return OK;
 }
 

@@ -803,6 +803,23 @@ static void test_rename_to_a_place_above(void **unused)
 	}
 }
 
+/* An APPEND to INBOX of a session that has this mailbox selected. */
+static void check_append_claims(
+	struct world *w, mailbox_num selected, uid_num from, uid_num to)
+{
+	struct append_item item = {0};
+	struct append_result result;
+
+	item.upload = upload_new(w->mail, ann.account);
+	assert_ok(upload_feed(item.upload, STR("b: 1\r\n\r\n")));
+	assert_ok(append_and_claim(
+		w->mail, &ann, STR("INBOX"), &item, 1, selected, &result));
+	assert_int_equal(result.recent_from, from);
+	assert_int_equal(result.recent_to, to);
+	uidset_fini(&result.uids);
+	upload_free(item.upload);
+}
+
 static void test_recent_is_claimed_once(void **unused)
 {
 	struct world w;
@@ -821,6 +838,12 @@ static void test_recent_is_claimed_once(void **unused)
 	assert_ok(message_claim_recent(w.mail, &w.inbox, &from, &to));
 	assert_int_equal(from, 3);
 	assert_int_equal(to, 3);
+	add(&w, "a: 4\r\n\r\n", 0);
+	check_append_claims(&w, w.inbox.id + 1, 0, 0);
+	check_append_claims(&w, w.inbox.id, 4, 6);
+	check_append_claims(&w, w.inbox.id, 7, 7);
+	assert_ok(message_claim_recent(w.mail, &w.inbox, &from, &to));
+	assert_true(from > to);
 	end(&w);
 }
 

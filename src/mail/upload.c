@@ -341,6 +341,7 @@ struct append_request {
 	size_t count;
 	struct append_result *result;
 	message_num *messages; /* that the items became */
+	mailbox_num selected;  /* what is \Recent there is claimed */
 	/* Of a replacement. */
 	const struct mailbox_ref *from;
 	uid_num replaced;
@@ -392,6 +393,13 @@ static enum err append_one(
 	return e;
 }
 
+static void claim_recent(struct box_change *box, struct append_result *result)
+{
+	result->recent_from = box->record.recent_from;
+	result->recent_to = box->record.uidnext - 1;
+	box->record.recent_from = box->record.uidnext;
+}
+
 static enum err append(struct store_txn *txn, void *arg)
 {
 	struct append_request *q = arg;
@@ -406,6 +414,8 @@ static enum err append(struct store_txn *txn, void *arg)
 		e = append_one(&box, q, i);
 		tell_progress(q->ref->progress, i + 1, q->count);
 	}
+	if (!e && q->ref->id == q->selected)
+		claim_recent(&box, q->result);
 	q->result->uidvalidity = box.record.uidvalidity;
 	return change_end(&ch, box_end(&box, e));
 }
@@ -483,15 +493,26 @@ static enum err commit(struct mail *mail, const struct mail_user *user,
 	return e;
 }
 
+enum err append_and_claim(struct mail *mail, const struct mail_user *user,
+	str mailbox, const struct append_item *items, size_t count,
+	mailbox_num selected, struct append_result *result_r)
+{
+	struct append_request q = {
+		.items = items,
+		.count = count,
+		.result = result_r,
+		.selected = selected,
+	};
+
+	*result_r = (struct append_result){0};
+	return commit(mail, user, mailbox, append, &q);
+}
+
 enum err append_commit(struct mail *mail, const struct mail_user *user,
 	str mailbox, const struct append_item *items, size_t count,
 	struct append_result *result_r)
 {
-	struct append_request q = {
-		.items = items, .count = count, .result = result_r};
-
-	*result_r = (struct append_result){0};
-	return commit(mail, user, mailbox, append, &q);
+	return append_and_claim(mail, user, mailbox, items, count, 0, result_r);
 }
 
 enum err append_replace(struct mail *mail, const struct mail_user *user,

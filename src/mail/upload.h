@@ -43,6 +43,8 @@ struct append_result {
 	mailbox_num mailbox;
 	uint32_t uidvalidity;
 	struct uidset uids; /* the caller's to fini */
+	/* append_and_claim took these, if recent_to is not 0. */
+	uid_num recent_from, recent_to;
 };
 
 /* All of them or none (RFC 3502). ERR_NOTFOUND: no such mailbox (TRYCREATE);
@@ -50,6 +52,13 @@ struct append_result {
 MUST enum err append_commit(struct mail *, const struct mail_user *,
 	str mailbox, const struct append_item *, size_t count,
 	struct append_result *result_r);
+
+/* As append_commit; when it is the mailbox of this number that gets them, the
+ * session also takes what is \Recent there, as message_claim_recent does, which
+ * would be a write of its own. */
+MUST enum err append_and_claim(struct mail *, const struct mail_user *,
+	str mailbox, const struct append_item *, size_t count,
+	mailbox_num selected, struct append_result *result_r);
 
 /* One message in the place of another, which is expunged in the same step,
  * whatever its flags, and whose size is room for it (RFC 8508). ERR_EXPUNGED:

@@ -63,6 +63,7 @@
 #define BLOB_MIN (4 * KIB)
 #define BLOB_FILE (128 * MIB)
 #define INFO_LOG MIB
+#define LEVELS 7
 
 /* With less room than this, only commits of at most SMALL_COMMIT bytes; with
  * less than half of it, none. */
@@ -561,6 +562,10 @@ static void rocks_stats(struct store *s, struct store_stats *stats_r)
 
 static void set_tables(rocksdb_options_t *o)
 {
+	int compression_of_levels[LEVELS] = {rocksdb_no_compression,
+		rocksdb_lz4_compression, rocksdb_lz4_compression,
+		rocksdb_lz4_compression, rocksdb_lz4_compression,
+		rocksdb_lz4_compression, rocksdb_lz4_compression};
 	rocksdb_block_based_table_options_t *b =
 		rocksdb_block_based_options_create();
 	rocksdb_cache_t *cache = rocksdb_cache_create_lru(BLOCK_CACHE);
@@ -583,7 +588,9 @@ static void set_tables(rocksdb_options_t *o)
 	rocksdb_block_based_options_set_format_version(b, 5);
 	rocksdb_block_based_options_set_block_size(b, 16 * 1024);
 	rocksdb_options_set_block_based_table_factory(o, b);
-	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+	/* What was flushed just now is soon read and written again. */
+	rocksdb_options_set_compression_per_level(
+		o, compression_of_levels, LEVELS);
 	rocksdb_block_based_options_destroy(b);
 	rocksdb_cache_destroy(cache);
 }
@@ -593,7 +600,7 @@ static void set_blobs(rocksdb_options_t *o)
 	rocksdb_options_set_enable_blob_files(o, 1);
 	rocksdb_options_set_min_blob_size(o, BLOB_MIN);
 	rocksdb_options_set_blob_file_size(o, BLOB_FILE);
-	rocksdb_options_set_blob_compression_type(o, rocksdb_lz4_compression);
+	rocksdb_options_set_blob_compression_type(o, rocksdb_no_compression);
 	rocksdb_options_set_enable_blob_gc(o, 1);
 	rocksdb_options_set_blob_gc_age_cutoff(o, 0.25);
 	rocksdb_options_set_blob_gc_force_threshold(o, 0.5);

@@ -378,8 +378,10 @@ enum err imap_append_end(
 			&s->selected->ref, run->replaced, q->mailbox.name,
 			run->items, &result);
 	else
-		e = append_commit(imap_mail(s), &s->session.user,
-			q->mailbox.name, run->items, run->count, &result);
+		e = append_and_claim(imap_mail(s), &s->session.user,
+			q->mailbox.name, run->items, run->count,
+			imap_claims_recent(s) ? s->selected->ref.id : 0,
+			&result);
 	if (!e) {
 		imap_tell_normalized(s, &q->mailbox, &q->mailbox);
 		if (run->replaced)
@@ -390,6 +392,8 @@ enum err imap_append_end(
 	}
 	if (!e)
 		imap_note_added(s, result.mailbox, &result.uids);
+	if (!e && result.recent_to)
+		imap_note_recent(s, result.recent_from, result.recent_to);
 	if (!e && run->replaced)
 		uidset_add(&s->own_expunged, run->replaced);
 	uidset_fini(&result.uids);
