@@ -101,11 +101,42 @@ static enum err failed(struct accounts *a, int code)
 
 /* -------- queries -------- */
 
+/* One that nobody uses now; NULL: there is none. */
+static sqlite3_stmt *take_idle(struct accounts *a, const char *sql)
+{
+	for (unsigned i = 0; i < a->idle_count; i++) {
+		sqlite3_stmt *found = a->idle[i];
+
+		if (strcmp(sqlite3_sql(found), sql) != 0)
+			continue;
+		a->idle[i] = a->idle[--a->idle_count];
+		return found;
+	}
+	return NULL;
+}
+
+/* The bytes that were bound are somebody else's. */
+static void keep_idle(struct accounts *a, sqlite3_stmt *statement)
+{
+	if (a->idle_count == DB_IDLE_MAX) {
+		sqlite3_finalize(statement);
+		return;
+	}
+	/* It says again how its last step ended. */
+	(void)sqlite3_reset(statement);
+	(void)sqlite3_clear_bindings(statement);
+	a->idle[a->idle_count++] = statement;
+}
+
 struct db_query db_query(struct accounts *a, const char *sql)
 {
 	struct db_query q = {.accounts = a, .next = 1};
 
-	q.err = failed(a, sqlite3_prepare_v2(a->db, sql, -1, &q.statement, 0));
+	q.statement = take_idle(a, sql);
+	if (!q.statement)
+		q.err = failed(a,
+			sqlite3_prepare_v3(a->db, sql, -1,
+				SQLITE_PREPARE_PERSISTENT, &q.statement, NULL));
 	return q;
 }
 
@@ -146,7 +177,10 @@ bool db_next(struct db_query *q)
 
 enum err db_end(struct db_query *q)
 {
-	sqlite3_finalize(q->statement);
+	if (q->statement && q->err)
+		sqlite3_finalize(q->statement);
+	else if (q->statement)
+		keep_idle(q->accounts, q->statement);
 	q->statement = NULL;
 	return q->err;
 }
@@ -304,6 +338,8 @@ enum err db_open(const char *path, struct accounts **accounts_r)
 
 void db_close(struct accounts *a)
 {
+	while (a->idle_count)
+		sqlite3_finalize(a->idle[--a->idle_count]);
 	sqlite3_close(a->db);
 	pthread_mutex_destroy(&a->lock);
 	free(a);

@@ -23,9 +23,14 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+/* Statements that were compiled once and wait to be used again. */
+#define DB_IDLE_MAX 32
+
 struct accounts {
 	sqlite3 *db;
 	pthread_mutex_t lock;
+	sqlite3_stmt *idle[DB_IDLE_MAX];
+	unsigned idle_count;
 };
 
 /* The file and its schema. */
