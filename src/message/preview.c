@@ -5,6 +5,11 @@
 #include "message/transfer.h"
 #include "message/utf8.h"
 
+/* So many encoded bytes are tried first; and what their end can spoil: a
+ * character, a character reference, the name of a tag. */
+#define HEAD 2048
+#define CUT 64
+
 /* Collects characters, blanks made one. */
 struct line {
 	struct buf *out;
@@ -55,16 +60,21 @@ static bool is_quote(str s, size_t at)
 	return at < s.n && s.p[at] == '>';
 }
 
-static void add_lines(struct line *l, str s, bool quotes)
+/* Returns how far it looked. */
+static size_t add_lines(struct line *l, str s, bool quotes)
 {
-	for (size_t at = 0; at < s.n && !is_full(l);) {
+	size_t at = 0;
+	while (at < s.n && !is_full(l)) {
 		size_t end = at + str_find_byte(str_skip(s, at), '\n');
 		bool wanted = quotes || !is_quote(s, at);
 		while (at < end && wanted && !is_full(l))
 			line_add(l, utf8_next(s, &at));
+		if (is_full(l))
+			break;
 		at = end + 1;
 		line_add(l, ' ');
 	}
+	return at;
 }
 
 void preview_add_text(struct buf *out, str utf8)
@@ -213,20 +223,27 @@ static bool is_markup(str s, size_t at)
 	return ascii_is_alpha(c) || c == '/' || c == '!' || c == '?';
 }
 
+static size_t add_html(struct line *l, str utf8)
+{
+	size_t at = 0;
+	while (at < utf8.n && !is_full(l)) {
+		if (is_markup(utf8, at)) {
+			if (!is_inline_tag(str_skip(utf8, at + 1)))
+				line_add(l, ' ');
+			at = skip_markup(utf8, at);
+		} else if (utf8.p[at] == '&') {
+			line_add(l, take_reference(utf8, &at));
+		} else {
+			line_add(l, utf8_next(utf8, &at));
+		}
+	}
+	return at;
+}
+
 void preview_add_html(struct buf *out, str utf8)
 {
 	struct line l = {.out = out};
-	for (size_t at = 0; at < utf8.n && !is_full(&l);) {
-		if (is_markup(utf8, at)) {
-			if (!is_inline_tag(str_skip(utf8, at + 1)))
-				line_add(&l, ' ');
-			at = skip_markup(utf8, at);
-		} else if (utf8.p[at] == '&') {
-			line_add(&l, take_reference(utf8, &at));
-		} else {
-			line_add(&l, utf8_next(utf8, &at));
-		}
-	}
+	(void)add_html(&l, utf8);
 }
 
 /* --- parts --- */
@@ -245,32 +262,75 @@ static enum transfer transfer_of(enum digest_encoding e)
 	}
 }
 
+static bool is_labelled(const struct digest_part *part)
+{
+	return part->charset.n && !str_ieq_c(part->charset, "us-ascii");
+}
+
 /* Nothing for an unknown charset. The beginning of a text may end inside a
  * character. */
 static void add_decoded(
 	struct buf *out, const struct digest_part *part, str bytes, bool cut)
 {
-	if (part->charset.n && !str_ieq_c(part->charset, "us-ascii"))
+	if (is_labelled(part))
 		(void)!charset_add_utf8(out, part->charset, bytes);
 	else
 		charset_add_unlabelled(out,
 			str_take(bytes, bytes.n - (cut ? utf8_cut(bytes) : 0)));
 }
 
-void preview_add(struct buf *out, const struct digest_part *part, str raw)
+static void decode(struct buf *text, const struct digest_part *part, str raw)
 {
-	struct buf bytes = BUF_UNBOUNDED, text = BUF_UNBOUNDED;
+	struct buf bytes = BUF_UNBOUNDED;
 	struct transfer_decoder decoder;
-	if (part->encoding == ENCODING_UNKNOWN)
-		return;
 	transfer_decoder_init(&decoder, transfer_of(part->encoding));
 	transfer_decoder_feed(&decoder, raw, &bytes);
 	transfer_decoder_finish(&decoder, &bytes);
-	add_decoded(&text, part, buf_str(&bytes), raw.n < part->body_n);
+	add_decoded(text, part, buf_str(&bytes), raw.n < part->body_n);
+	buf_fini(&bytes);
+}
+
+static bool is_ascii(str s)
+{
+	unsigned char all = 0;
+	for (size_t i = 0; i < s.n; i++)
+		all |= (unsigned char)s.p[i];
+	return all < 0x80;
+}
+
+/* Whether the first bytes alone fill the preview, as they mostly do, and with
+ * the same as all of them would: it is full before anything that their end may
+ * have cut. What has no charset is guessed by all of it, unless it is ASCII. */
+static bool add_from_head(
+	struct buf *out, const struct digest_part *part, str raw)
+{
+	struct buf text = BUF_UNBOUNDED;
+	size_t before = out->n, at;
+	struct line l = {.out = out};
+	if (raw.n <= HEAD)
+		return false;
+	decode(&text, part, str_take(raw, HEAD));
+	if (str_eq_c(part->subtype, "html"))
+		at = add_html(&l, buf_str(&text));
+	else
+		at = add_lines(&l, buf_str(&text), false);
+	bool good = is_full(&l) && at + CUT <= text.n &&
+		    (is_labelled(part) || is_ascii(buf_str(&text)));
+	if (!good)
+		buf_truncate(out, before);
+	buf_fini(&text);
+	return good;
+}
+
+void preview_add(struct buf *out, const struct digest_part *part, str raw)
+{
+	struct buf text = BUF_UNBOUNDED;
+	if (part->encoding == ENCODING_UNKNOWN || add_from_head(out, part, raw))
+		return;
+	decode(&text, part, raw);
 	if (str_eq_c(part->subtype, "html"))
 		preview_add_html(out, buf_str(&text));
 	else
 		preview_add_text(out, buf_str(&text));
-	buf_fini(&bytes);
 	buf_fini(&text);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/test.h"
 
+#include "message/charset.h"
 #include "message/mime.h"
 #include "message/preview.h"
 #include "message/utf8.h"
@@ -150,12 +151,67 @@ static void test_messages(void **state)
 	}
 }
 
+/* A long text's beginning is looked at alone, if that gives the same. */
+static void test_long_texts(void **state)
+{
+	static const struct {
+		const char *first, *again,
+			*last; /* `again` until 3,000 bytes */
+		const char *subtype;
+		bool valid; /* UTF-8 */
+		const char *why;
+	} rows[] = {
+		{"", "many words ", "end", "plain", true, "plain"},
+		{"", "> quoted\n", "own words", "plain", true,
+			"nothing but quotes at first"},
+		{"", "> quoted\n", "", "plain", true, "nothing but quotes"},
+		{"", " \r\n", "end", "plain", true, "blanks at first"},
+		{"\xc3\xa4", "words ", "\xc3\xa4", "plain", true,
+			"without a label, and UTF-8 to the end"},
+		{"\xc3\xa4", "words ", "\xe4", "plain", false,
+			"without a label, and not UTF-8 at the end"},
+		{"<style>", "p { margin: 0 } ", "</style>words", "html", true,
+			"a long style"},
+		{"", "<p>&auml;&#x30;</p>", "", "html", true, "markup"},
+		{"", "<br>", "&amp;", "html", true, "only markup at first"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct digest_part part = {
+			.subtype = str_c(rows[i].subtype), .charset = STR("")};
+		struct buf raw = BUF_UNBOUNDED, text = BUF_UNBOUNDED;
+		struct buf whole = BUF_UNBOUNDED, b = BUF_UNBOUNDED;
+
+		print_message("# %s\n", rows[i].why);
+		buf_add_c(&raw, rows[i].first);
+		while (raw.n < 3000)
+			buf_add_c(&raw, rows[i].again);
+		buf_add_c(&raw, rows[i].last);
+		part.body_n = raw.n;
+		charset_add_unlabelled(&text, buf_str(&raw));
+		assert_int_equal(text.n == raw.n, rows[i].valid);
+		if (str_eq_c(part.subtype, "html"))
+			preview_add_html(&whole, buf_str(&text));
+		else
+			preview_add_text(&whole, buf_str(&text));
+		buf_add_c(&b, "before");
+		preview_add(&b, &part, buf_str(&raw));
+		assert_true(str_eq(str_skip(buf_str(&b), 6), buf_str(&whole)));
+		buf_fini(&raw);
+		buf_fini(&text);
+		buf_fini(&whole);
+		buf_fini(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_long_texts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
