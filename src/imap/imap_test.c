@@ -96,6 +96,48 @@ static void test_lists_are_fetched_without_bodies(void **unused)
 	world_end(&w);
 }
 
+/* Parts of one record cost one, however many are asked for at once. */
+static void test_partials_of_one_record(void **unused)
+{
+	struct world w;
+	struct client c;
+	struct store_stats before, after;
+
+	(void)unused;
+	world_begin(&w);
+	client_begin(&w, &c);
+	say(&c, "a APPEND INBOX {24+}\r\nSubject: One\r\n\r\n012345\r\n\r\n"
+		"b APPEND INBOX {22+}\r\nSubject: Two\r\n\r\nabcd\r\n\r\n"
+		"c SELECT INBOX\r\n");
+	hear(&c, "c OK");
+	store_stats(w.store, &before);
+	expect(&c,
+		"d FETCH 1:2 (BODY.PEEK[1]<0.2> BODY.PEEK[1]<2.2> "
+		"BODY.PEEK[1]<4.9> BODY.PEEK[1]<1.1> BODY.PEEK[]<0.3> "
+		"BODY.PEEK[1]<100.1> BODY.PEEK[TEXT]<0.1> "
+		"BODY.PEEK[HEADER.FIELDS (X)]<0.1> BODY.PEEK[]<20.9>)\r\n",
+		"d OK",
+		"* 1 FETCH (BODY[1]<0> {2}\r\n01 BODY[1]<2> {2}\r\n23 "
+		"BODY[1]<4> {4}\r\n45\r\n BODY[1]<1> {1}\r\n1 BODY[]<0> "
+		"{3}\r\nSub BODY[1]<100> {0}\r\n BODY[TEXT]<0> {1}\r\n0 "
+		"BODY[HEADER.FIELDS (X)]<0> {1}\r\n\r BODY[]<20> {4}\r\n"
+		"45\r\n)\r\n"
+		"* 2 FETCH (BODY[1]<0> {2}\r\nab BODY[1]<2> {2}\r\ncd "
+		"BODY[1]<4> {2}\r\n\r\n BODY[1]<1> {1}\r\nb BODY[]<0> "
+		"{3}\r\nSub BODY[1]<100> {0}\r\n BODY[TEXT]<0> {1}\r\na "
+		"BODY[HEADER.FIELDS (X)]<0> {1}\r\n\r BODY[]<20> {2}\r\n"
+		"\r\n)\r\n"
+		"d OK FETCH completed\r\n");
+	store_stats(w.store, &after);
+	/* Of each message a digest, and a record twice: the filter reads for
+	 * itself; and the views. */
+	assert_in_range(
+		after.gets + after.scanned - before.gets - before.scanned, 4,
+		10);
+	client_end(&c);
+	world_end(&w);
+}
+
 static void test_two_sessions_and_idle(void **unused)
 {
 	struct world w;
@@ -630,6 +672,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fetch_store_expunge),
 		cmocka_unit_test(test_lists_are_fetched_without_bodies),
+		cmocka_unit_test(test_partials_of_one_record),
 		cmocka_unit_test(test_two_sessions_and_idle),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_notify_of_many_mailboxes),

@@ -188,8 +188,8 @@ static void set_window(struct section_source *src, uint64_t length)
 
 enum err source_open(struct section_source *src, struct store_txn *txn,
 	account_num account, message_num message, struct records *firsts,
-	const struct digest *digest, const struct imap_section *x,
-	uint64_t *length_r)
+	struct record_window *window, const struct digest *digest,
+	const struct imap_section *x, uint64_t *length_r)
 {
 	struct section section = section_of(x);
 	struct section_range range;
@@ -204,7 +204,8 @@ enum err source_open(struct section_source *src, struct store_txn *txn,
 	*src = (struct section_source){.reader = {.account = account,
 					       .message = message,
 					       .firsts = firsts},
-		.section = x};
+		.section = x,
+		.window = window};
 	src->kind = range.filter ? SOURCE_FILTER
 		    : transfer != TRANSFER_IDENTITY ||
 				    x->name == IMAP_SECTION_BINARY
@@ -229,11 +230,49 @@ enum err source_open(struct section_source *src, struct store_txn *txn,
 	return OK;
 }
 
+static enum err read_window(
+	struct section_source *src, struct store_txn *txn, struct buf *out)
+{
+	struct record_window *w = src->window;
+	str bytes;
+
+	if (w->reader.message != src->reader.message) {
+		buf_reset(&w->bytes);
+		w->reader = src->reader;
+	}
+	if (src->at < w->at || src->at - w->at >= w->bytes.n) {
+		enum err e;
+
+		buf_reset(&w->bytes);
+		e = message_read_record(
+			&w->reader, txn, src->at, &w->bytes, &w->at);
+		if (e) {
+			buf_reset(&w->bytes);
+			return e;
+		}
+	}
+	if (src->at - w->at >= w->bytes.n)
+		return OK; /* past the end */
+	bytes = str_skip(buf_str(&w->bytes), (size_t)(src->at - w->at));
+	if (bytes.n > src->left)
+		bytes.n = (size_t)src->left;
+	buf_add(out, bytes);
+	return buf_err(out);
+}
+
+void record_window_fini(struct record_window *w)
+{
+	buf_fini(&w->bytes);
+	*w = (struct record_window){.bytes = BUF_UNBOUNDED};
+}
+
 static enum err read_raw(
 	struct section_source *src, struct store_txn *txn, struct buf *out)
 {
 	size_t before = out->n, n;
-	enum err e = message_read(&src->reader, txn, src->at, src->left, out);
+	enum err e = src->window ? read_window(src, txn, out)
+				 : message_read(&src->reader, txn, src->at,
+					   src->left, out);
 
 	n = out->n - before;
 	if (!e && n == 0)

@@ -17,6 +17,14 @@
 
 struct store_txn;
 
+/* The record that was read last: several sections of one message that are in
+ * it cost one. Within a transaction; empty at first. */
+struct record_window {
+	struct message_reader reader;
+	struct buf bytes;
+	uint64_t at; /* of its first byte in the message */
+};
+
 struct section_source {
 	bool open;
 	struct message_reader reader;
@@ -29,16 +37,19 @@ struct section_source {
 	struct transfer_decoder decoder;
 	struct buf kept; /* the whole output, when short; else empty */
 	const struct imap_section *section;
+	struct record_window *window; /* or NULL */
 };
 
 /* ERR_CTE when the section is to be decoded and cannot be. */
 MUST enum err source_check(const struct digest *, const struct imap_section *);
 
-/* firsts: as in mail/bytes.h, as long as the source. length_r: bytes that
+/* firsts: as in mail/bytes.h, as long as the source. window: where there are
+ * other sections of the message to come, or NULL. length_r: bytes that
  * source_read will give in all. ERR_NOTFOUND: the message has no such section.
  * The section must outlive the source. */
 MUST enum err source_open(struct section_source *, struct store_txn *,
-	account_num, message_num, struct records *firsts, const struct digest *,
+	account_num, message_num, struct records *firsts,
+	struct record_window *, const struct digest *,
 	const struct imap_section *, uint64_t *length_r);
 /* Appends some bytes, about as many as one record of the store has, at most
  * 64 KiB of the message. ERR_CORRUPT when it is shorter than its digest
@@ -46,6 +57,8 @@ MUST enum err source_open(struct section_source *, struct store_txn *,
 MUST enum err source_read(
 	struct section_source *, struct store_txn *, struct buf *out);
 void source_close(struct section_source *);
+/* The transaction ends. */
+void record_window_fini(struct record_window *);
 
 static inline bool source_is_open(const struct section_source *src)
 {

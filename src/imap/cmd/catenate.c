@@ -71,7 +71,7 @@ static enum err open_section(struct store_txn *txn, account_num account,
 		e = digest_decode(buf_str(&bytes), &digest);
 	if (!e)
 		e = source_open(&part->source, txn, account, message, NULL,
-			&digest, &part->url.section, length_r);
+			NULL, &digest, &part->url.section, length_r);
 	buf_fini(&bytes);
 	return e;
 }

@@ -64,6 +64,7 @@ struct imap_fetch_run {
 
 	/* Within a transaction. */
 	struct records digests, firsts;
+	struct record_window window;
 	size_t sent;
 
 	/* The message under way. */
@@ -169,6 +170,7 @@ static void begin(struct imap *s, struct imap_command *c,
 	run->sets_seen = sets_seen(s, q);
 	run->needs_digest = q->items & DIGESTED || !are_whole(q->sections);
 	run->digest_bytes = BUF_UNBOUNDED;
+	run->window.bytes = BUF_UNBOUNDED;
 	run->kept_key = BUF_UNBOUNDED;
 	run->may_keep = may_keep(q);
 	if (run->may_keep)
@@ -598,7 +600,9 @@ static enum err begin_section(
 	struct buf *out = item(s, run);
 	uint64_t length;
 	enum err e = source_open(&run->source, txn, s->selected->ref.account,
-		run->member.message, &run->firsts, &run->digest, x, &length);
+		run->member.message, &run->firsts,
+		run->q->sections->next ? &run->window : NULL, &run->digest, x,
+		&length);
 
 	imap_put_section(out, x, s->utf8);
 	buf_add_byte(out, ' ');
@@ -735,6 +739,7 @@ static enum err read_batch(struct imap *s, struct imap_fetch_run *run)
 	e = fetch_batch(s, run, txn);
 	records_end(&run->digests);
 	records_end(&run->firsts);
+	record_window_fini(&run->window);
 	store_end_read(txn);
 	/* Output may have to wait for the client. */
 	if (run->may_keep)
