@@ -139,6 +139,14 @@ enum err accounts_get(struct accounts *a, str name, struct account *account)
 	return e;
 }
 
+bool accounts_are_held(struct accounts *a)
+{
+	if (pthread_mutex_trylock(&a->lock))
+		return true;
+	pthread_mutex_unlock(&a->lock);
+	return false;
+}
+
 enum err accounts_get_id(
 	struct accounts *a, uint64_t id, struct account *account)
 {

@@ -107,6 +107,9 @@ MUST enum err account_name_prepare(str name, struct buf *name_r);
 /* Functions that take a name prepare it. ERR_INVALID, ERR_NOTFOUND,
  * ERR_EXISTS, ERR_IO, ERR_NOSPACE. On success the caller calls account_fini. */
 MUST enum err accounts_get(struct accounts *, str name, struct account *);
+/* Somebody reads or writes: who asks now waits for him, and he perhaps for the
+ * disk. */
+bool accounts_are_held(struct accounts *);
 MUST enum err accounts_get_id(struct accounts *, uint64_t id, struct account *);
 /* Sets id, created and changed, and name to its prepared form. */
 MUST enum err accounts_add(struct accounts *, struct account *);

@@ -187,6 +187,8 @@ void imap_execute(struct imap *s, struct imap_command *c)
 	imap_progress_begin(s);
 	log_debug("imap", "command", LOG_C("session", s->session.id),
 		LOG_STR("verb", row->name));
+	if (!(row->flags & IMAP_QUICK))
+		session_take_time();
 	if (!e)
 		e = executors[c->verb](s, c, &reply);
 	if (e == ERR_AGAIN && s->doing != IMAP_DOING_NOTHING) {

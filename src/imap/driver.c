@@ -287,6 +287,7 @@ static enum session_step take_body(struct imap *s)
 	const char *from = in->p;
 	enum err e;
 
+	session_take_time();
 	if (s->body_left == 0) {
 		s->doing = IMAP_DOING_AFTER_BODY;
 		return SESSION_STEP_ON;
@@ -334,8 +335,10 @@ static enum session_step end_news(struct imap *s)
 static enum session_step fetch_step(struct imap *s)
 {
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
-	enum err e = imap_fetch_more(s);
+	enum err e;
 
+	session_take_time();
+	e = imap_fetch_more(s);
 	if (e == ERR_AGAIN)
 		return SESSION_STEP_OUTPUT;
 	if (s->session.closed)
@@ -353,8 +356,10 @@ static enum session_step fetch_step(struct imap *s)
 static enum session_step search_step(struct imap *s)
 {
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
-	enum err e = imap_esearch_more(s, &reply);
+	enum err e;
 
+	session_take_time();
+	e = imap_esearch_more(s, &reply);
 	if (e == ERR_AGAIN)
 		return SESSION_STEP_OUTPUT;
 	imap_complete(s, s->command, e, &reply);
@@ -439,6 +444,7 @@ const struct session_protocol imap_protocol = {
 	.size = sizeof(struct imap),
 	.idle_ms = 30 * 60 * 1000,
 	.needs = TICKET_MAY_READ,
+	.quick = true,
 	.open = open_session,
 	.run = run,
 	.close = close_imap,

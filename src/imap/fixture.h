@@ -45,6 +45,8 @@ static void world_begin_on(struct world *w, struct store *store)
 	w->mail = mail_new(w->store, NULL);
 	assert_ok(loop_new(&w->loop));
 	w->pool = pool_new(4, STACK);
+	loop_share(w->loop, w->pool);
+	store_on_long(w->store, session_take_time);
 	w->service = session_service_new(w->loop, w->pool, w->mail, NULL);
 	assert_int_equal(
 		pthread_create(&w->thread, NULL, run_loop, w->loop), 0);

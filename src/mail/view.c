@@ -8,6 +8,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* More messages take a while. */
+#define LOAD_AT_ONCE 1000
+
 /* The cache: one entry per mailbox, with the newest view of it. Entries in use
  * by somebody cost nothing extra; the oldest others go when it is over its
  * budget. */
@@ -477,9 +480,9 @@ static enum err is_usable(struct store_txn *txn, const struct view *old,
 	return e;
 }
 
-static enum err load_view(struct store_txn *txn, const struct mailbox_ref *ref,
-	const struct mailbox_record *record, struct view *old,
-	struct view **view_r)
+static enum err load_view(struct mail *mail, struct store_txn *txn,
+	const struct mailbox_ref *ref, const struct mailbox_record *record,
+	struct view *old, struct view **view_r)
 {
 	struct view *v;
 	bool usable;
@@ -495,6 +498,8 @@ static enum err load_view(struct store_txn *txn, const struct mailbox_ref *ref,
 	if (e)
 		return e;
 	v = view_from_record(ref, record);
+	if (!usable && record->exists > LOAD_AT_ONCE)
+		store_long(mail->store);
 	e = usable ? load_changes(txn, v, old) : load_all(txn, v);
 	if (e)
 		view_unref(v);
@@ -563,7 +568,7 @@ static enum err view_read(struct mail *mail, const struct mailbox_ref *ref,
 	if (!e)
 		e = mailbox_decode(buf_str(&value), &record);
 	if (!e)
-		e = load_view(txn, ref, &record, old, view_r);
+		e = load_view(mail, txn, ref, &record, old, view_r);
 	store_end_read(txn);
 	if (e == ERR_NOTFOUND)
 		cache_drop(mail, ref);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/pool.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -48,9 +49,19 @@ struct loop {
 	uint64_t used[WORDS]; /* bit n: wheel[n] is not empty */
 	uint64_t tick;	      /* seconds that have been looked at */
 
-	pthread_mutex_t lock; /* of posts */
+	pthread_mutex_t lock; /* of posts and `ended` */
 	struct posts posts;
+
+	/* Sharing. */
+	struct pool *pool;
+	struct pool_job lead; /* goes on with the loop */
+	struct pool_job *last;
+	bool ended;
+	pthread_cond_t end;
 };
+
+/* The loop that this thread runs; and that, while it runs its last job. */
+static _Thread_local struct loop *led, *lent;
 
 /* ----------------------------------------------------------------- timers */
 
@@ -307,6 +318,44 @@ void loop_remove(struct loop *loop, struct loop_watch *watch)
 	}
 }
 
+/* ---------------------------------------------------------------- sharing */
+
+static void lead(struct loop *loop);
+
+static void lead_in_pool(struct pool_job *job)
+{
+	lead(LOOP_OWNER(job, struct loop, lead));
+}
+
+void loop_share(struct loop *loop, struct pool *pool)
+{
+	loop->pool = pool;
+	loop->lead.run = lead_in_pool;
+}
+
+bool loop_run_last(struct loop *loop, struct pool_job *job)
+{
+	if (led != loop || !loop->pool || loop->last)
+		return false;
+	loop->last = job;
+	return true;
+}
+
+void loop_let_go(void)
+{
+	struct loop *loop = lent;
+
+	if (!loop)
+		return;
+	led = lent = NULL;
+	pool_submit_lasting(loop->pool, &loop->lead);
+}
+
+bool loop_is_here(const struct loop *loop)
+{
+	return lent == loop;
+}
+
 /* ------------------------------------------------------------------- loop */
 
 enum err loop_new(struct loop **loop_r)
@@ -316,6 +365,7 @@ enum err loop_new(struct loop **loop_r)
 	enum err err = ERR_IO;
 
 	pthread_mutex_init(&loop->lock, NULL);
+	pthread_cond_init(&loop->end, NULL);
 	loop->wake.fd = fd;
 	loop->now_ms = clock_monotonic_ms();
 	loop->tick = loop->now_ms / TICK_MS;
@@ -339,6 +389,7 @@ void loop_free(struct loop *loop)
 	if (loop->epoll >= 0)
 		close(loop->epoll);
 	pthread_mutex_destroy(&loop->lock);
+	pthread_cond_destroy(&loop->end);
 	free(loop->posts.list);
 	free(loop);
 }
@@ -348,10 +399,21 @@ uint64_t loop_now_ms(const struct loop *loop)
 	return loop->now_ms;
 }
 
+/* Others may have the loop when this returns. */
+static void run_last(struct loop *loop)
+{
+	struct pool_job *job = loop->last;
+
+	loop->last = NULL;
+	lent = loop;
+	job->run(job);
+	lent = NULL;
+}
+
 void loop_run_once(struct loop *loop, int wait_ms)
 {
-	int n = epoll_wait(
-		loop->epoll, loop->batch, BATCH, until_timer(loop, wait_ms));
+	int n = epoll_wait(loop->epoll, loop->batch, BATCH,
+		loop->last ? 0 : until_timer(loop, wait_ms));
 
 	loop->now_ms = clock_monotonic_ms();
 	loop->at = 0;
@@ -365,12 +427,35 @@ void loop_run_once(struct loop *loop, int wait_ms)
 	}
 	run_exact(loop);
 	run_wheel(loop);
+	if (loop->last)
+		run_last(loop);
+}
+
+/* Until it is stopped or let go. */
+static void lead(struct loop *loop)
+{
+	led = loop;
+	while (led == loop && !atomic_load(&loop->stopping))
+		loop_run_once(loop, -1);
+	if (led != loop)
+		return;
+	led = NULL;
+	pthread_mutex_lock(&loop->lock);
+	loop->ended = true;
+	pthread_cond_signal(&loop->end);
+	pthread_mutex_unlock(&loop->lock);
 }
 
 void loop_run(struct loop *loop)
 {
-	while (!atomic_load(&loop->stopping))
-		loop_run_once(loop, -1);
+	lead(loop);
+	pthread_mutex_lock(&loop->lock);
+	while (!loop->ended)
+		pthread_cond_wait(&loop->end, &loop->lock);
+	loop->ended = false;
+	pthread_mutex_unlock(&loop->lock);
 	atomic_store(&loop->stopping, false);
+	if (loop->pool)
+		pool_lasting_ended(loop->pool);
 	run_posts(loop);
 }

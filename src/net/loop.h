@@ -5,8 +5,9 @@
  * timer (40) are embedded in it, and no allocation is made per descriptor.
  *
  * Threads: a loop belongs to the thread that runs it. Only loop_post,
- * loop_stop and loop_rearm may be called from others; everything else that
- * another thread wants done, it posts.
+ * loop_stop, loop_add and loop_rearm may be called from others; everything else that
+ * another thread wants done, it posts. A loop that is shared with a pool can
+ * change its thread between two rounds (loop_let_go).
  *
  * Lifetime: a callback may remove and free any watch or timer, its own too;
  * events already fetched for a removed watch are dropped.
@@ -60,7 +61,8 @@ void loop_stop(struct loop *);
  * its cost. */
 uint64_t loop_now_ms(const struct loop *);
 
-/* Sets fn, fd and interest of the watch and registers it. */
+/* Sets fn, fd and interest of the watch and registers it. Any thread, as
+ * loop_rearm. */
 MUST enum err loop_add(struct loop *, struct loop_watch *, int fd,
 	uint32_t interest,
 	void (*fn)(struct loop *, struct loop_watch *, uint32_t events));
@@ -95,5 +97,34 @@ static inline bool loop_timer_is_set(const struct loop_timer *t)
 /* Any thread: fn(loop, arg) runs in the loop's thread, in order of posting.
  * What was posted before loop_stop runs before loop_run returns. */
 void loop_post(struct loop *, void (*fn)(struct loop *, void *arg), void *arg);
+
+/* A queue that others fill is asked so often at once: as often as it had
+ * something last time, and once more if it did not run empty. */
+static inline int loop_next_turn(int turn, int got, int max)
+{
+	if (got < turn)
+		return got ? got : 1;
+	return turn < max ? turn + 1 : max;
+}
+
+/*
+ * Sharing. What is short is best done where its event came: the loop's thread
+ * takes one job at the end of each round, while nobody else has a turn. When
+ * the job turns out to be long it lets the loop go, and a thread of the pool
+ * goes on with it; the job stays where it is.
+ */
+struct pool;
+struct pool_job;
+
+/* Before loop_run. */
+void loop_share(struct loop *, struct pool *);
+/* The job runs at the end of this round, in the loop's thread. False, and
+ * nothing was done: there is another one, or this is not the loop's thread. */
+bool loop_run_last(struct loop *, struct pool_job *);
+/* From a job that is about to wait or to take long: it is no longer in the
+ * loop's thread, if it was. Anywhere else it does nothing. */
+void loop_let_go(void);
+/* Called from such a job: is it in the loop's thread? */
+bool loop_is_here(const struct loop *);
 
 #endif

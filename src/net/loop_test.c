@@ -2,10 +2,12 @@
 #include "base/test.h"
 #include "base/clock.h"
 #include "net/loop.h"
+#include "net/pool.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <semaphore.h>
 #include <unistd.h>
 
 static struct loop *new_loop(void)
@@ -271,6 +273,79 @@ static void test_stop_runs_what_was_posted(void **unused)
 	loop_free(c.loop);
 }
 
+/* A loop that is let go by every other job, which then waits for the next:
+ * somebody else must go on with it, in a pool that has one thread. */
+#define RELAYS 100
+
+struct relay {
+	struct pool_job job;
+	struct shared *shared;
+	size_t number;
+	sem_t ran;
+};
+
+struct shared {
+	struct loop *loop;
+	struct pool *pool;
+	struct relay relays[RELAYS];
+	struct pool_job never;
+};
+
+static void begin_relay(struct loop *loop, void *arg)
+{
+	struct relay *r = arg;
+
+	assert_true(loop_run_last(loop, &r->job));
+	assert_false(loop_run_last(loop, &r->shared->never));
+	assert_false(loop_is_here(loop));
+}
+
+static void run_relay(struct pool_job *job)
+{
+	struct relay *r = LOOP_OWNER(job, struct relay, job);
+	struct loop *loop = r->shared->loop;
+
+	assert_true(loop_is_here(loop));
+	if (r->number + 1 == RELAYS) {
+		loop_stop(loop);
+	} else if (r->number % 2 == 0) {
+		loop_post(loop, begin_relay, r + 1);
+	} else {
+		loop_let_go();
+		assert_false(loop_is_here(loop));
+		assert_false(loop_run_last(loop, &r->shared->never));
+		loop_let_go();
+		loop_post(loop, begin_relay, r + 1);
+		sem_wait(&r[1].ran);
+	}
+	sem_post(&r->ran);
+}
+
+static void test_let_go(void **unused)
+{
+	struct shared *s = xcalloc(1, sizeof *s);
+
+	(void)unused;
+	s->loop = new_loop();
+	s->pool = pool_new(1, POOL_STACK);
+	loop_share(s->loop, s->pool);
+	loop_let_go(); /* whoever has no loop */
+	for (size_t i = 0; i < RELAYS; i++) {
+		s->relays[i] = (struct relay){
+			.job.run = run_relay, .shared = s, .number = i};
+		sem_init(&s->relays[i].ran, 0, 0);
+	}
+	assert_false(loop_run_last(s->loop, &s->never));
+	loop_post(s->loop, begin_relay, &s->relays[0]);
+	loop_run(s->loop);
+	pool_drain(s->pool);
+	pool_free(s->pool);
+	for (size_t i = 0; i < RELAYS; i++)
+		sem_destroy(&s->relays[i].ran);
+	loop_free(s->loop);
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_wheel_slot),
 		cmocka_unit_test(test_post),
 		cmocka_unit_test(test_stop_runs_what_was_posted),
+		cmocka_unit_test(test_let_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ struct pool {
 	unsigned max, threads, idle, running, waiting;
 	unsigned waking;  /* woken or started, and not yet there */
 	unsigned surplus; /* threads that are to end, for there may be fewer */
+	bool lasting;	  /* one of those that run or are queued is */
 	bool ending;
 	size_t stack;
 	/* The thread that ended last; it joined the one before it, so that
@@ -51,8 +52,19 @@ struct pool *pool_new(unsigned max_threads, size_t stack)
 /* Whether a thread may take a job: those that wait do not count. */
 static bool may_run(const struct pool *pool)
 {
-	return pool->first &&
-	       pool->running + pool->waking < pool->max + pool->waiting;
+	return pool->first && pool->running + pool->waking <
+				      pool->max + pool->waiting + pool->lasting;
+}
+
+static bool is_quiet(const struct pool *pool)
+{
+	return pool->running <= pool->lasting && !pool->first;
+}
+
+static void tell_quiet(struct pool *pool)
+{
+	if (is_quiet(pool))
+		pthread_cond_broadcast(&pool->quiet);
 }
 
 static struct pool_job *take_job(struct pool *pool)
@@ -71,12 +83,12 @@ static void run_job(struct pool *pool)
 	struct pool_job *job = take_job(pool);
 
 	pool->running++;
+	tell_quiet(pool); /* it may be the one that lasts */
 	pthread_mutex_unlock(&pool->lock);
 	job->run(job);
 	pthread_mutex_lock(&pool->lock);
 	pool->running--;
-	if (!pool->running && !pool->first)
-		pthread_cond_broadcast(&pool->quiet);
+	tell_quiet(pool);
 }
 
 static void lie_down(struct pool *pool, struct sleeper *s)
@@ -204,7 +216,7 @@ static void rouse(struct pool *pool)
 		return;
 	if (pool->sleepers)
 		wake_first(pool);
-	else if (pool->threads < pool->max + POOL_WAITING_MAX)
+	else if (pool->threads < pool->max + pool->lasting + POOL_WAITING_MAX)
 		start_thread(pool);
 }
 
@@ -217,6 +229,28 @@ void pool_submit(struct pool *pool, struct pool_job *job)
 	pool->last = &job->next;
 	pool->queued++;
 	rouse(pool);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void pool_submit_lasting(struct pool *pool, struct pool_job *job)
+{
+	pthread_mutex_lock(&pool->lock);
+	assert(!pool->ending);
+	pool->lasting = true;
+	job->next = pool->first;
+	pool->first = job;
+	if (!job->next)
+		pool->last = &job->next;
+	pool->queued++;
+	rouse(pool);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void pool_lasting_ended(struct pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->lasting = false;
+	tell_quiet(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -237,10 +271,12 @@ void pool_wait_end(struct pool *pool)
 
 void pool_set_max(struct pool *pool, unsigned max_threads)
 {
+	unsigned most;
+
 	pthread_mutex_lock(&pool->lock);
 	pool->max = max_threads ? max_threads : 1;
-	pool->surplus =
-		pool->threads > pool->max ? pool->threads - pool->max : 0;
+	most = pool->max + pool->lasting;
+	pool->surplus = pool->threads > most ? pool->threads - most : 0;
 	while (pool->surplus && pool->sleepers)
 		wake_first(pool);
 	for (size_t i = 0; i < pool->queued; i++)
@@ -251,7 +287,7 @@ void pool_set_max(struct pool *pool, unsigned max_threads)
 void pool_drain(struct pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
-	while (pool->first || pool->running)
+	while (!is_quiet(pool))
 		pthread_cond_wait(&pool->quiet, &pool->lock);
 	pthread_mutex_unlock(&pool->lock);
 }

@@ -40,6 +40,11 @@ void pool_free(struct pool *);
 void pool_set_max(struct pool *, unsigned max_threads);
 
 void pool_submit(struct pool *, struct pool_job *);
+/* A job that lasts, at once; one of them may. Its thread is in addition to the
+ * maximum, and pool_drain does not wait for it. When there is one already, that
+ * one is as other jobs are from now on. */
+void pool_submit_lasting(struct pool *, struct pool_job *);
+void pool_lasting_ended(struct pool *);
 /* From a job that is about to wait long for something that many can wait for
  * at once, as for a disk to sync: meanwhile its thread does not count towards
  * the maximum, and others work and come to wait for the same. */

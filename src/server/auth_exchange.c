@@ -4,8 +4,9 @@
  *
  *	step		the mechanism reads what the client sent
  *	await_turn	the throttle lets it pass, now or later
- *	verify		a worker looks at the account (quick); then, in a lane,
- *			hashes or asks an outside source (slow)
+ *	verify		looks at the account (quick), in a worker when somebody
+ *			holds the accounts; then, in a lane, hashes or asks an
+ *			outside source (slow)
  *	settle		logged and counted
  *	reply		the front is told
  */
@@ -298,13 +299,8 @@ bool exchange_turn(struct exchange *x)
 	return take_turn(x, enter_lane);
 }
 
-static void quick_done(struct loop *loop, void *arg)
+static void looked_at(struct exchange *x)
 {
-	struct exchange *x = arg;
-	struct auth *a = x->auth;
-
-	(void)loop;
-	a->working--;
 	x->looked_at = !x->quick_done;
 	if (x->quick_done)
 		verified(x);
@@ -312,6 +308,16 @@ static void quick_done(struct loop *loop, void *arg)
 		forget(x);
 	else
 		enter_lane(x);
+}
+
+static void quick_done(struct loop *loop, void *arg)
+{
+	struct exchange *x = arg;
+	struct auth *a = x->auth;
+
+	(void)loop;
+	a->working--;
+	looked_at(x);
 	auth_check_end(a);
 }
 
@@ -334,7 +340,14 @@ static void start_job(struct exchange *x, void (*run)(struct pool_job *))
 static void start_verifying(struct exchange *x)
 {
 	x->ends = x->auth->ends;
-	start_job(x, run_quick);
+	if (accounts_are_held(x->auth->context.accounts)) {
+		start_job(x, run_quick);
+		return;
+	}
+	/* Two changes of threads would take longer than the look. */
+	x->state = WORKING;
+	x->quick_done = verify_quickly(x);
+	looked_at(x);
 }
 
 /* Not while its lane is full: a quick look alone would be a guess that costs

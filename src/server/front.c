@@ -73,11 +73,12 @@ void front_set_tls(struct front *f, struct tls_server *tls)
 	f->settings.login.tls_available = tls;
 }
 
-/* They go with the socket to mail. Without the time-out a client that has
- * gone, or does not read, would keep what is under way for ever. */
-static void tune(int fd, uint64_t stall_ms)
+/* They go from the listener to the socket, and with that to mail. Without the
+ * time-out a client that has gone, or does not read, would keep what is under
+ * way for ever. */
+void front_tune(struct front *f, int fd)
 {
-	const unsigned timeout = (unsigned)stall_ms;
+	const unsigned timeout = (unsigned)f->settings.stall_ms;
 	const int on = 1;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -87,7 +88,6 @@ static void tune(int fd, uint64_t stall_ms)
 
 void front_serve(struct front *f, int fd, const struct front_door *door)
 {
-	tune(fd, f->settings.stall_ms);
 	conn_open(f, fd, door);
 }
 

@@ -54,6 +54,9 @@ void front_set_tls(struct front *, struct tls_server *);
 void front_set_auth(struct front *, int fd);
 void front_set_mail(struct front *, int fd);
 
+/* A listener of stream sockets: what it accepts from now on has what it has.
+ * Again after front_configure. */
+void front_tune(struct front *, int fd);
 /* A client that was accepted; takes the descriptor over, non-blocking. */
 void front_serve(struct front *, int fd, const struct front_door *);
 

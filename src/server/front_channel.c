@@ -13,7 +13,7 @@
 /* After a channel did not take a message in time. */
 enum { AVOID_MS = 5000 };
 /* Messages of mail before others have their turn. */
-enum { MAIL_TURN = 16 };
+enum { MAIL_TURN = 16, AUTH_TURN = 64 };
 
 static void avoid(struct front *f, struct channel *ch, enum err err)
 {
@@ -260,17 +260,22 @@ static void on_auth(
 {
 	struct front *f = LOOP_OWNER(watch, struct front, auth.watch);
 	struct ipc_msg m;
-	enum err err;
+	enum err err = OK;
+	int got = 0;
 
 	(void)loop;
 	if (events & EPOLLOUT)
 		outbox_flush(&f->auth.outbox);
-	while ((err = ipc_recv(watch->fd, &f->room, &m)) == OK) {
+	for (; got < f->auth.turn && !err; got++) {
+		err = ipc_recv(watch->fd, &f->room, &m);
+		if (err)
+			break;
 		if (m.fd >= 0)
 			close(m.fd);
 		take_answer(f, &m);
 	}
-	if (err == ERR_AGAIN)
+	f->auth.turn = loop_next_turn(f->auth.turn, got, AUTH_TURN);
+	if (!err || err == ERR_AGAIN)
 		return;
 	say_away(f, "auth is away");
 	channel_close(f, &f->auth);
@@ -344,6 +349,7 @@ static void open_channel(struct front *f, struct channel *ch, int fd,
 {
 	channel_close(f, ch);
 	ch->avoid_until_ms = 0;
+	ch->turn = 1;
 	outbox_init(&ch->outbox, f->loop, &ch->watch, f->settings.role_ms,
 		ch == &f->auth ? auth_is_stuck : mail_is_stuck);
 	if (loop_add(f->loop, &ch->watch, fd, EPOLLIN, fn)) {

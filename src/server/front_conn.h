@@ -76,6 +76,7 @@ struct channel {
 	struct outbox outbox;
 	/* Not asked before this time, because it was stuck. */
 	uint64_t avoid_until_ms;
+	int turn; /* messages taken at once */
 };
 
 struct front {

@@ -21,6 +21,7 @@ enum { ROLE_MS = 5000 };
 struct door {
 	struct loop_watch watch;
 	struct front_door what;
+	int turn; /* how many are taken at once */
 };
 
 /* One per process: callbacks find it here. */
@@ -38,26 +39,31 @@ static struct {
 
 /* -------------------------------------------------------------- listeners */
 
-static void set_doors(uint32_t interest)
+static void on_client(struct loop *, struct loop_watch *, uint32_t events);
+
+/* The fronts share the listeners: one is woken for a client, not all. */
+static enum err open_door(struct door *door, int fd)
 {
-	for (size_t i = 0; i < me.door_count; i++) {
-		if (me.doors[i].watch.fn)
-			loop_want(me.loop, &me.doors[i].watch, interest);
-	}
+	return loop_add(
+		me.loop, &door->watch, fd, EPOLLIN | EPOLLEXCLUSIVE, on_client);
 }
 
 static void open_again(struct loop *loop, struct loop_timer *timer)
 {
 	(void)loop;
 	(void)timer;
-	set_doors(EPOLLIN);
+	for (size_t i = 0; i < me.door_count; i++)
+		if (me.doors[i].what.protocol &&
+			open_door(&me.doors[i], me.role.listeners[i].fd))
+			log_error("net", "cannot serve a listener again");
 }
 
 static void rest(int number)
 {
 	log_error("net", "cannot accept connections for a moment",
 		LOG_C("reason", strerror(number)));
-	set_doors(0);
+	for (size_t i = 0; i < me.door_count; i++)
+		loop_remove(me.loop, &me.doors[i].watch);
 	loop_timer_set_exact(me.loop, &me.rest, REST_MS, open_again);
 }
 
@@ -65,10 +71,12 @@ static void on_client(
 	struct loop *loop, struct loop_watch *watch, uint32_t events)
 {
 	struct door *door = LOOP_OWNER(watch, struct door, watch);
+	int got = 0;
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < ACCEPT_TURN; i++) {
+	/* Mostly one waits, and to ask for the next is in vain. */
+	for (; got < door->turn; got++) {
 		int fd = accept4(
 			watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -79,9 +87,10 @@ static void on_client(
 			rest(errno);
 			return;
 		} else if (errno == EAGAIN) {
-			return;
+			break;
 		}
 	}
+	door->turn = loop_next_turn(door->turn, got, ACCEPT_TURN);
 }
 
 /* NULL: none of that name. */
@@ -109,8 +118,9 @@ static void open_doors(void)
 
 		door->what =
 			(struct front_door){find_protocol(l->protocol), l->tls};
-		if (!door->what.protocol || loop_add(me.loop, &door->watch,
-						    l->fd, EPOLLIN, on_client))
+		door->turn = 1;
+		front_tune(me.front, l->fd);
+		if (!door->what.protocol || open_door(door, l->fd))
 			log_error("net", "cannot serve a listener",
 				LOG_C("protocol", l->protocol),
 				LOG_C("address", l->address));
@@ -153,6 +163,8 @@ static void apply_config(void)
 			.client_identity =
 				(enum tls_identity)c->tls_client_identity,
 			.proxies = c->proxy_networks});
+	for (size_t i = 0; i < me.door_count; i++)
+		front_tune(me.front, me.role.listeners[i].fd);
 }
 
 /* The certificate in use stays when the new one is of no use. */

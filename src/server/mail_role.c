@@ -51,6 +51,7 @@ struct peer {
 	struct mail_role *mail_role;
 	char *name;
 	uint32_t serial; /* no other has it */
+	int turn;	 /* messages taken at once */
 	struct peer *next;
 };
 
@@ -321,16 +322,18 @@ static void on_peer(
 	struct mail_role *m = p->mail_role;
 	struct ipc_msg msg;
 	enum err e = OK;
+	int got = 0;
 
 	(void)loop;
 	if (events & EPOLLOUT)
 		outbox_flush(&p->outbox);
-	for (int i = 0; i < PEER_TURN; i++) {
+	for (; got < p->turn; got++) {
 		e = ipc_recv(watch->fd, &m->room, &msg);
 		if (e)
 			break;
 		handle_message(m, p, &msg);
 	}
+	p->turn = loop_next_turn(p->turn, got, PEER_TURN);
 	if (e == ERR_CLOSED)
 		peer_free(m, p);
 }
@@ -355,6 +358,7 @@ static void take_channel(struct mail_role *m, const char *name)
 	p->mail_role = m;
 	p->name = xstrdup(name);
 	p->serial = ++m->last_serial;
+	p->turn = 1;
 	outbox_init(&p->outbox, m->loop, &p->watch, FRONT_MS, peer_is_stuck);
 	p->next = m->peers;
 	m->peers = p;
@@ -542,6 +546,8 @@ static enum err start(struct mail_role *m)
 		return e;
 	m->pool = pool_new(
 		(unsigned)role->config->workers_mail_threads, THREAD_STACK);
+	loop_share(m->loop, m->pool);
+	store_on_long(m->service.store, session_take_time);
 	m->tickets = ticket_table_new(clock_monotonic_ms());
 	if (scoreboard_attach(role_memory(role, "scoreboard"), role->index,
 		    &m->service.board) ||

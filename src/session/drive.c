@@ -4,6 +4,9 @@
 /* Steps of a busy client before others get their turn. */
 #define TURN_STEPS 64
 
+/* And before it is no longer short. */
+#define QUICK_STEPS 6
+
 /* TURN: nothing is to be waited for. */
 static enum session_want want_after(enum err e, enum session_want again)
 {
@@ -64,6 +67,8 @@ enum session_want session_drive(struct session *s, size_t room,
 	enum session_want want = SESSION_WANT_TURN;
 
 	for (int i = 0; i < TURN_STEPS && want == SESSION_WANT_TURN; i++) {
+		if (i == QUICK_STEPS)
+			session_take_time();
 		/* Before a step that may have as much to say again. */
 		if (s->out.n - s->out_at >= SESSION_OUT_HIGH)
 			want = flush(s);

@@ -11,8 +11,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -128,13 +126,26 @@ void session_service_on_hand_back(struct session_service *service,
 
 /* Scheduling. */
 
+static void start(struct session *s)
+{
+	struct session_service *service = s->service;
+
+	if (!s->protocol->quick || !loop_run_last(service->loop, &s->job))
+		pool_submit(service->pool, &s->job);
+}
+
+void session_take_time(void)
+{
+	loop_let_go();
+}
+
 /* Notes an event; the session's job is submitted unless it runs already. */
 static void schedule(struct session *s, uint32_t event)
 {
 	uint32_t was = atomic_fetch_or(&s->word, event | RUNNING);
 
 	if (!(was & RUNNING))
-		pool_submit(s->service->pool, &s->job);
+		start(s);
 }
 
 void session_wake(struct session *s)
@@ -269,6 +280,10 @@ static void close_session(struct session *s)
 	}
 	s->protocol->close(s);
 	list_remove(s);
+	if (loop_is_here(s->service->loop)) {
+		end_session(s->service->loop, s);
+		return;
+	}
 	if (!s->leaving)
 		shutdown(s->watch.fd, SHUT_WR);
 	loop_post(s->service->loop, end_session, s);
@@ -314,6 +329,22 @@ static uint32_t interest_of(enum session_want want)
 	}
 }
 
+/* Who was only woken is listened to still. */
+static void listen_to(struct session *s, uint32_t interest)
+{
+	struct loop *loop = s->service->loop;
+
+	if (s->armed == interest)
+		return;
+	s->armed = interest;
+	if (s->watch.fn) {
+		s->watch.interest = interest;
+		loop_rearm(loop, &s->watch);
+	} else if (loop_add(loop, &s->watch, s->watch.fd, interest, on_io)) {
+		schedule(s, HUNG_UP);
+	}
+}
+
 /* True when the session waits now, and may be somebody else's already. */
 static bool park(struct session *s, enum session_want want)
 {
@@ -321,11 +352,7 @@ static bool park(struct session *s, enum session_want want)
 
 	assert_parkable(s, want);
 	release_buffers(s, want);
-	/* Who was only woken is listened to still. */
-	if (s->armed != interest_of(want)) {
-		s->armed = s->watch.interest = interest_of(want);
-		loop_rearm(s->service->loop, &s->watch);
-	}
+	listen_to(s, interest_of(want));
 	return atomic_compare_exchange_strong(&s->word, &running, 0);
 }
 
@@ -707,15 +734,6 @@ static struct session *new_session(struct session_service *service,
 	return s;
 }
 
-static void no_delay(int fd)
-{
-	int yes = 1;
-
-	/* Fails on a socket pair, where there is no delay to begin with. */
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) < 0)
-		return;
-}
-
 bool session_begin(struct session_service *service,
 	const struct session_protocol *protocol, int fd,
 	const struct handover *h, const struct ticket *t)
@@ -729,7 +747,6 @@ bool session_begin(struct session_service *service,
 		refuse(protocol, fd, h, ERR_LIMIT);
 		return false;
 	}
-	no_delay(fd);
 	s = new_session(service, protocol, h);
 	s->account = xstrndup(t->name.p, t->name.n);
 	s->user = (struct mail_user){
@@ -743,11 +760,8 @@ bool session_begin(struct session_service *service,
 	SCOREBOARD_ADD(service->board, sessions, 1);
 	SCOREBOARD_ADD(service->board, sessions_total, 1);
 	loop_timer_set(service->loop, &s->timer, idle_ms(s), on_timer);
-	if (loop_add(service->loop, &s->watch, fd, EPOLLONESHOT, on_io)) {
-		s->watch.fd = fd;
-		s->closed = true;
-	}
-	pool_submit(service->pool, &s->job);
+	s->watch.fd = fd;
+	start(s);
 	return true;
 }
 

@@ -60,6 +60,9 @@ struct session_protocol {
 	/* The session begins; the handover's strs are gone after it. May
 	 * write to s->out. */
 	void (*open)(struct session *, const struct handover *);
+	/* May be called in the loop's thread: before what takes long it calls
+	 * session_take_time. */
+	bool quick;
 	enum session_want (*run)(struct session *, unsigned events);
 	/* Frees what open and run made. */
 	void (*close)(struct session *);
@@ -220,6 +223,9 @@ MUST enum err session_read(struct session *, size_t room);
 /* Reads directly, at most n bytes. */
 MUST enum err session_read_into(
 	struct session *, char *room, size_t n, size_t *n_r);
+/* What follows takes longer than a moment: others are served meanwhile. Writes
+ * to the store do it by themselves. */
+void session_take_time(void);
 /* Around a call that waits for stable storage: others run meanwhile, so that
  * they come to wait for the same sync (net/pool.h). */
 void session_wait_begin(struct session *);

@@ -68,6 +68,7 @@ struct combine_stripe {
 
 struct store {
 	const struct store_ops *ops;
+	void (*on_long)(void);
 	struct {
 		_Atomic uint64_t commits, writes, syncs;
 		_Atomic uint64_t gets, scans, scanned;

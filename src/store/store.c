@@ -163,9 +163,21 @@ enum err store_iter_end(struct store_iter *it)
 	return stick(t, t->store->ops->iter_end(it));
 }
 
+void store_on_long(struct store *s, void (*fn)(void))
+{
+	s->on_long = fn;
+}
+
+void store_long(struct store *s)
+{
+	if (s->on_long)
+		s->on_long();
+}
+
 static void write_each(
 	struct store *s, struct store_job *jobs, size_t count, bool lazy)
 {
+	store_long(s);
 	for (size_t i = 0; i < count; i++)
 		jobs[i].err = OK;
 	s->ops->write(s, jobs, count, lazy);

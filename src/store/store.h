@@ -106,6 +106,11 @@ void store_delete(struct store_txn *, str key);
 void store_delete_range(struct store_txn *, str from, str to);
 void store_delete_prefix(struct store_txn *, str prefix);
 
+/* fn is called in a thread that is about to wait or take long: before each
+ * write, and by store_long. Before there are several threads. */
+void store_on_long(struct store *, void (*fn)(void));
+void store_long(struct store *);
+
 /* Counters since open, for status and for tests of cost. */
 struct store_stats {
 	uint64_t commits; /* batches written */

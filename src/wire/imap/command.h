@@ -97,6 +97,9 @@ enum imap_command_flag {
 	IMAP_CONVERSES = 1 << 6,
 	/* Holds a secret: not for logs. */
 	IMAP_SECRET = 1 << 7,
+	/* Mostly takes no longer than to give it to another thread would, and
+	 * waits for nothing. */
+	IMAP_QUICK = 1 << 8,
 };
 
 struct imap_parser;
