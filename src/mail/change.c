@@ -212,16 +212,67 @@ enum err box_begin(
 	box->record = (struct mailbox_record){0};
 	box->journal = (struct journal_record){.when = ch->now};
 	box->dirty = box->block_loaded = box->block_dirty = false;
-	box->count = 0;
+	box->count = box->removed_count = 0;
+	box->removed_next = 0;
+	box->linked = 0;
 	return change_read_mailbox(ch, mailbox, &box->record);
 }
 
-static void flush_block(struct box_change *box)
+/* Puts into box->removed what this change has expunged of the block before, as
+ * it is in the store. Both are few. */
+static enum err add_removed_before(struct box_change *box)
+{
+	struct change *ch = box->ch;
+	struct membership before[BLOCK_UIDS];
+	size_t count = 0, n = box->removed_count;
+	enum err e;
+
+	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
+	if (!e)
+		e = block_decode(
+			buf_str(&ch->value), box->block, before, &count);
+	if (e)
+		return e == ERR_NOTFOUND ? OK : e;
+	if (n + count > BLOCK_UIDS)
+		return ERR_CORRUPT;
+	for (size_t i = 0; i < count; i++) {
+		size_t at = n++;
+
+		for (; at && box->removed[at - 1].uid > before[i].uid; at--)
+			box->removed[at] = box->removed[at - 1];
+		box->removed[at] = before[i];
+	}
+	box->removed_count = n;
+	return OK;
+}
+
+static enum err flush_removed(struct box_change *box)
+{
+	struct change *ch = box->ch;
+	enum err e = OK;
+
+	if (!box->removed_count)
+		return OK;
+	key_expunged(
+		&ch->key, ch->account, box->id, box->block, box->record.modseq);
+	if (box->block < box->removed_next)
+		e = add_removed_before(box);
+	else
+		box->removed_next = box->block + 1;
+	if (e)
+		return e;
+	block_encode(box->removed, box->removed_count, box->block, &ch->value);
+	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
+	box->removed_count = 0;
+	return OK;
+}
+
+static enum err flush_block(struct box_change *box)
 {
 	struct change *ch = box->ch;
 
 	if (!box->block_dirty)
-		return;
+		return OK;
 	key_mailbox_u32(&ch->key, ch->account, 'b', box->id, box->block);
 	if (box->count == 0) {
 		store_delete(ch->txn, buf_str(&ch->key));
@@ -230,6 +281,7 @@ static void flush_block(struct box_change *box)
 		store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
 	}
 	box->block_dirty = false;
+	return flush_removed(box);
 }
 
 static enum err load_block(struct box_change *box, uint32_t block)
@@ -239,7 +291,9 @@ static enum err load_block(struct box_change *box, uint32_t block)
 
 	if (box->block_loaded && box->block == block)
 		return OK;
-	flush_block(box);
+	e = flush_block(box);
+	if (e)
+		return e;
 	box->block = block;
 	box->block_loaded = true;
 	box->count = 0;
@@ -263,8 +317,9 @@ static void write_journal(struct box_change *box)
 
 enum err box_end(struct box_change *box, enum err e)
 {
+	if (!e && box->dirty)
+		e = flush_block(box);
 	if (!e && box->dirty) {
-		flush_block(box);
 		write_journal(box);
 		change_write_mailbox(box->ch, box->id, &box->record);
 		if (!uidset_is_empty(&box->journal.expunged))
@@ -331,6 +386,20 @@ void box_set_flags(struct box_change *box, struct membership *m, uint64_t flags)
 	uidset_add(&box->journal.changed, m->uid);
 }
 
+/* Those that came one after another are mostly copied so. */
+static void put_link(struct box_change *box, message_num message)
+{
+	struct change *ch = box->ch;
+
+	if (box->linked && box->linked_block == box->block &&
+		box->linked / LINK_MESSAGES == message / LINK_MESSAGES)
+		return;
+	box->linked = message;
+	box->linked_block = box->block;
+	key_link(&ch->key, ch->account, message, box->id, box->block);
+	store_put(ch->txn, buf_str(&ch->key), str_of("", 0));
+}
+
 enum err box_add(
 	struct box_change *box, const struct membership *m, uid_num *uid_r)
 {
@@ -358,29 +427,65 @@ enum err box_add(
 	count_member(box, added, 1);
 	r->uidnext = uid + 1;
 	uidset_add(&box->journal.added, uid);
-	key_link(&ch->key, ch->account, m->message, box->id, uid);
-	store_put(ch->txn, buf_str(&ch->key), str_of("", 0));
+	put_link(box, m->message);
 	*uid_r = uid;
 	return OK;
 }
 
+/* Those of the list that are in the block: how many; all of them must be. */
+static size_t remove_from_block(
+	struct box_change *box, const struct membership *members, size_t count)
+{
+	size_t kept = 0, gone = 0;
+
+	for (size_t i = 0; i < box->count; i++) {
+		const struct membership *m = &box->members[i];
+
+		if (gone < count && m->uid == members[gone].uid) {
+			count_member(box, m, -1);
+			uidset_add(&box->journal.expunged, m->uid);
+			box->removed[box->removed_count++] = *m;
+			gone++;
+		} else if (kept++ != i) {
+			box->members[kept - 1] = *m;
+		}
+	}
+	box->count = kept;
+	return gone;
+}
+
+enum err box_remove_all(
+	struct box_change *box, const struct membership *members, size_t count)
+{
+	size_t done = 0;
+	enum err e = OK;
+
+	while (!e && done < count) {
+		uint32_t block = members[done].uid / BLOCK_UIDS;
+		size_t n = 1;
+
+		while (done + n < count &&
+			members[done + n].uid / BLOCK_UIDS == block)
+			n++;
+		e = load_block(box, block);
+		/* What was removed before stands in order with what follows. */
+		if (!e && box->removed_count)
+			e = flush_block(box);
+		if (e)
+			return e;
+		touch(box);
+		if (remove_from_block(box, &members[done], n) != n)
+			e = ERR_EXPUNGED;
+		done += n;
+	}
+	return e;
+}
+
 enum err box_remove(struct box_change *box, uid_num uid)
 {
-	struct change *ch = box->ch;
-	struct membership *m;
-	enum err e = box_find(box, uid, &m);
+	const struct membership one = {.uid = uid};
 
-	if (e || !m)
-		return e ? e : ERR_EXPUNGED;
-	touch(box);
-	count_member(box, m, -1);
-	key_mailbox_u32(&ch->key, ch->account, 'p', box->id, uid);
-	expunged_encode(m, box->record.modseq, &ch->value);
-	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
-	box->count--;
-	memmove(m, m + 1, (size_t)(&box->members[box->count] - m) * sizeof *m);
-	uidset_add(&box->journal.expunged, uid);
-	return OK;
+	return box_remove_all(box, &one, 1);
 }
 
 static size_t collect_room(
@@ -400,9 +505,13 @@ enum err box_collect(struct box_change *box, const struct uidset *uids,
 	struct membership *all;
 	size_t n = 0;
 	str key, value;
-	enum err e = OK, scan_e;
+	enum err e, scan_e;
 
-	flush_block(box);
+	*members_r = NULL;
+	*count_r = 0;
+	e = flush_block(box);
+	if (e)
+		return e;
 	box->block_loaded = false;
 	all = ARENA_ARRAY(
 		&ch->arena, struct membership, collect_room(box, uids));

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "mail/bytes.h"
 #include "mail/kept.h"
+#include "mail/link.h"
 #include "mail/mail.h"
 #include "mail/private.h"
 
@@ -83,63 +84,91 @@ static enum err delete_message(struct change *ch, message_num message)
 	return OK;
 }
 
-/* Takes a membership's link away, and the message with its last one. */
-static enum err unlink_message(struct change *ch, message_num message,
-	mailbox_num mailbox, uid_num uid)
-{
-	struct store_iter *it;
-	str key, value;
-	bool linked;
-	enum err e;
-
-	key_link(&ch->key, ch->account, message, mailbox, uid);
-	store_delete(ch->txn, buf_str(&ch->key));
-	key_message(&ch->key, ch->account, 'l', message);
-	it = store_scan_prefix(ch->txn, buf_str(&ch->key));
-	linked = store_iter_next(it, &key, &value);
-	e = store_iter_end(it);
-	return e || linked ? e : delete_message(ch, message);
-}
-
 static void done(struct change *ch, const struct pending *work)
 {
 	key_pending(&ch->key, ch->account, work->kind, work->number);
 	store_delete(ch->txn, buf_str(&ch->key));
 }
 
+/* What one step lets go of. */
+struct purge {
+	struct change *ch;
+	mailbox_num mailbox;
+	size_t count;
+	struct link_gone gone[STEP_MESSAGES + BLOCK_UIDS];
+};
+
+static struct purge *purge_new(struct change *ch, mailbox_num mailbox)
+{
+	struct purge *p = ARENA_NEW(&ch->arena, struct purge);
+
+	p->ch = ch;
+	p->mailbox = mailbox;
+	p->count = 0;
+	return p;
+}
+
+/* A block's memberships, or what was expunged from it; its key goes. */
+static enum err purge_members(
+	struct purge *p, uint32_t block, str key, str value, bool uidls)
+{
+	struct change *ch = p->ch;
+	struct membership members[BLOCK_UIDS];
+	size_t count = 0;
+	enum err e = block_decode(value, block, members, &count);
+
+	for (size_t i = 0; !e && i < count; i++) {
+		p->gone[p->count++] = (struct link_gone){
+			members[i].message, p->mailbox, block};
+		if (uidls && members[i].own_uidl) {
+			key_mailbox_u32(&ch->key, ch->account, 'q', p->mailbox,
+				members[i].uid);
+			store_delete(ch->txn, buf_str(&ch->key));
+		}
+	}
+	if (!e)
+		store_delete(ch->txn, key);
+	return e;
+}
+
+static enum err purge_end(struct purge *p)
+{
+	return link_release(p->ch, p->gone, p->count, delete_message);
+}
+
 /* 'p': expunged messages of a mailbox that is still there, or not. */
 static enum err purge_expunged(struct change *ch, struct step *step)
 {
 	mailbox_num mailbox = (mailbox_num)step->work.number;
-	str *keys, *values;
-	size_t count, kept = 0;
-	enum err e;
+	struct purge *p = purge_new(ch, mailbox);
+	struct store_iter *it;
+	size_t count = 0, kept = 0;
+	bool more = true;
+	str key, value;
+	enum err e = OK, scan_e;
 
 	key_mailbox(&ch->key, ch->account, 'p', mailbox);
-	e = collect_keys(
-		ch, buf_str(&ch->key), STEP_MESSAGES, &keys, &values, &count);
-	for (size_t i = 0; !e && i < count; i++) {
-		struct cursor c = cursor_of(str_skip(key_tail(keys[i]), 4));
-		struct membership m;
+	it = store_scan_prefix(ch->txn, buf_str(&ch->key));
+	while (!e && p->count < STEP_MESSAGES && count++ < STEP_KEYS &&
+		(more = store_iter_next(it, &key, &value))) {
+		mailbox_num of;
+		uint32_t block;
 		modseq_num when;
 
-		e = expunged_decode(values[i], cursor_be32(&c), &m, &when);
-		if (!e && when > step->floor) {
+		e = key_expunged_read(key, &of, &block, &when);
+		if (!e && when > step->floor)
 			kept++;
-			continue;
-		}
-		store_delete(ch->txn, keys[i]);
-		if (!e && m.own_uidl) {
-			key_mailbox_u32(
-				&ch->key, ch->account, 'q', mailbox, m.uid);
-			store_delete(ch->txn, buf_str(&ch->key));
-		}
-		if (!e)
-			e = unlink_message(ch, m.message, mailbox, m.uid);
+		else if (!e)
+			e = purge_members(p, block, arena_str(&ch->arena, key),
+				value, true);
 	}
-	if (!e && count < STEP_MESSAGES && !kept)
+	scan_e = store_iter_end(it);
+	e = e ? e : scan_e;
+	if (!e)
+		e = purge_end(p);
+	step->more = more && p->count;
+	if (!e && !more && !kept)
 		done(ch, &step->work);
-	step->more = count == STEP_MESSAGES && kept < count;
 	return e;
 }
 
@@ -147,15 +176,10 @@ static enum err purge_block(
 	struct change *ch, mailbox_num mailbox, str key, str value)
 {
 	struct cursor c = cursor_of(str_skip(key_tail(key), 4));
-	struct membership members[BLOCK_UIDS];
-	size_t count;
-	enum err e = block_decode(value, cursor_be32(&c), members, &count);
+	struct purge *p = purge_new(ch, mailbox);
+	enum err e = purge_members(p, cursor_be32(&c), key, value, false);
 
-	for (size_t i = 0; !e && i < count; i++)
-		e = unlink_message(
-			ch, members[i].message, mailbox, members[i].uid);
-	store_delete(ch->txn, key);
-	return e;
+	return e ? e : purge_end(p);
 }
 
 /* 'z': a deleted mailbox: a block a step, then its expunged and journal. */

@@ -97,12 +97,35 @@ void key_chunk(struct buf *key, account_num account, message_num message,
 		buf_add_be32(key, chunk);
 }
 
-void key_link(struct buf *key, account_num account, message_num message,
-	mailbox_num mailbox, uid_num uid)
+void key_links(struct buf *key, account_num account, message_num message)
 {
-	key_message(key, account, 'l', message);
+	key_message(key, account, 'l', message / LINK_MESSAGES);
+}
+
+void key_link(struct buf *key, account_num account, message_num message,
+	mailbox_num mailbox, uint32_t block)
+{
+	key_links(key, account, message);
 	buf_add_be32(key, mailbox);
-	buf_add_be32(key, uid);
+	buf_add_be32(key, block);
+}
+
+void key_expunged(struct buf *key, account_num account, mailbox_num mailbox,
+	uint32_t block, modseq_num modseq)
+{
+	key_mailbox_u32(key, account, 'p', mailbox, block);
+	buf_add_be64(key, modseq);
+}
+
+enum err key_expunged_read(str key, mailbox_num *mailbox_r, uint32_t *block_r,
+	modseq_num *modseq_r)
+{
+	struct cursor c = cursor_of(key_tail(key));
+
+	*mailbox_r = cursor_be32(&c);
+	*block_r = cursor_be32(&c);
+	*modseq_r = cursor_be64(&c);
+	return cursor_ok(&c) && cursor_done(&c) ? OK : ERR_CORRUPT;
 }
 
 void key_hash(struct buf *key, account_num account,
@@ -437,24 +460,5 @@ enum err seen_decode(str value, int64_t *until_r)
 	struct cursor c = cursor_of(value);
 
 	*until_r = (int64_t)cursor_be64(&c);
-	return ended(&c);
-}
-
-void expunged_encode(
-	const struct membership *m, modseq_num expunged_at, struct buf *value)
-{
-	begin(value);
-	buf_add_varint(value, expunged_at);
-	add_member(value, m);
-}
-
-enum err expunged_decode(
-	str value, uid_num uid, struct membership *m, modseq_num *expunged_at_r)
-{
-	struct cursor c = begun(value);
-
-	*expunged_at_r = cursor_varint(&c);
-	m->uid = uid;
-	take_member(&c, m, is_first_version(value));
 	return ended(&c);
 }

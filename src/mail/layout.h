@@ -22,16 +22,18 @@
  *	                                      once its journal was pruned
  *	i       message:8                     message: struct message_record
  *	j       mailbox:4 modseq:8            journal: struct journal_record
- *	l       message:8 mailbox:4 uid:4     link: this membership uses it
+ *	l       group:8 mailbox:4 block:4     link: some member of this block,
+ *	                                      or some 'p' of it, is one of
+ *	                                      these messages (link.h); empty
  *	m       mailbox:4                     mailbox: struct mailbox_record
  *	n       name                          mailbox:4
  *	o       mailbox:4 SHA-256:16          a Message-ID that was delivered
  *	                                      there: a duplicate until then,
  *	                                      unix seconds:8. Only the head
  *	                                      of the hash
- *	p       mailbox:4 uid:4               expunged, bytes kept until no
- *	                                      session knows it: membership,
- *	                                      modseq of the expunge
+ *	p       mailbox:4 block:4 modseq:8    what one change expunged of this
+ *	                                      block, bytes kept until no
+ *	                                      session knows it: as a block
  *	q       mailbox:4 uid:4               its POP3 unique-id, given by the
  *	                                      server that it was imported from
  *	r       uidvalidity:4 name            retired: the name had it once;
@@ -70,6 +72,8 @@
 #include "base/uidset.h"
 
 #define BLOCK_UIDS 128
+/* A link's group are the messages group*128 .. group*128+127. */
+#define LINK_MESSAGES 128
 #define HASH_SIZE 32
 #define SEEN_HASH_SIZE 16
 /* Bits 8..63 of a flag word are the mailbox's keywords. */
@@ -159,7 +163,12 @@ void key_retired(struct buf *, account_num, uint32_t uidvalidity, str name);
 void key_message(struct buf *, account_num, char letter, message_num);
 /* 0: the first bytes. */
 void key_chunk(struct buf *, account_num, message_num, uint32_t chunk);
-void key_link(struct buf *, account_num, message_num, mailbox_num, uid_num);
+void key_link(
+	struct buf *, account_num, message_num, mailbox_num, uint32_t block);
+/* The prefix of all links to the message's group. */
+void key_links(struct buf *, account_num, message_num);
+void key_expunged(
+	struct buf *, account_num, mailbox_num, uint32_t block, modseq_num);
 void key_hash(struct buf *, account_num, const unsigned char hash[HASH_SIZE]);
 
 void key_seen(struct buf *, account_num, mailbox_num,
@@ -199,10 +208,8 @@ MUST enum err block_decode(str, uint32_t block,
 void seen_encode(int64_t until, struct buf *);
 MUST enum err seen_decode(str, int64_t *until_r);
 
-/* The value of a 'p' key. */
-void expunged_encode(
-	const struct membership *, modseq_num expunged_at, struct buf *);
-MUST enum err expunged_decode(
-	str, uid_num, struct membership *, modseq_num *expunged_at_r);
+/* What a 'p' key says. */
+MUST enum err key_expunged_read(str key, mailbox_num *mailbox_r,
+	uint32_t *block_r, modseq_num *modseq_r);
 
 #endif

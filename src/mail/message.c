@@ -177,15 +177,6 @@ struct transfer {
 	struct copy_result *result;
 };
 
-/* Each message is touched once, or twice when it is moved. */
-static void tell_step(const struct transfer *t, size_t done, size_t count)
-{
-	size_t each = t->how == COPY_MOVE ? 2 : 1;
-
-	if (done % each == 0)
-		tell_progress(t->progress, done / each, count);
-}
-
 static enum err copy_members(struct box_change *from, struct box_change *to,
 	const struct membership *members, size_t count,
 	const struct transfer *t)
@@ -211,20 +202,7 @@ static enum err copy_members(struct box_change *from, struct box_change *to,
 			uidset_add(&t->result->source, members[i].uid);
 			uidset_add(&t->result->target, uid);
 		}
-		tell_step(t, i + 1, count);
-	}
-	return e;
-}
-
-static enum err remove_members(struct box_change *box,
-	const struct membership *members, size_t count,
-	const struct transfer *t)
-{
-	enum err e = OK;
-
-	for (size_t i = 0; !e && i < count; i++) {
-		e = box_remove(box, members[i].uid);
-		tell_step(t, count + i + 1, count);
+		tell_progress(t->progress, i + 1, count);
 	}
 	return e;
 }
@@ -245,7 +223,7 @@ static enum err transfer(struct box_change *from, struct box_change *to,
 	if (!e)
 		e = copy_members(from, to, members, count, t);
 	if (!e && t->how == COPY_MOVE)
-		e = remove_members(from, members, count, t);
+		e = box_remove_all(from, members, count);
 	from->ch->record.quota = quota;
 	return e;
 }
@@ -337,18 +315,22 @@ static enum err expunge_in_box(
 	struct box_change *box, struct expunge_request *q)
 {
 	struct membership *members;
-	size_t count;
+	size_t count, n = 0;
 	enum err e;
 
 	if (box->record.deleted == 0 && !q->any)
 		return OK;
 	e = box_collect(box, q->uids, &members, &count);
 	for (size_t i = 0; !e && i < count; i++) {
-		tell_progress(q->ref->progress, i, count);
 		if (!q->any && !(members[i].flags & FLAG_DELETED))
 			continue;
-		e = box_remove(box, members[i].uid);
 		uidset_add(q->expunged, members[i].uid);
+		members[n++] = members[i];
+	}
+	for (size_t i = 0; !e && i < n; i += PROGRESS_STEP) {
+		tell_progress(q->ref->progress, i, n);
+		e = box_remove_all(box, members + i,
+			n - i < PROGRESS_STEP ? n - i : PROGRESS_STEP);
 	}
 	q->modseq = box->record.modseq;
 	return e;

@@ -148,6 +148,13 @@ struct box_change {
 	bool block_loaded, block_dirty;
 	size_t count;
 	struct membership members[BLOCK_UIDS];
+	/* Expunged from the block; written with it. */
+	size_t removed_count;
+	struct membership removed[BLOCK_UIDS];
+	uint32_t removed_next; /* no block from here on has any in the store */
+	/* The link that was written last. */
+	message_num linked;
+	uint32_t linked_block;
 };
 
 MUST enum err box_begin(struct box_change *, struct change *, mailbox_num);
@@ -165,6 +172,9 @@ MUST enum err box_add(
 	struct box_change *, const struct membership *, uid_num *uid_r);
 /* Expunges; the message's bytes wait for the janitor. */
 MUST enum err box_remove(struct box_change *, uid_num);
+/* The same of many, ascending, as box_collect gave them. */
+MUST enum err box_remove_all(
+	struct box_change *, const struct membership *members, size_t count);
 /* All members of `uids` (NULL: every one), ascending, in the arena. */
 MUST enum err box_collect(struct box_change *, const struct uidset *uids,
 	struct membership **members_r, size_t *count_r);

@@ -2,6 +2,7 @@
 #include "mail/upload.h"
 #include "base/alloc.h"
 #include "mail/bytes.h"
+#include "mail/link.h"
 #include "mail/private.h"
 #include "message/digest.h"
 #include "message/eol.h"
@@ -549,22 +550,6 @@ const unsigned char *upload_hash(struct upload *u)
 	return u->hash;
 }
 
-static enum err count_links(struct store_txn *txn,
-	const struct mailbox_ref *ref, message_num message, uint32_t *count_r)
-{
-	struct buf prefix = BUF_UNBOUNDED;
-	struct store_iter *it;
-	str key, value;
-
-	key_message(&prefix, ref->account, 'l', message);
-	buf_add_be32(&prefix, ref->id);
-	it = store_scan_prefix(txn, buf_str(&prefix));
-	while (store_iter_next(it, &key, &value))
-		++*count_r;
-	buf_fini(&prefix);
-	return store_iter_end(it);
-}
-
 enum err upload_count_copies(
 	struct upload *u, const struct mailbox_ref *ref, uint32_t *count_r)
 {
@@ -579,7 +564,8 @@ enum err upload_count_copies(
 	change_begin(&ch, txn, u->account);
 	e = find_same(&ch, u, &message);
 	if (!e)
-		e = count_links(txn, ref, message, count_r);
+		e = link_count(
+			txn, ref->account, message, ref->id, false, count_r);
 	e = change_end(&ch, e == ERR_NOTFOUND ? OK : e);
 	store_end_read(txn);
 	return e;

@@ -2,6 +2,7 @@
 #include "mail/verify.h"
 #include "base/alloc.h"
 #include "mail/bytes.h"
+#include "mail/link.h"
 #include "mail/lost.h"
 #include "mail/private.h"
 #include "message/digest.h"
@@ -25,7 +26,8 @@ struct verifying {
 	struct account_record record;
 	uint64_t bytes, messages; /* of all memberships */
 	uint32_t mailboxes;
-	struct uidset looked_at; /* messages, as far as their numbers fit */
+	/* Messages, as far as their numbers fit. */
+	struct uidset looked_at, referred;
 	struct finding *findings;
 	size_t finding_count;
 	bool cancelled;
@@ -206,6 +208,12 @@ static struct finding *look_at(struct verifying *vs, message_num message)
 
 /* Mailboxes and memberships. */
 
+static void note_referred(struct verifying *vs, message_num message)
+{
+	if (message && message <= UINT32_MAX)
+		uidset_add(&vs->referred, (uint32_t)message);
+}
+
 struct box_count {
 	mailbox_num id;
 	struct mailbox_record record;
@@ -242,7 +250,9 @@ static void verify_member(
 	if (m->own_uidl && !has(vs))
 		problem(vs, "%.*s UID %u: its unique-id is missing",
 			STR_ARG(box->record.name), m->uid);
-	key_link(&vs->key, vs->account, m->message, box->id, m->uid);
+	note_referred(vs, m->message);
+	key_link(&vs->key, vs->account, m->message, box->id,
+		m->uid / BLOCK_UIDS);
 	if (!has(vs))
 		problem(vs, "%.*s UID %u: its link is missing",
 			STR_ARG(box->record.name), m->uid);
@@ -395,25 +405,19 @@ static enum err verify_name_entry(
 
 /* Messages that no mailbox led to, and what leads to all of them. */
 
-static enum err count_one(struct verifying *vs, str key, str value, void *arg)
-{
-	(void)vs;
-	(void)key;
-	(void)value;
-	++*(uint64_t *)arg;
-	return OK;
-}
-
 static void verify_linked(struct verifying *vs, message_num message)
 {
-	struct buf prefix = BUF_UNBOUNDED;
-	uint64_t links = 0;
+	uint32_t count = 1;
+	bool known = message <= UINT32_MAX &&
+		     uidset_has(&vs->referred, (uint32_t)message);
 
-	key_message(&prefix, vs->account, 'l', message);
-	if (scan_prefix(vs, buf_str(&prefix), count_one, &links) || links == 0)
+	/* A block that cannot be read may have it. */
+	if (!known &&
+		link_count(vs->txn, vs->account, message, 0, true, &count) ==
+			OK &&
+		count == 0)
 		problem(vs, "message %llu: belongs to no mailbox",
 			(unsigned long long)message);
-	buf_fini(&prefix);
 }
 
 static enum err verify_message(
@@ -432,32 +436,25 @@ static enum err verify_message(
 	return vs->cancelled ? ERR_CLOSED : OK;
 }
 
-/* A link is explained by a membership, or by what waits for the janitor. */
+/* A link is explained by a membership, or by what was expunged and is kept. */
 static enum err verify_link(struct verifying *vs, str key, str value, void *arg)
 {
 	struct cursor c = cursor_of(key_tail(key));
-	message_num message = cursor_be64(&c);
+	message_num first = cursor_be64(&c) * LINK_MESSAGES;
 	mailbox_num mailbox = cursor_be32(&c);
-	uid_num uid = cursor_be32(&c);
-	struct membership members[BLOCK_UIDS];
-	size_t count = 0;
+	uint32_t block = cursor_be32(&c);
+	bool needed;
 
 	(void)value;
 	(void)arg;
-	key_mailbox_u32(&vs->key, vs->account, 'b', mailbox, uid / BLOCK_UIDS);
-	if (store_get(vs->txn, buf_str(&vs->key), &vs->value) == OK &&
-		block_decode(buf_str(&vs->value), uid / BLOCK_UIDS, members,
-			&count) == OK)
-		for (size_t i = 0; i < count; i++)
-			if (members[i].uid == uid &&
-				members[i].message == message)
-				return OK;
-	key_mailbox_u32(&vs->key, vs->account, 'p', mailbox, uid);
-	if (!has(vs))
+	/* A block that cannot be read was told, and may need it. */
+	if (link_is_needed(vs->txn, vs->account, first, mailbox, block,
+		    &needed) == OK &&
+		!needed)
 		problem(vs,
-			"message %llu: a link to UID %u of mailbox %u, which "
-			"is not there",
-			(unsigned long long)message, uid, mailbox);
+			"messages %llu and on: a link to block %u of mailbox "
+			"%u, which has none of them",
+			(unsigned long long)first, block, mailbox);
 	return OK;
 }
 
@@ -486,32 +483,43 @@ static bool is_pending(struct verifying *vs, char kind, uint64_t number)
 	return has(vs);
 }
 
+static void verify_kept(
+	struct verifying *vs, mailbox_num mailbox, const struct membership *m)
+{
+	bool there;
+
+	note_referred(vs, m->message);
+	key_message(&vs->key, vs->account, 'i', m->message);
+	there = has(vs);
+	key_link(&vs->key, vs->account, m->message, mailbox,
+		m->uid / BLOCK_UIDS);
+	if (!there || !has(vs))
+		problem(vs, "mailbox %u UID %u: its message went too early",
+			mailbox, m->uid);
+}
+
 /* Expunged, and known to somebody: all of it is there still. */
 static enum err verify_expunged(
 	struct verifying *vs, str key, str value, void *arg)
 {
-	struct cursor c = cursor_of(key_tail(key));
-	mailbox_num mailbox = cursor_be32(&c);
-	uid_num uid = cursor_be32(&c);
-	struct membership m;
+	struct membership members[BLOCK_UIDS];
+	size_t count = 0;
+	mailbox_num mailbox;
+	uint32_t block;
 	modseq_num when;
-	bool there;
 
 	(void)arg;
-	if (expunged_decode(value, uid, &m, &when)) {
-		problem(vs, "mailbox %u UID %u: expunged, and damaged", mailbox,
-			uid);
+	if (key_expunged_read(key, &mailbox, &block, &when) ||
+		block_decode(value, block, members, &count)) {
+		problem(vs, "mailbox %u: what was expunged is damaged",
+			mailbox);
 		return OK;
 	}
-	key_message(&vs->key, vs->account, 'i', m.message);
-	there = has(vs);
-	key_link(&vs->key, vs->account, m.message, mailbox, uid);
-	if (!there || !has(vs))
-		problem(vs, "mailbox %u UID %u: its message went too early",
-			mailbox, uid);
+	for (size_t i = 0; i < count; i++)
+		verify_kept(vs, mailbox, &members[i]);
 	if (!is_pending(vs, 'p', mailbox) && !is_pending(vs, 'z', mailbox))
-		problem(vs, "mailbox %u UID %u: expunged, and kept for ever",
-			mailbox, uid);
+		problem(vs, "mailbox %u, block %u: expunged, and kept for ever",
+			mailbox, block);
 	return OK;
 }
 
@@ -632,10 +640,10 @@ static enum err verify_account(struct verifying *vs, str value)
 		{'e', verify_annotation},
 		{'m', verify_mailbox},
 		{'n', verify_name_entry},
+		{'p', verify_expunged},
 		{'i', verify_message},
 		{'l', verify_link},
 		{'o', verify_seen},
-		{'p', verify_expunged},
 		{'x', verify_hash},
 	};
 	static const struct {
@@ -703,6 +711,7 @@ static enum err verify_one(
 	buf_fini(&vs.key);
 	buf_fini(&vs.value);
 	uidset_fini(&vs.looked_at);
+	uidset_fini(&vs.referred);
 	free(vs.findings);
 	if (e == ERR_CORRUPT) {
 		problem(&vs, "the account cannot be read");

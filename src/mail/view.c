@@ -694,50 +694,89 @@ void view_changed_since(
 	}
 }
 
+/* Calls for each that was expunged and is kept, by keys that begin so. */
+typedef void expunged_fn(void *arg, modseq_num at, const struct membership *m);
+
+static enum err each_expunged(
+	struct mail *mail, str prefix, expunged_fn *fn, void *arg)
+{
+	struct store_txn *txn = store_begin_read(mail->store);
+	struct store_iter *it = store_scan_prefix(txn, prefix);
+	struct membership members[BLOCK_UIDS];
+	str key, value;
+	enum err e = OK, scan_e;
+
+	while (!e && store_iter_next(it, &key, &value)) {
+		mailbox_num mailbox;
+		uint32_t block;
+		modseq_num at;
+		size_t count = 0;
+
+		e = key_expunged_read(key, &mailbox, &block, &at);
+		if (!e)
+			e = block_decode(value, block, members, &count);
+		for (size_t i = 0; !e && i < count; i++)
+			fn(arg, at, &members[i]);
+	}
+	scan_e = store_iter_end(it);
+	store_end_read(txn);
+	return e ? e : scan_e;
+}
+
+struct finding {
+	uid_num uid;
+	struct membership *member;
+	bool found;
+};
+
+static void find_one(void *arg, modseq_num at, const struct membership *m)
+{
+	struct finding *f = arg;
+
+	(void)at;
+	if (m->uid != f->uid)
+		return;
+	*f->member = *m;
+	f->found = true;
+}
+
 enum err view_find_expunged(struct mail *mail, const struct mailbox_ref *ref,
 	uid_num uid, struct membership *member_r)
 {
-	struct store_txn *txn = store_begin_read(mail->store);
-	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
-	modseq_num expunged_at;
+	struct finding f = {.uid = uid, .member = member_r};
+	struct buf prefix = BUF_UNBOUNDED;
 	enum err e;
 
-	key_mailbox_u32(&key, ref->account, 'p', ref->id, uid);
-	e = store_get(txn, buf_str(&key), &value);
-	if (!e)
-		e = expunged_decode(
-			buf_str(&value), uid, member_r, &expunged_at);
-	store_end_read(txn);
-	buf_fini(&key);
-	buf_fini(&value);
-	return e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
+	key_mailbox_u32(&prefix, ref->account, 'p', ref->id, uid / BLOCK_UIDS);
+	e = each_expunged(mail, buf_str(&prefix), find_one, &f);
+	buf_fini(&prefix);
+	return e || f.found ? e : ERR_EXPUNGED;
+}
+
+struct collecting {
+	modseq_num since;
+	struct uidset *uids;
+};
+
+static void collect_later(void *arg, modseq_num at, const struct membership *m)
+{
+	struct collecting *c = arg;
+
+	if (at > c->since)
+		uidset_add(c->uids, m->uid);
 }
 
 enum err view_expunged_since(struct mail *mail, const struct mailbox_ref *ref,
 	modseq_num since, struct uidset *expunged_r)
 {
-	struct store_txn *txn = store_begin_read(mail->store);
+	struct collecting c = {since, expunged_r};
 	struct buf prefix = BUF_UNBOUNDED;
-	struct store_iter *it;
-	str key, value;
-	enum err e = OK, scan_e;
+	enum err e;
 
 	key_mailbox(&prefix, ref->account, 'p', ref->id);
-	it = store_scan_prefix(txn, buf_str(&prefix));
-	while (!e && store_iter_next(it, &key, &value)) {
-		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
-		uid_num uid = cursor_be32(&c);
-		struct membership m;
-		modseq_num at;
-
-		e = expunged_decode(value, uid, &m, &at);
-		if (!e && at > since)
-			uidset_add(expunged_r, uid);
-	}
-	scan_e = store_iter_end(it);
-	store_end_read(txn);
+	e = each_expunged(mail, buf_str(&prefix), collect_later, &c);
 	buf_fini(&prefix);
-	return e ? e : scan_e;
+	return e;
 }
 
 /* Reading messages. */

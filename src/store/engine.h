@@ -112,7 +112,8 @@ void combine_write(struct store *, struct store_job *, size_t count, bool lazy);
  *	1	the first
  *	2	memberships have growth and more (mail/layout.h)
  *	3	a message's records have checksums (mail/bytes.h)
- *	4	they are compressed before they come here
+ *	4	they are compressed before they come here; links, and what was
+ *		expunged, lie by blocks (mail/link.h)
  */
 #define STORE_FORMAT 4
 MUST enum err format_check(struct store *, const char *where);
