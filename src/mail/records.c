@@ -73,20 +73,51 @@ static enum err read_along(struct records *r, message_num message)
 	return r->last == message ? OK : ERR_NOTFOUND;
 }
 
-enum err records_get(struct records *r, message_num message, struct buf *value)
+static bool follows(const struct records *r, message_num message)
 {
-	bool follows =
-		r->last && message >= r->last && message - r->last <= NEAR;
-	enum err e;
+	return r->last && message >= r->last && message - r->last <= NEAR;
+}
 
-	if (!follows) {
-		e = stop(r);
-		r->last = message;
-		return e ? e : look_up(r, message, value);
-	}
+static enum err find_alone(
+	struct records *r, message_num message, struct buf *value)
+{
+	enum err e = stop(r);
+
+	r->last = message;
+	return e ? e : look_up(r, message, value);
+}
+
+/* r->value is it. */
+static enum err find_along(struct records *r, message_num message)
+{
 	if (!r->it)
 		start(r, message);
-	e = read_along(r, message);
+	return read_along(r, message);
+}
+
+enum err records_look(
+	struct records *r, message_num message, struct buf *room, str *value_r)
+{
+	enum err e;
+
+	buf_reset(room);
+	if (follows(r, message)) {
+		e = find_along(r, message);
+		*value_r = r->value;
+	} else {
+		e = find_alone(r, message, room);
+		*value_r = buf_str(room);
+	}
+	return e;
+}
+
+enum err records_get(struct records *r, message_num message, struct buf *value)
+{
+	enum err e;
+
+	if (!follows(r, message))
+		return find_alone(r, message, value);
+	e = find_along(r, message);
 	if (e)
 		return e;
 	buf_add(value, r->value);

@@ -27,6 +27,10 @@ void records_begin(
 	struct records *, struct store_txn *, account_num, char letter);
 /* Appends the value. ERR_NOTFOUND, ERR_CORRUPT, ERR_IO. */
 MUST enum err records_get(struct records *, message_num, struct buf *value);
+/* The value, until the next call for these records: where it is, or in `room`,
+ * which is emptied. Errors as above. */
+MUST enum err records_look(
+	struct records *, message_num, struct buf *room, str *value_r);
 void records_end(struct records *);
 
 #endif

@@ -13,14 +13,14 @@ static enum err walk_one(const struct search_scope *scope,
 {
 	const struct membership *m = view_find(scope->view, uid);
 	struct digest digest = {.flags = 0};
+	str value;
 	enum err e;
 
 	if (!m)
 		return ERR_CORRUPT; /* the view's blocks say so, its set not */
-	buf_reset(bytes);
-	e = records_get(digests, m->message, bytes);
+	e = records_look(digests, m->message, bytes, &value);
 	if (!e)
-		e = digest_decode(buf_str(bytes), &digest);
+		e = digest_decode(value, &digest);
 	if (e && e != ERR_NOTFOUND) {
 		damage_note(scope->mail, digests->txn, scope->ref, m,
 			DAMAGE_DIGEST, NULL, e);

@@ -524,17 +524,24 @@ static enum err note_damage(struct imap *s, struct imap_fetch_run *run,
 static enum err read_message(
 	struct imap *s, struct imap_fetch_run *run, struct store_txn *txn)
 {
+	str digest = str_of("", 0);
 	enum err e = OK;
 
 	if (run->needs_digest) {
-		buf_reset(&run->digest_bytes);
-		e = records_get(
-			&run->digests, run->member.message, &run->digest_bytes);
+		e = records_look(&run->digests, run->member.message,
+			&run->digest_bytes, &digest);
 		e = e == ERR_NOTFOUND ? ERR_EXPUNGED : e;
+	}
+	/* Sections need it also when the transaction is over. */
+	if (!e && run->q->sections &&
+		digest.p != buf_str(&run->digest_bytes).p) {
+		buf_reset(&run->digest_bytes);
+		buf_add(&run->digest_bytes, digest);
+		digest = buf_str(&run->digest_bytes);
 	}
 	run->digest = (struct digest){.size = run->member.size};
 	if (!e && run->needs_digest)
-		e = digest_decode(buf_str(&run->digest_bytes), &run->digest);
+		e = digest_decode(digest, &run->digest);
 	if (e)
 		e = note_damage(s, run, txn, DAMAGE_DIGEST, e);
 	return e ? e : check_sections(run);
