@@ -4,7 +4,7 @@
  * never changes, so the text that a FETCH makes of it is the same for every
  * session that asks for the same items; and so is what SORT and THREAD find
  * among the same messages. Both are opaque here: bytes under the asker's key,
- * beside the mailbox they are about (docs/decisions/0013).
+ * beside the mailbox they are about (docs/decisions/0017).
  *
  * In memory only and bounded: limits.answers bytes for all mailboxes together;
  * what was not asked for longest goes first, and all of it when nobody asked
