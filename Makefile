@@ -93,6 +93,8 @@ fuzz-all:
 
 fuzz-corpus:
 	@tools/deps build test
+	@$(MAKE) -s build-fuzz/build.ninja
+	@$(NINJA) -C build-fuzz
 	@fuzz/minimise $(T)
 
 format:
