@@ -471,10 +471,21 @@ static unsigned pick_some(
 	return count;
 }
 
+/* What CATENATE reads may be gone when it has read it; alone it is not. */
+static void flush_urls(struct player *p)
+{
+	for (unsigned i = 0; i < p->sent_count; i++)
+		if (p->sent[i].url_uid) {
+			flush(p, CUT_NONE);
+			return;
+		}
+}
+
 static void say_together(struct player *p, uint64_t seed, unsigned commands)
 {
 	p->dice.state = seed;
 	drain(p);
+	flush_urls(p);
 	if (p->name >= 0 && !p->synced && !p->idling && !p->sent_count)
 		sync_now(p, CUT_NONE);
 	say_done(p);

@@ -22,13 +22,19 @@
 #define EXIT_IN_USE 4 /* another uses the state directory */
 #define ROLES 8
 #define PATIENCE_S 60
+#define LOOK_MS 500 /* how often it is looked whether the master is there */
 
 unsigned serving_imap, serving_pop3, serving_lmtp;
 
 static const char *program;
 static char directory[96];
-static _Atomic pid_t *master; /* shared by all processes */
-static off_t log_seen;	      /* before the last kill */
+/* Shared by all processes. */
+static struct server {
+	_Atomic pid_t master;
+	atomic_bool failed; /* it ended by itself */
+} * server;
+
+static off_t log_seen; /* before the last kill */
 
 static char *path_of(const char *name)
 {
@@ -138,12 +144,15 @@ static void await_log(const char *words)
 {
 	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	struct pollfd p = {.fd = fd, .events = POLLIN};
+	unsigned looks = PATIENCE_S * 1000 / LOOK_MS;
 	char events[4096];
 
 	if (fd < 0 || inotify_add_watch(fd, path_of("log"), IN_MODIFY) < 0)
 		fail_at("inotify");
 	while (!log_says(words)) {
-		if (poll(&p, 1, PATIENCE_S * 1000) <= 0)
+		if (atomic_load(&server->failed))
+			fail_at("the master ended by itself");
+		if (poll(&p, 1, LOOK_MS) <= 0 && --looks == 0)
 			fail_at(words);
 		while (read(fd, events, sizeof events) > 0)
 			;
@@ -173,15 +182,15 @@ static void add_accounts(void)
 
 static void start_master(void)
 {
-	*master = run("serve", NULL, NULL);
+	server->master = run("serve", NULL, NULL);
 }
 
 void serving_init(const char *path)
 {
 	program = path;
-	master = mmap(NULL, sizeof *master, PROT_READ | PROT_WRITE,
+	server = mmap(NULL, sizeof *server, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (master == MAP_FAILED)
+	if (server == MAP_FAILED)
 		fail_at("mmap");
 }
 
@@ -199,6 +208,7 @@ void serving_begin(void)
 	serving_pop3 = free_port();
 	write_config();
 	log_seen = 0;
+	atomic_store(&server->failed, false);
 	start_master();
 	await_log("msg=ready");
 	add_accounts();
@@ -208,13 +218,14 @@ void serving_begin(void)
  * had not let go yet. */
 bool serving_child_ended(pid_t pid, int status)
 {
-	if (pid != *master)
+	if (pid != server->master)
 		return false;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_IN_USE)
 		usleep(5000);
 	else if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-		fail_at("the master ended by itself");
-	start_master();
+		atomic_store(&server->failed, true);
+	if (!atomic_load(&server->failed))
+		start_master();
 	return true;
 }
 
@@ -234,8 +245,8 @@ static unsigned find_roles(pid_t *roles)
 	FILE *f;
 	size_t n;
 
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", *master,
-		*master);
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", server->master,
+		server->master);
 	f = fopen(path, "re");
 	if (!f)
 		fail_at(path);
@@ -316,7 +327,7 @@ void serving_kill_mail(void)
 void serving_await_mail(void)
 {
 	await_deaths();
-	kill(*master, SIGHUP);
+	kill(server->master, SIGHUP);
 	await_log("msg=\"role is back\"");
 }
 
@@ -326,10 +337,10 @@ void serving_kill_all(void)
 	unsigned count = find_roles(roles);
 
 	log_seen = log_size();
-	watch(*master);
+	watch(server->master);
 	for (unsigned i = 0; i < count; i++)
 		watch(roles[i]);
-	killpg(*master, SIGKILL);
+	killpg(server->master, SIGKILL);
 }
 
 void serving_await_all(void)
@@ -343,10 +354,11 @@ void serving_end(bool aloud)
 	char command[200];
 	int status;
 
-	serving_kill_all();
-	await_deaths();
-	waitpid(*master, &status, 0);
-	*master = 0;
+	if (!atomic_load(&server->failed)) {
+		serving_kill_all();
+		await_deaths();
+		waitpid(server->master, &status, 0);
+	}
 	if (aloud) {
 		snprintf(command, sizeof command,
 			"grep -v 'level=warn' '%s/log' | tail -n 40 >&2",

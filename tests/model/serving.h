@@ -19,7 +19,7 @@ void serving_init(const char *program);
 void serving_begin(void);
 /* Ends it; its trouble is printed, if wanted. */
 void serving_end(bool aloud);
-/* True when it was the server, which begins again. */
+/* True when it was the server, which begins again, if it was killed. */
 bool serving_child_ended(pid_t, int status);
 
 /* In any process, one at a time: kills it; waits for the next. */
