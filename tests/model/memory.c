@@ -7,7 +7,8 @@
 
 struct stage_world {
 	struct world w;
-	struct mail *eye; /* keeps no view fresh for others */
+	/* Of one look: keeps no view fresh for others, nor believes in one. */
+	struct mail *eye;
 };
 
 static void begin(struct game *g)
@@ -15,7 +16,6 @@ static void begin(struct game *g)
 	struct stage_world *s = xcalloc(1, sizeof *s);
 
 	world_begin(&s->w);
-	s->eye = mail_new(s->w.store, NULL);
 	g->world = s;
 }
 
@@ -23,7 +23,6 @@ static void end(struct game *g)
 {
 	struct stage_world *s = g->world;
 
-	mail_free(s->eye);
 	world_end(&s->w);
 	free(s);
 }
@@ -100,6 +99,7 @@ static void look(struct game *g, struct talk *t)
 	struct mail_user user = {.account = 1, .rights = RIGHT_ALL};
 	struct stage_world *s = g->world;
 
+	s->eye = mail_new(s->w.store, NULL);
 	see_subscriptions(g, t, &user);
 	for (int i = 0; i < NAMES; i++) {
 		struct sight *sight = &g->sights[i];
@@ -118,6 +118,7 @@ static void look(struct game *g, struct talk *t)
 		see_messages(t, sight, v);
 		view_release(s->eye, v);
 	}
+	mail_free(s->eye);
 }
 
 static void settle(struct game *g, unsigned online)

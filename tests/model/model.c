@@ -525,6 +525,9 @@ struct search {
 	const struct lane *lanes;
 	unsigned count;
 	unsigned at[8];
+	/* Of a FETCH: it has looked, and found these to be unseen. */
+	bool looked[8];
+	struct uidset unseen[8];
 	const struct sight *sights;
 };
 
@@ -585,19 +588,49 @@ static bool find_order(struct search *s);
 
 static bool try_next(struct search *s, unsigned lane)
 {
-	const struct sent *q = &s->lanes[lane].sent[s->at[lane]];
+	struct sent q = s->lanes[lane].sent[s->at[lane]];
+	bool looked = s->looked[lane], found = false;
 	struct backup backup;
-	bool found = false;
 
-	save(&backup, s->model, q);
+	if (looked)
+		q.targets = s->unseen[lane];
+	save(&backup, s->model, &q);
 	s->at[lane]++;
-	if (!model_apply(s->model, q))
+	s->looked[lane] = false;
+	if (!model_apply(s->model, &q))
 		found = find_order(s);
 	if (!found) {
 		put_back(&backup, s->model);
 		s->at[lane]--;
+		s->looked[lane] = looked;
 	}
 	forget(&backup);
+	return found;
+}
+
+/* FETCH sets \Seen where it was not when it read; others may change flags
+ * before it does so, and no RFC says that they may not. */
+static bool try_look(struct search *s, unsigned lane)
+{
+	const struct sent *q = &s->lanes[lane].sent[s->at[lane]];
+	struct uidset_iter it = uidset_iter(&q->targets, 1);
+	struct box *b = s->model->boxes[q->box];
+	struct uidset before = s->unseen[lane];
+	bool found;
+	uid_num uid;
+
+	s->unseen[lane] = UIDSET_EMPTY;
+	while ((uid = uidset_iter_next(&it))) {
+		const struct message *m = find_message(b, uid);
+
+		if (m && !(m->flags & FLAG_SEEN))
+			uidset_add(&s->unseen[lane], uid);
+	}
+	s->looked[lane] = true;
+	found = find_order(s);
+	s->looked[lane] = false;
+	uidset_fini(&s->unseen[lane]);
+	s->unseen[lane] = before;
 	return found;
 }
 
@@ -607,17 +640,19 @@ static bool find_order(struct search *s)
 		return true;
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct lane *lane = &s->lanes[i];
+		const struct sent *q = &lane->sent[s->at[i]];
 
 		if (s->at[i] == lane->count)
 			continue;
-		if (!model_changes(&lane->sent[s->at[i]])) {
+		if (!model_changes(q)) {
 			s->at[i]++;
 			if (find_order(s))
 				return true;
 			s->at[i]--;
 			return false;
 		}
-		if (try_next(s, i))
+		if (q->does == DOES_FETCH && !s->looked[i] ? try_look(s, i)
+							   : try_next(s, i))
 			return true;
 	}
 	return false;
@@ -628,6 +663,7 @@ bool model_settle(struct model *model, const struct lane *lanes, unsigned count,
 {
 	struct search s = {
 		.model = model,
+		.looked = {false},
 		.lanes = lanes,
 		.count = count,
 		.sights = sights,
