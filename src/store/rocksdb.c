@@ -63,7 +63,10 @@
 #define BLOB_MIN (4 * KIB)
 #define BLOB_FILE (128 * MIB)
 #define INFO_LOG MIB
-#define LEVELS 7
+#define LOG_AHEAD (4 * MIB)
+/* So many deletions among so many keys that follow each other are much. */
+#define DELETIONS 256
+#define DELETIONS_AMONG 512
 
 /* With less room than this, only commits of at most SMALL_COMMIT bytes; with
  * less than half of it, none. */
@@ -562,10 +565,6 @@ static void rocks_stats(struct store *s, struct store_stats *stats_r)
 
 static void set_tables(rocksdb_options_t *o)
 {
-	int compression_of_levels[LEVELS] = {rocksdb_no_compression,
-		rocksdb_lz4_compression, rocksdb_lz4_compression,
-		rocksdb_lz4_compression, rocksdb_lz4_compression,
-		rocksdb_lz4_compression, rocksdb_lz4_compression};
 	rocksdb_block_based_table_options_t *b =
 		rocksdb_block_based_options_create();
 	rocksdb_cache_t *cache = rocksdb_cache_create_lru(BLOCK_CACHE);
@@ -588,9 +587,7 @@ static void set_tables(rocksdb_options_t *o)
 	rocksdb_block_based_options_set_format_version(b, 5);
 	rocksdb_block_based_options_set_block_size(b, 16 * 1024);
 	rocksdb_options_set_block_based_table_factory(o, b);
-	/* What was flushed just now is soon read and written again. */
-	rocksdb_options_set_compression_per_level(
-		o, compression_of_levels, LEVELS);
+	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
 	rocksdb_block_based_options_destroy(b);
 	rocksdb_cache_destroy(cache);
 }
@@ -628,6 +625,13 @@ static rocksdb_options_t *options(void)
 	rocksdb_options_set_max_open_files(o, OPEN_FILES);
 	rocksdb_options_set_max_background_jobs(o, BACKGROUND_JOBS);
 	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
+	/* There is one column family: this says no more than how much of the
+	 * log is laid out ahead, and counted as used. */
+	rocksdb_options_set_max_total_wal_size(o, LOG_AHEAD);
+	/* Where much was deleted, its room is given back soon: until files are
+	 * compacted for it, nobody knows that what lies in blobs is garbage. */
+	rocksdb_options_add_compact_on_deletion_collector_factory(
+		o, DELETIONS_AMONG, DELETIONS);
 	/* Deleting big files must not stall who closes an iterator. */
 	rocksdb_options_set_avoid_unnecessary_blocking_io(o, 1);
 	/* Written files reach the disk evenly, not all at the end. */
