@@ -123,15 +123,35 @@ static uint32_t put_expunges_down(struct imap *s, const struct uidset *expunged)
 	return count;
 }
 
-/* "* n EXPUNGE" for each, in ascending order: every one shifts those behind
- * it; or one VANISHED. Then their bytes may go, as far as this session is
- * concerned. */
+/* In ascending order: every one shifts those behind it. All are known, so the
+ * one with the next UID has the next number. */
+static uint32_t put_expunges_up(struct imap *s, const struct uidset *expunged)
+{
+	const struct uidset *known = &s->selected->known;
+	struct buf *out = imap_out(s);
+	struct uidset_iter it = uidset_iter(expunged, 1);
+	uint32_t uid, before = 0, number = 0, told = 0;
+
+	while ((uid = uidset_iter_next(&it))) {
+		if (number && uid == before + 1)
+			number++;
+		else
+			number = uidset_rank(known, uid);
+		before = uid;
+		buf_add_c(out, "* ");
+		buf_add_u64(out, number - told++);
+		buf_add_c(out, " EXPUNGE\r\n");
+	}
+	return told;
+}
+
+/* "* n EXPUNGE" for each; or one VANISHED. Then their bytes may go, as far as
+ * this session is concerned. */
 static void tell_expunged(struct imap *s, const struct view *v, modseq_num now)
 {
 	struct imap_selected *box = s->selected;
 	struct uidset expunged = UIDSET_EMPTY;
-	struct uidset_iter it;
-	uint32_t uid, told = 0, all;
+	uint32_t told, all;
 	bool vanished = s->qresync || s->uidonly;
 
 	uidset_copy(&expunged, &box->known);
@@ -139,16 +159,14 @@ static void tell_expunged(struct imap *s, const struct view *v, modseq_num now)
 	all = uidset_count(&expunged);
 	if (!(s->wants & IMAP_NOTIFY_EXPUNGE))
 		uidset_and(&expunged, &s->own_expunged);
-	it = uidset_iter(&expunged, 1);
 	if (vanished) {
 		imap_put_vanished(s, &expunged, false);
 		told = uidset_count(&expunged);
-	}
-	if (!vanished && s->limit)
+	} else if (s->limit) {
 		told = put_expunges_down(s, &expunged);
-	while (!vanished && !s->limit && (uid = uidset_iter_next(&it)))
-		buf_addf(imap_out(s), "* %u EXPUNGE\r\n",
-			uidset_rank(&box->known, uid) - told++);
+	} else {
+		told = put_expunges_up(s, &expunged);
+	}
 	uidset_andnot(&box->known, &expunged);
 	uidset_andnot(&box->recent, &expunged);
 	uidset_andnot(&s->saved, &expunged);
