@@ -104,7 +104,7 @@ static void look(struct game *g, struct talk *t)
 	for (int i = 0; i < NAMES; i++) {
 		struct sight *sight = &g->sights[i];
 		struct mailbox_ref ref;
-		struct view *v;
+		struct view *v = NULL;
 		enum err e = mailbox_open(
 			s->eye, &user, str_c(box_names[i]), RIGHT_READ, &ref);
 
