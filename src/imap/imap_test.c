@@ -92,6 +92,11 @@ static void test_lists_are_fetched_without_bodies(void **unused)
 		2 + 2);
 	expect(&c, "d FETCH 1 BODY.PEEK[]\r\n", "d NO",
 		"d NO [CORRUPTION] Stored data is damaged\r\n");
+	/* What can be known without their bytes is. */
+	expect(&c, "e SEARCH OR UID 1 BODY here\r\n", "e OK",
+		"* SEARCH 1\r\n"
+		"* NO [CORRUPTION] Damaged and not looked at: UID 2\r\n"
+		"e OK SEARCH completed\r\n");
 	client_end(&c);
 	world_end(&w);
 }

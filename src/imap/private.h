@@ -293,6 +293,7 @@ struct imap_finding {
 	struct search_scope scope;
 	struct uidset found;   /* UIDs */
 	struct uidset partial; /* of these, PARTIAL's */
+	struct uidset unread;  /* that could not be looked at */
 	bool modseq;	       /* a key asked for mod-sequences */
 	uint32_t forgotten;    /* before the view was taken (mail/kept.h) */
 };
@@ -320,6 +321,9 @@ bool imap_search_cancelled(void *, uint32_t done, uint32_t of);
 /* imap_find_end follows, whatever it returns. */
 MUST enum err imap_find(
 	struct imap *, const struct imap_command *, struct imap_finding *);
+/* Tells the client of messages that are damaged. mailbox: its name, or absent
+ * for the selected one. */
+void imap_tell_unread(struct imap *, struct uidset *unread, str mailbox);
 /* The same in f->view, with f->scope; it needs no imap_find_end. */
 MUST enum err imap_find_in(
 	struct imap *, const struct search_node *, struct imap_finding *);

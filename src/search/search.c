@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/search.h"
-#include "mail/damage.h"
 #include "search/plan.h"
 #include "search/scan.h"
 #include "store/store.h"
 
 /* Messages under one transaction. */
 #define SEARCH_BATCH 16
+
+enum err search_unreadable(const struct search_scope *scope,
+	struct store_txn *txn, const struct membership *m,
+	enum damage_kind kind, enum err e)
+{
+	/* Its bytes went with an expunge since the view was taken. */
+	if (e == ERR_EXPUNGED)
+		e = damage_why_gone(txn, scope->ref, m);
+	if (e == ERR_EXPUNGED)
+		return OK;
+	damage_note(scope->mail, txn, scope->ref, m, kind, NULL, e);
+	if (e != ERR_CORRUPT || !scope->unread)
+		return e;
+	uidset_add(scope->unread, m->uid);
+	return OK;
+}
 
 static enum err decide_one(const struct search_scope *scope, struct scan *scan,
 	struct store_txn *txn, uid_num uid, bool *yes_r)
@@ -26,14 +41,8 @@ static enum err decide_one(const struct search_scope *scope, struct scan *scan,
 		e = scan_body(scan, m);
 		v = plan_decide(plan->root, uid);
 	}
-	*yes_r = v == VERDICT_YES;
-	/* Its bytes went with an expunge since the view was taken. */
-	if (e == ERR_EXPUNGED)
-		return OK;
-	if (e)
-		damage_note(
-			scope->mail, txn, scope->ref, m, DAMAGE_BYTES, NULL, e);
-	return e;
+	*yes_r = !e && v == VERDICT_YES;
+	return e ? search_unreadable(scope, txn, m, DAMAGE_BYTES, e) : OK;
 }
 
 static enum err read_open(const struct search_scope *scope, struct scan *scan,

@@ -10,6 +10,7 @@
 #ifndef SEARCH_SEARCH_H
 #define SEARCH_SEARCH_H
 
+#include "mail/damage.h"
 #include "mail/view.h"
 #include "message/search_tree.h"
 
@@ -25,6 +26,9 @@ struct search_scope {
 	const struct uidset *among;
 	const struct uidset *recent; /* \Recent to the session; may be NULL */
 	const struct uidset *saved;  /* "$"; may be NULL */
+	/* Messages that cannot be read are added to it, and left out; NULL:
+	 * they are an error. */
+	struct uidset *unread;
 	/* Asked now and then, outside of transactions, when so many of so many
 	 * messages are done; true ends the search with ERR_CLOSED. May be
 	 * NULL. */
@@ -37,5 +41,10 @@ struct search_scope {
  * long; no transaction stays open longer than a bounded batch. */
 MUST enum err search_run(const struct search_scope *,
 	const struct search_node *, struct arena *, struct uidset *result_r);
+
+/* What becomes of the whole when one message cannot be read, for this reason:
+ * OK when it is left out. What is damaged is logged. */
+MUST enum err search_unreadable(const struct search_scope *, struct store_txn *,
+	const struct membership *, enum damage_kind, enum err);
 
 #endif

@@ -14,8 +14,11 @@ static enum err sort_with(struct world *w, const struct sort_order *order,
 	struct arena arena;
 	uid_num *uids;
 	enum err e;
-	struct search_scope scope = {
-		.mail = w->mail, .ref = &w->inbox, .cancelled = cancelled};
+	struct uidset unread = UIDSET_EMPTY;
+	struct search_scope scope = {.mail = w->mail,
+		.ref = &w->inbox,
+		.unread = &unread,
+		.cancelled = cancelled};
 
 	assert_ok(view_acquire(w->mail, &w->inbox, &v));
 	scope.view = v;
@@ -25,6 +28,7 @@ static enum err sort_with(struct world *w, const struct sort_order *order,
 	for (uint32_t i = 0; !e && i < uidset_count(&v->uids); i++)
 		buf_addf(out, i ? " %u" : "%u", uids[i]);
 	arena_fini(&arena);
+	uidset_fini(&unread);
 	view_release(w->mail, v);
 	return e;
 }
@@ -241,7 +245,8 @@ static enum err drop_digests(struct store_txn *txn, void *arg)
 	return OK;
 }
 
-/* A message that went meanwhile is still counted by the client. */
+/* A message that went meanwhile, or is damaged, is still counted by the client.
+ */
 static void test_gone_sort_as_empty(void **unused)
 {
 	struct world w;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/walk.h"
-#include "mail/damage.h"
 #include "mail/records.h"
 #include "store/store.h"
 
@@ -21,12 +20,12 @@ static enum err walk_one(const struct search_scope *scope,
 	e = records_look(digests, m->message, bytes, &value);
 	if (!e)
 		e = digest_decode(value, &digest);
-	if (e && e != ERR_NOTFOUND) {
-		damage_note(scope->mail, digests->txn, scope->ref, m,
-			DAMAGE_DIGEST, NULL, e);
-		return e;
-	}
-	return call(arg, m, &digest);
+	if (e)
+		digest = (struct digest){.flags = 0};
+	if (e)
+		e = search_unreadable(scope, digests->txn, m, DAMAGE_DIGEST,
+			e == ERR_NOTFOUND ? ERR_EXPUNGED : e);
+	return e ? e : call(arg, m, &digest);
 }
 
 enum err walk_digests(const struct search_scope *scope,

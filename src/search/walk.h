@@ -14,8 +14,9 @@ typedef enum err walk_function(
 	void *arg, const struct membership *, const struct digest *);
 
 /* Calls for each message of the set, in order of UID; all must be in the
- * scope's view. A message whose bytes went with an expunge since then comes
- * with an empty digest: the client still counts it. ERR_CLOSED: cancelled. */
+ * scope's view. A message whose bytes went with an expunge since then, or that
+ * cannot be read, comes with an empty digest: the client still counts it.
+ * ERR_CLOSED: cancelled. */
 MUST enum err walk_digests(const struct search_scope *, const struct uidset *,
 	walk_function *, void *arg);
 

@@ -108,6 +108,7 @@ def goes_on(server, people, damaged):
         # In the middle of a large one: only the first time.
         status, text = read_all(server, people.ann, rest, some=True)
     assert not damaged or (status == "NO" and "[CORRUPTION]" in text), text
+    searches(server, people.ann, rest, damaged)
     pop3 = Pop3(server, people.ann)
     for uid in range(1, 8):
         line = pop3.do(f"RETR {uid}")
@@ -117,6 +118,24 @@ def goes_on(server, people, damaged):
             pop3.lines()
     assert pop3.do("QUIT").startswith(b"+OK")
     assert comes_in(server, people.ann) and comes_in(server, people.bob)
+
+
+def searches(server, account, found, damaged):
+    """Those that cannot be read are told, the others found, and sorted."""
+    imap = Imap(server, account)
+    assert imap.do("SELECT INBOX")[0] == "OK"
+    status, text, lines = imap.do("UID SEARCH TEXT Message NOT BODY nonesuch")
+    assert status == "OK", text
+    said = b"".join(lines).decode()
+    (line,) = re.findall(r"\* SEARCH([ \d]*)", said)
+    assert set(map(int, line.split())) >= found, said
+    assert not set(map(int, line.split())) & damaged, said
+    (told,) = re.findall(r"NO \[CORRUPTION\].*UID ([\d:,]+)", said) or [""]
+    assert told == ",".join(map(str, sorted(damaged))), said
+    for command in ("UID SORT (SUBJECT) UTF-8 ALL",
+                    "UID THREAD REFERENCES UTF-8 ALL"):
+        assert imap.do(command)[0] == "OK", command
+    imap.close()
 
 
 def said_in_log(server, people, mailbox, uid):

@@ -198,6 +198,7 @@ static enum err search_other(struct imap *s, struct imap_command *c,
 		.view = f.view,
 		.known = &f.view->uids,
 		.recent = &recent,
+		.unread = &f.unread,
 		.cancelled = imap_search_cancelled,
 		.arg = s,
 	};
@@ -207,6 +208,7 @@ static enum err search_other(struct imap *s, struct imap_command *c,
 		e = imap_find_in(s, where, &f);
 	if (!e)
 		answer(s, c, &f, name);
+	imap_tell_unread(s, &f.unread, name);
 	view_release(imap_mail(s), f.view);
 	uidset_fini(&f.found);
 	uidset_fini(&f.partial);

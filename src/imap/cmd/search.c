@@ -93,6 +93,7 @@ enum err imap_find(
 		.partial = UIDSET_EMPTY,
 		.forgotten = kept_forgotten(imap_mail(s), &s->selected->ref),
 	};
+	f->scope.unread = &f->unread;
 	e = imap_view(s, &f->view);
 	if (e)
 		return e;
@@ -106,6 +107,24 @@ enum err imap_find(
 	return imap_find_in(s, where, f);
 }
 
+/* RFC 3501 section 7.1.2: "The untagged form indicates a warning; the command
+ * can still complete successfully." The code is RFC 5530's. */
+void imap_tell_unread(struct imap *s, struct uidset *unread, str mailbox)
+{
+	struct buf *out = imap_out(s);
+
+	if (uidset_is_empty(unread))
+		return;
+	buf_add_c(out, "* NO [CORRUPTION] Damaged and not looked at: UID ");
+	imap_put_set(out, unread);
+	if (!str_is_none(mailbox)) {
+		buf_add_c(out, " in ");
+		imap_put_mailbox(out, mailbox, s->utf8);
+	}
+	buf_add_c(out, "\r\n");
+	uidset_fini(unread);
+}
+
 enum err imap_find_end(struct imap *s, const struct imap_command *c,
 	struct imap_finding *f, enum err e, struct imap_reply *reply)
 {
@@ -114,6 +133,7 @@ enum err imap_find_end(struct imap *s, const struct imap_command *c,
 	if (e && !reply->bad &&
 		imap_command_search(c)->returns & IMAP_SEARCH_SAVE)
 		uidset_clear(&s->saved);
+	imap_tell_unread(s, &f->unread, str_none());
 	if (f->view)
 		view_release(imap_mail(s), f->view);
 	uidset_fini(&f->found);
