@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { IDLE_SECONDS = 10 };
@@ -30,24 +31,13 @@ struct pool {
 	unsigned surplus; /* threads that are to end, for there may be fewer */
 	bool lasting;	  /* one of those that run or are queued is */
 	bool ending;
+	bool failing; /* to start threads, and it was logged */
 	size_t stack;
 	/* The thread that ended last; it joined the one before it, so that
 	 * joining this one joins them all. */
 	pthread_t ended;
 	bool has_ended;
 };
-
-struct pool *pool_new(unsigned max_threads, size_t stack)
-{
-	struct pool *pool = xcalloc(1, sizeof *pool);
-
-	pthread_mutex_init(&pool->lock, NULL);
-	pthread_cond_init(&pool->quiet, NULL);
-	pool->last = &pool->first;
-	pool->max = max_threads ? max_threads : 1;
-	pool->stack = stack;
-	return pool;
-}
 
 /* Whether a thread may take a job: those that wait do not count. */
 static bool may_run(const struct pool *pool)
@@ -117,7 +107,8 @@ static void get_up(struct pool *pool, struct sleeper *s)
 	pool->waking++;
 }
 
-/* False when none came for so long that the thread may go. */
+/* False when none came for so long that the thread may go. The last one stays:
+ * there may be no other when it is wanted. */
 static bool wait_for_job(struct pool *pool)
 {
 	struct sleeper self;
@@ -130,9 +121,11 @@ static bool wait_for_job(struct pool *pool)
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += IDLE_SECONDS;
 	lie_down(pool, &self);
-	while (!self.woken && failed != ETIMEDOUT)
-		failed =
-			pthread_cond_timedwait(&self.wake, &pool->lock, &until);
+	while (!self.woken && (failed != ETIMEDOUT || pool->threads == 1))
+		failed = pool->threads > 1
+				 ? pthread_cond_timedwait(
+					   &self.wake, &pool->lock, &until)
+				 : pthread_cond_wait(&self.wake, &pool->lock);
 	woken = self.woken;
 	if (!woken)
 		get_up(pool, &self);
@@ -192,13 +185,33 @@ static void start_thread(struct pool *pool)
 	if (!failed) {
 		pool->threads++;
 		pool->waking++;
+		pool->failing = false;
 		return;
 	}
-	log_error("pool", "cannot start a thread",
-		LOG_ERR(err_from_errno(failed)),
-		LOG_U64("threads", pool->threads));
+	if (!pool->failing)
+		log_error("pool",
+			"cannot start a thread; what is to be done waits for "
+			"those that are there",
+			LOG_C("reason", strerror(failed)),
+			LOG_U64("threads", pool->threads));
+	pool->failing = true;
 	if (!pool->threads)
 		abort();
+}
+
+struct pool *pool_new(unsigned max_threads, size_t stack)
+{
+	struct pool *pool = xcalloc(1, sizeof *pool);
+
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->quiet, NULL);
+	pool->last = &pool->first;
+	pool->max = max_threads ? max_threads : 1;
+	pool->stack = stack;
+	pthread_mutex_lock(&pool->lock);
+	start_thread(pool);
+	pthread_mutex_unlock(&pool->lock);
+	return pool;
 }
 
 static void wake_first(struct pool *pool)

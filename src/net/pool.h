@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pool: threads that run jobs, first come, first served. It grows on demand up
- * to a maximum and lets threads go that had nothing to do for some seconds.
+ * to a maximum and lets threads go that had nothing to do for some seconds, but
+ * one: when no thread is to be had, jobs wait for those that are there.
  * Stacks are small (with a guard page); jobs are embedded in their owner's
  * struct, so that queueing allocates nothing. All functions: any thread.
  */
@@ -32,7 +33,8 @@ struct pool_stats {
 	size_t queued; /* not begun */
 };
 
-/* No thread is started yet. stack: bytes, POOL_STACK unless known better. */
+/* Starts the first thread; without one it ends the process. stack: bytes,
+ * POOL_STACK unless known better. */
 struct pool *pool_new(unsigned max_threads, size_t stack);
 /* Drains, ends all threads. */
 void pool_free(struct pool *);

@@ -334,6 +334,8 @@ static void on_peer(
 		handle_message(m, p, &msg);
 	}
 	p->turn = loop_next_turn(p->turn, got, PEER_TURN);
+	if (e == ERR_INVALID)
+		log_error("server", "a hand-over is lost: no descriptor");
 	if (e == ERR_CLOSED)
 		peer_free(m, p);
 }

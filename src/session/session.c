@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -734,12 +735,40 @@ static struct session *new_session(struct session_service *service,
 	return s;
 }
 
+/* Descriptors are given out from below. */
+static bool is_among_the_last(int fd)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	       (rlim_t)fd + SESSION_SPARE_FDS >= limit.rlim_cur;
+}
+
+static void refuse_for_want(const struct session_protocol *protocol, int fd,
+	const struct handover *h)
+{
+	static _Atomic uint64_t told; /* the second */
+	uint64_t now = clock_monotonic_ms() / 1000;
+
+	if (atomic_exchange(&told, now) != now)
+		log_error("session",
+			"there are no more descriptors: logins are refused; "
+			"raise the limit of open files (LimitNOFILE=), or have "
+			"fewer connections",
+			LOG_U64("kept_for_the_store", SESSION_SPARE_FDS));
+	refuse(protocol, fd, h, ERR_UNAVAILABLE);
+}
+
 bool session_begin(struct session_service *service,
 	const struct session_protocol *protocol, int fd,
 	const struct handover *h, const struct ticket *t)
 {
 	struct session *s;
 
+	if (is_among_the_last(fd)) {
+		refuse_for_want(protocol, fd, h);
+		return false;
+	}
 	if (!admit(service, t->account)) {
 		log_warn(protocol->name, "too many sessions of one account",
 			LOG_STR("account", t->name),

@@ -111,6 +111,10 @@ struct session {
 /* Of the format of POP3's unique-ids, with its NUL. */
 #define SESSION_UIDL_MAX 128
 
+/* Descriptors that no session gets: the store opens files as it needs them, and
+ * who cannot be served is told. */
+#define SESSION_SPARE_FDS 64
+
 struct session_limits {
 	unsigned per_account;  /* sessions of one account; 0: no limit */
 	uint64_t idle_ms;      /* autologout; 0: the protocol's default */

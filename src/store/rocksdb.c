@@ -15,6 +15,9 @@
  * then ends the process. Instead, once there is room, it is closed and opened
  * again between two transactions. Reads go on meanwhile.
  *
+ * No descriptors: what cannot be opened is not written; it is opened again in
+ * the same way once there are some.
+ *
  * A damaged block. Reads of it fail, all others go on. When RocksDB meets it
  * while it compacts, it refuses all writes from then on, and would do so again
  * after each start; so it is opened again in the same way, to compact nothing
@@ -75,6 +78,8 @@
 /* To open it again, what is in the log must fit. */
 #define REOPEN_ROOM ((WRITE_BUFFERS + 1) * WRITE_BUFFER)
 #define REOPEN_WAIT_S 2
+/* Descriptors that must be there besides those it has. */
+#define OPEN_AGAIN 32
 
 /* Beside the tables until numbers go on further up. */
 #define LOST_NOTE WAL_LOST_FILE ".new"
@@ -90,6 +95,7 @@ struct rocks {
 	_Atomic bool refusing;	 /* for want of room */
 	_Atomic enum err broken; /* why RocksDB is asked for no more writes */
 	_Atomic bool ill;	 /* and only a new start helps */
+	_Atomic time_t told;	 /* the second in which want was logged */
 	uint64_t lost;		 /* bytes, found at its opening */
 	_Atomic bool untidy;	 /* compacts nothing, for there is damage */
 
@@ -148,6 +154,8 @@ static enum err meaning(const char *status)
 	} rows[] = {
 		{"No space left on device", true, ERR_NOSPACE},
 		{"Disk quota exceeded", true, ERR_NOSPACE},
+		/* of this process, or in the whole system */
+		{"Too many open files", true, ERR_UNAVAILABLE},
 		{"IO error: lock hold by current process", false, ERR_INUSE},
 		{"IO error: While lock file", false, ERR_INUSE},
 		{"Corruption", false, ERR_CORRUPT},
@@ -164,16 +172,27 @@ static enum err meaning(const char *status)
 	return ERR_IO;
 }
 
+/* A want of descriptors is told once a second, not for each read. */
+static bool is_news(struct rocks *r, enum err err)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return err != ERR_UNAVAILABLE ||
+	       atomic_exchange(&r->told, now.tv_sec) != now.tv_sec;
+}
+
 /* Takes the status RocksDB gave, which is NULL when all went well. */
-static enum err check(const struct rocks *r, const char *doing, char *status)
+static enum err check(struct rocks *r, const char *doing, char *status)
 {
 	enum err err;
 
 	if (!status)
 		return OK;
 	err = meaning(status);
-	log_error("store", doing, LOG_ERR(err), LOG_C("status", status),
-		LOG_C("where", r->dir));
+	if (is_news(r, err))
+		log_error("store", doing, LOG_ERR(err), LOG_C("status", status),
+			LOG_C("where", r->dir));
 	rocksdb_free(status);
 	return err;
 }
@@ -481,16 +500,33 @@ static enum err check_room(struct rocks *r, uint64_t bytes)
 }
 
 /* Whether opening it again in this process brings back just what was
- * acknowledged: yes, if the log has no room, or if it was damage elsewhere that
- * was found; not, if it has the refused batch whole and only the sync of it
- * failed. */
+ * acknowledged: yes, if the log has no room, if a file could not even be
+ * opened, or if it was damage elsewhere that was found; not, if it has the
+ * refused batch whole and only the sync of it failed. */
 static bool may_heal(const char *status)
 {
-	if (meaning(status) == ERR_CORRUPT)
+	enum err why = meaning(status);
+
+	if (why == ERR_CORRUPT || why == ERR_UNAVAILABLE)
 		return true;
-	return meaning(status) == ERR_NOSPACE &&
-	       !strstr(status, "While fdatasync") &&
+	return why == ERR_NOSPACE && !strstr(status, "While fdatasync") &&
 	       !strstr(status, "While fsync");
+}
+
+static const char *remedy(enum err err)
+{
+	switch (err) {
+	case ERR_CORRUPT:
+		return "damage was found while compacting: nothing is "
+		       "compacted any more; run culver verify, and restore "
+		       "from a backup, or export and import";
+	case ERR_UNAVAILABLE:
+		return "cannot write: there are no more descriptors; raise the "
+		       "limit of open files (LimitNOFILE=), or have fewer "
+		       "connections";
+	default:
+		return "cannot write: the disk is full; make room";
+	}
 }
 
 /* What a write came to. */
@@ -503,13 +539,9 @@ static enum err check_write(struct rocks *r, char *status)
 		return OK;
 	heals = may_heal(status);
 	err = check(r,
-		!heals ? "cannot write: the store is read-only from here; "
-			 "check the disk and start again"
-		: meaning(status) == ERR_CORRUPT
-			? "damage was found while compacting: nothing is "
-			  "compacted any more; run culver verify, and restore "
-			  "from a backup, or export and import"
-			: "cannot write: the disk is full; make room",
+		heals ? remedy(meaning(status))
+		      : "cannot write: the store is read-only from here; check "
+			"the disk and start again",
 		status);
 	if (!heals)
 		atomic_store(&r->ill, true);
@@ -836,8 +868,22 @@ static enum err look_at_log(struct rocks *r)
 	return e;
 }
 
-/* Whether to try now: once a second, for want of room only, or when it is not
- * even open. */
+/* Whether it would find enough to open what it has open now. */
+static bool has_descriptors(const struct rocks *r)
+{
+	int fds[OPEN_AGAIN];
+	size_t n = 0;
+
+	while (n < COUNT_OF(fds) &&
+		(fds[n] = open(r->dir, O_RDONLY | O_CLOEXEC)) >= 0)
+		n++;
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	return n == COUNT_OF(fds);
+}
+
+/* Whether to try now: once a second, for want of room or descriptors only, or
+ * when it is not even open. */
 static bool may_reopen(struct rocks *r)
 {
 	struct timespec now;
@@ -849,7 +895,7 @@ static bool may_reopen(struct rocks *r)
 	if (r->db && atomic_load(&r->ill))
 		return false;
 	r->next_try.tv_sec = now.tv_sec + 1;
-	return room(r) >= REOPEN_ROOM;
+	return room(r) >= REOPEN_ROOM && has_descriptors(r);
 }
 
 /* Whether all transactions ended within a moment; they are short. */

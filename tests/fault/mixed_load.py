@@ -37,6 +37,9 @@ class Gone(Exception):
 class Imap:
     """IMAP by hand: what imaplib does not tell is told here."""
 
+    # A role that died leaves sessions that are there and cannot be served.
+    unavailable_is_gone = True
+
     def __init__(self, server, account):
         try:
             raw = socket.create_connection(
@@ -78,7 +81,7 @@ class Imap:
         except OSError as e:
             raise Gone from e
         status, _, text = line[len(tag):].decode().partition(" ")
-        if "[UNAVAILABLE]" in text:
+        if "[UNAVAILABLE]" in text and self.unavailable_is_gone:
             raise Gone(text)
         return status, text, untagged
 

@@ -10,6 +10,7 @@ import pytest
 
 from delivering import DOMAIN, Lmtp, LmtpServer
 from harness import eventually
+from mixed_load import Imap, Pop3
 from people import fetch_all, login, message
 
 MIB = 1 << 20
@@ -116,4 +117,62 @@ def test_full_disk(small_server):
     assert bring(21, 3_000_000)[0] == 250
     assert numbers_in(server, account) == [*answered, 20, 21]
     lmtp.quit()
+    server.culver("verify")
+
+
+def test_full_disk_and_clients(small_server):
+    """Whatever changes mail is refused with a code, by IMAP and POP3; reading
+    goes on; afterwards the same sessions go on."""
+    server = small_server
+    account = server.account()
+    imap, idle = Imap(server, account), Imap(server, account)
+    for n in range(1, 6):
+        assert imap.do("APPEND INBOX", message(n))[0] == "OK"
+    assert imap.do("CREATE other")[0] == "OK"
+    assert imap.do("APPEND other", message(9))[0] == "OK"
+    assert imap.do("SELECT INBOX")[0] == "OK"
+    assert imap.do("UID STORE 5 +FLAGS (\\Deleted)")[0] == "OK"
+    imap.unavailable_is_gone = idle.unavailable_is_gone = False
+    changes = [
+        ("APPEND INBOX", message(6)),
+        ("APPEND other", message(7, body="x" * 300_000)),
+        ("UID STORE 1 +FLAGS (\\Flagged)", None),
+        ("UID COPY 1:2 other", None),
+        ("UID MOVE 1:2 other", None),
+        ("UID EXPUNGE 5", None),
+        ("EXPUNGE", None),
+        ("CREATE third", None),
+        ("RENAME other fourth", None),
+        ("SUBSCRIBE other", None),
+        ("SETMETADATA INBOX (/private/comment {5+}\r\nhello)", None),
+    ]
+    reads = [
+        "UID FETCH 1:* (FLAGS BODY.PEEK[])", "UID SEARCH TEXT hello",
+        "STATUS other (MESSAGES)", 'LIST "" *', "NOOP",
+        "UID SORT (SUBJECT) UTF-8 ALL",
+    ]
+    server.leave(8 * MIB)
+    for command, literal in changes:
+        assert imap.do(command, literal)[:2] == (
+            "NO", "[UNAVAILABLE] The server has no space left\r\n"), command
+    for command in reads:
+        assert imap.do(command)[0] == "OK", command
+    # Its message is \Recent, which cannot be noted.
+    assert idle.do("SELECT other")[0] == "OK"
+    pop3 = Pop3(server, account)
+    assert pop3.do("RETR 1").startswith(b"+OK")
+    pop3.lines()
+    assert pop3.do("DELE 2").startswith(b"+OK")
+    assert pop3.do("QUIT").startswith(b"-ERR [SYS/TEMP]")
+    assert numbers_in(server, account) == [1, 2, 3, 4, 5]
+    server.make_room()
+    eventually(lambda: imap.do("UID STORE 1 +FLAGS (\\Flagged)")[0] == "OK",
+               "a change after there is room again", timeout=60)
+    for command, literal in changes:
+        assert imap.do(command, literal)[0] == "OK", command
+    assert idle.do("APPEND INBOX", message(8))[0] == "OK"
+    pop3 = Pop3(server, account)
+    assert pop3.do("DELE 1").startswith(b"+OK")
+    assert pop3.do("QUIT").startswith(b"+OK")
+    assert numbers_in(server, account) == [4, 6, 8]
     server.culver("verify")

@@ -3,6 +3,7 @@
  * A full disk: what does not fit is refused, what was acknowledged stays, and
  * once there is space again writing goes on without a restart. On a small
  * tmpfs in a mount namespace of its own; skipped where that is not allowed.
+ * And the same without descriptors.
  */
 #include "engines.h"
 #include "store/engine.h"
@@ -12,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -133,16 +135,17 @@ static enum err write_patiently(struct store *s, unsigned n)
 	return err;
 }
 
-static unsigned fill(struct store *s, unsigned n, bool *acked)
+static unsigned fill(
+	struct store *s, unsigned n, bool *acked, enum err expected)
 {
 	enum err err;
 
 	while (n < WRITES_MAX && !(err = write_nth(s, n)))
 		acked[n++] = true;
 	assert_true(n < WRITES_MAX);
-	assert_int_equal(err, ERR_NOSPACE);
+	assert_int_equal(err, expected);
 	/* and again: it stays an error, and a clear one */
-	assert_int_equal(write_nth(s, n + 1), ERR_NOSPACE);
+	assert_int_equal(write_nth(s, n + 1), expected);
 	return n + 2;
 }
 
@@ -183,7 +186,7 @@ static void fill_and_go_on(struct store *s, const char *ballast, bool *acked)
 		pthread_create(&thread, NULL, read_for_ever, &reader), 0);
 	for (unsigned round = 0; round < COUNT_OF(leave); round++) {
 		write_ballast(ballast, rocksdb_reserve + leave[round]);
-		n = fill(s, n, acked);
+		n = fill(s, n, acked, ERR_NOSPACE);
 		check(s, acked);
 		assert_int_equal(unlink(ballast), 0);
 		assert_ok(write_patiently(s, n));
@@ -268,6 +271,48 @@ static void test_deleting_still_works(void **state)
 	free(ballast);
 }
 
+/* RocksDB's threads have no more than the process. */
+static void leave_descriptors(struct rlimit *was_r)
+{
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit none;
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, was_r), 0);
+	none = *was_r;
+	none.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+static void test_no_descriptors(void **unused)
+{
+	bool *acked = xcalloc(WRITES_MAX, sizeof *acked);
+	char *dir = dir_make();
+	struct rlimit was;
+	struct store *s;
+	unsigned n = 0;
+
+	(void)unused;
+	assert_ok(store_open_rocksdb(dir, &s));
+	for (int round = 0; round < 3; round++) {
+		assert_ok(write_patiently(s, n));
+		acked[n++] = true;
+		leave_descriptors(&was);
+		n = fill(s, n, acked, ERR_UNAVAILABLE);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		assert_ok(write_patiently(s, n));
+		acked[n++] = true;
+		check(s, acked);
+	}
+	store_close(s);
+	assert_ok(store_open_rocksdb(dir, &s));
+	check(s, acked);
+	store_close(s);
+	dir_remove(dir);
+	free(acked);
+}
+
 int main(void)
 {
 	char *dir = dir_make();
@@ -276,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_deleting_still_works),
 		cmocka_unit_test(test_refuses_before_the_disk_is_full),
 		cmocka_unit_test(test_goes_on_after_rocksdb_failed),
+		cmocka_unit_test(test_no_descriptors),
 	};
 	int failed;
 
