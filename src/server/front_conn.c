@@ -197,12 +197,35 @@ void conn_take_certificate(struct conn *c)
 	buf_fini(&name);
 }
 
+/* A reload may have taken it away since it was announced. False when the
+ * connection is gone. */
+static bool has_certificate(struct conn *c)
+{
+	if (c->front->tls)
+		return true;
+	conn_end(c, "no certificate");
+	return false;
+}
+
+static bool make_tls(struct conn *c)
+{
+	struct front *f = c->front;
+
+	if (!has_certificate(c))
+		return false;
+	c->tls = tls_new(f->tls, fd_of(c), c->visit->login.protocol->name);
+	return true;
+}
+
 static void go_on_shaking(struct conn *c)
 {
 	struct visit *v = c->visit;
 	struct front *f = c->front;
-	enum err err = tls_handshake(c->tls);
+	enum err err;
 
+	if (!c->tls && !make_tls(c))
+		return;
+	err = tls_handshake(c->tls);
 	if (err == ERR_AGAIN) {
 		want_events(c, tls_wants(c->tls));
 		return;
@@ -237,17 +260,20 @@ static void begin_tls(struct conn *c, str first)
 	struct front *f = c->front;
 	struct visit *v = c->visit;
 
-	/* A reload may have taken it away since it was announced. */
-	if (!f->tls) {
-		conn_end(c, "no certificate");
+	if (!has_certificate(c))
 		return;
-	}
-	c->tls = tls_new(f->tls, fd_of(c), v->login.protocol->name);
-	if (first.n)
-		tls_feed(c->tls, first);
 	c->phase = PHASE_HANDSHAKE;
 	conn_set_deadline(
 		c, v->refused ? REFUSAL_MS : f->settings.handshake_ms);
+	/* The library holds 40 KiB for a client that it waits for: not before
+	 * that one has said something. */
+	if (!first.n) {
+		want_events(c, EPOLLIN);
+		return;
+	}
+	if (!make_tls(c))
+		return;
+	tls_feed(c->tls, first);
 	go_on_shaking(c);
 }
 
