@@ -189,9 +189,10 @@ class Server:
         found = TROUBLE.search(text)
         assert not found, text[max(0, found.start() - 1000):][:8000]
 
-    def children(self):
-        """{role name: pid}, from the arguments of the master's children."""
-        roles = {}
+    def processes(self):
+        """[(role name, pid)], from the arguments of the master's children; there
+        are several of front."""
+        found = []
         for path in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 stat = (path / "stat").read_text().rsplit(")", 1)[1].split()
@@ -203,8 +204,12 @@ class Server:
                 name = title
                 if b"--role" in words:
                     name = words[words.index(b"--role") + 1].decode()
-                roles[name] = int(path.name)
-        return roles
+                found.append((name, int(path.name)))
+        return sorted(found, key=lambda role: role[1])
+
+    def children(self):
+        """{role name: pid}; of front the youngest."""
+        return dict(self.processes())
 
     # accounts and the command line
 

@@ -156,16 +156,17 @@ def responses(data):
     return out
 
 
+def of_status(pid, field):
+    """Bytes. That everybody may read, whoever the process belongs to."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"{field}:\s+(\d+) kB", text)[1]) * 1024
+
+
 def memory(server):
-    """Bytes (PSS) of all roles together."""
-    total = 0
-    for pid in [server.process.pid, *server.children().values()]:
-        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-        total += int(re.search(r"^Pss:\s+(\d+) kB", text, re.M)[1]) * 1024
-    return total
+    """Bytes that all roles together hold, without the program itself."""
+    return sum(of_status(pid, "RssAnon") for _, pid in server.processes())
 
 
 def peak(server, role):
     """The most that a role ever held, in bytes."""
-    text = pathlib.Path(f"/proc/{server.children()[role]}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", text)[1]) * 1024
+    return of_status(server.children()[role], "VmHWM")

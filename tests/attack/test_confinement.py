@@ -85,9 +85,9 @@ class Target:
     def restart(self):
         """Whoever was killed would come back by himself, but later each
         time."""
-        pids = self.server.children().values()
+        roles = self.server.processes()
         self.server.kill()
-        eventually(lambda: not any(is_alive(pid) for pid in pids),
+        eventually(lambda: not any(is_alive(pid) for _, pid in roles),
                    "the end of all roles")
         self.server.start()
 
