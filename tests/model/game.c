@@ -41,8 +41,10 @@ static void settle(struct game *g, struct talk *t, const struct lane *lanes,
 	const char *why;
 
 	look(g, t);
-	if (!model_settle(&g->model, lanes, count, g->sights))
+	if (!model_settle(&g->model, lanes, count, g->sights)) {
+		model_print(stderr, &g->model, g->sights);
 		talk_die(t, "no order of what happened ends in what is there");
+	}
 	why = model_hold(&g->model, g->sights);
 	if (why)
 		talk_die(t, why);

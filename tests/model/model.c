@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "message/flags.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,16 +218,20 @@ static const char *apply_store(struct model *model, const struct sent *q)
 
 static const char *apply_fetch(struct model *model, const struct sent *q)
 {
+	const struct uidset *unseen = q->unseen ? q->unseen : &q->targets;
 	struct box *b = model->boxes[q->box];
 	struct uidset_iter it = uidset_iter(&q->targets, 1);
 	unsigned missing = 0;
 	uid_num uid;
 
-	while ((uid = uidset_iter_next(&it))) {
+	while ((uid = uidset_iter_next(&it)))
+		missing += !find_message(b, uid);
+	it = uidset_iter(unseen, 1);
+	while (q->sets_seen && !q->box_read_only &&
+		(uid = uidset_iter_next(&it))) {
 		struct message *m = find_message(b, uid);
 
-		missing += !m;
-		if (m && q->sets_seen && !q->box_read_only)
+		if (m)
 			box_set(b, m, m->flags | FLAG_SEEN);
 	}
 	if (q->answered && !missing)
@@ -518,6 +523,37 @@ const char *model_hold(struct model *model, const struct sight sights[NAMES])
 	return why;
 }
 
+/* For who looks for the reason. */
+
+static void print_messages(FILE *to, const struct message *all, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		fprintf(to, " %u:%x@%" PRIu64, all[i].uid, all[i].flags,
+			all[i].modseq);
+	fprintf(to, "\n");
+}
+
+void model_print(
+	FILE *to, const struct model *model, const struct sight sights[NAMES])
+{
+	for (int i = 0; i < NAMES; i++) {
+		const struct sight *s = &sights[i];
+
+		fprintf(to, "%s is there: %s, UIDNEXT %u, modseq %" PRIu64 ":",
+			box_names[i], s->exists ? "yes" : "no", s->uidnext,
+			s->modseq);
+		print_messages(to, s->all, s->exists ? s->count : 0);
+		if (model->by_name[i] >= 0) {
+			const struct box *b = model->boxes[model->by_name[i]];
+
+			fprintf(to,
+				"%s began as: UIDNEXT %u, modseq %" PRIu64 ":",
+				box_names[i], b->uidnext, b->modseq);
+			print_messages(to, b->all, b->count);
+		}
+	}
+}
+
 /* Settling. */
 
 struct search {
@@ -593,7 +629,7 @@ static bool try_next(struct search *s, unsigned lane)
 	struct backup backup;
 
 	if (looked)
-		q.targets = s->unseen[lane];
+		q.unseen = &s->unseen[lane];
 	save(&backup, s->model, &q);
 	s->at[lane]++;
 	s->looked[lane] = false;

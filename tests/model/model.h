@@ -16,6 +16,8 @@
 
 #include "base/uidset.h"
 
+#include <stdio.h>
+
 #define NAMES 3
 #define BOXES 64
 #define MESSAGES 320
@@ -124,6 +126,8 @@ struct sent {
 	int box; /* -1: no mailbox was selected */
 	bool box_read_only;
 	struct uidset targets;
+	/* Of a FETCH that has looked which of them are; NULL: all. */
+	const struct uidset *unseen;
 
 	/* What was answered, as far as it was heard. */
 	bool answered, ok;
@@ -163,5 +167,7 @@ struct lane {
  * order. False: there is none that ends in what is there. */
 bool model_settle(struct model *, const struct lane *, unsigned lanes,
 	const struct sight sights[NAMES]);
+/* Both, as text: UIDs with their flags' bits and mod-sequences. */
+void model_print(FILE *, const struct model *, const struct sight[NAMES]);
 
 #endif

@@ -361,7 +361,7 @@ void serving_end(bool aloud)
 	}
 	if (aloud) {
 		snprintf(command, sizeof command,
-			"grep -v 'level=warn' '%s/log' | tail -n 40 >&2",
+			"grep -v 'reload' '%s/log' | tail -n 40 >&2",
 			directory);
 		if (system(command))
 			fprintf(stderr, "(no log)\n");
