@@ -13,8 +13,9 @@ enum err account_write(
 	enum err e;
 
 	buf_add_be64(&scope, account);
+	write_begins(mail, account);
 	e = store_write(mail->store, buf_str(&scope), fn, arg);
-	atomic_fetch_add(mail_written(mail, account), 1);
+	write_ended(mail, account);
 	buf_fini(&scope);
 	return e;
 }

@@ -278,7 +278,7 @@ static void prepare(struct delivery *d, struct copy *c)
 static void conclude(struct delivery *d, struct copy *c, enum err e)
 {
 	c->err = e;
-	atomic_fetch_add(mail_written(d->mail, c->account), 1);
+	write_ended(d->mail, c->account);
 	if (e)
 		return;
 	if (c->message)
@@ -301,6 +301,7 @@ void delivery_commit(struct delivery *d)
 		if (c->err)
 			continue;
 		prepare(d, c);
+		write_begins(d->mail, c->account);
 		jobs[n++] = (struct store_job){
 			.scope = str_of(scopes.p + i * 8, 8),
 			.fn = deliver,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/fixture.h"
 #include "mail/annotation.h"
+#include "mail/private.h"
 #include "base/clock.h"
 
 #include <string.h>
@@ -718,6 +719,30 @@ static uint64_t gets_of_view(struct world *w, struct view **view_r)
 
 /* As long as nobody writes to the account, a view is taken without asking the
  * store; each write is seen at once. */
+/* What somebody else wrote is seen before he is told that it is done: POP3
+ * counts messages in the store and then lists those of a view. */
+static void test_view_while_somebody_writes(void **unused)
+{
+	struct world w, other;
+
+	(void)unused;
+	begin(&w);
+	add(&w, "one", 0);
+	assert_uids(&w, &w.inbox, "1");
+	write_begins(w.mail, ann.account);
+	/* Without this mail's knowledge, as if in the midst of that write. */
+	other = w;
+	other.mail = mail_new(w.store, NULL);
+	add(&other, "two", 0);
+	assert_uids(&w, &w.inbox, "1:2");
+	add(&other, "three", 0);
+	assert_uids(&w, &w.inbox, "1:3");
+	write_ended(w.mail, ann.account);
+	assert_uids(&w, &w.inbox, "1:3");
+	mail_free(other.mail);
+	end(&w);
+}
+
 static void test_view_of_what_nobody_wrote(void **unused)
 {
 	struct view *first, *v;
@@ -1089,6 +1114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_append_and_read_back),
+		cmocka_unit_test(test_view_while_somebody_writes),
 		cmocka_unit_test(test_large_upload_streams_in_chunks),
 		cmocka_unit_test(test_records_are_compressed),
 		cmocka_unit_test(test_chunks_join_without_a_seam),

@@ -14,12 +14,17 @@
 
 #define WATCH_BUCKETS 1024
 #define VIEW_BUCKETS 1024
-#define WRITTEN_SLOTS 1024
+#define WRITE_SLOTS 1024
 
 struct upload;	   /* upload.c */
 struct view_entry; /* view.c */
 struct kept;	   /* kept.c */
 struct upload;
+
+/* Writes to some accounts, so many; see write_moment. */
+struct write_slot {
+	_Atomic uint64_t begun, ended;
+};
 
 struct mail {
 	struct store *store;
@@ -34,10 +39,7 @@ struct mail {
 	struct view_entry *views[VIEW_BUCKETS];
 	struct view_entry *view_oldest, *view_newest;
 	size_t view_bytes;
-	/* How often somebody wrote to accounts, by their number: raised before
-	 * whoever wrote is told so. What was read when it was the same is
-	 * still so. */
-	_Atomic uint64_t written[WRITTEN_SLOTS];
+	struct write_slot writes[WRITE_SLOTS]; /* by account */
 
 	struct kept *kept;
 
@@ -82,10 +84,30 @@ MUST enum err mail_next_account(
 MUST enum err history_read(struct store_txn *, account_num, mailbox_num,
 	struct history_record *record_r);
 
-static inline _Atomic uint64_t *mail_written(
-	struct mail *mail, account_num account)
+/*
+ * Who writes to an account says so before it can be seen, and when it is over.
+ * What was read while nobody did is the newest until somebody begins again.
+ */
+static inline void write_begins(struct mail *mail, account_num account)
 {
-	return &mail->written[account % WRITTEN_SLOTS];
+	atomic_fetch_add(&mail->writes[account % WRITE_SLOTS].begun, 1);
+}
+
+static inline void write_ended(struct mail *mail, account_num account)
+{
+	atomic_fetch_add(&mail->writes[account % WRITE_SLOTS].ended, 1);
+}
+
+/* A number of this moment; NO_MOMENT while somebody writes. */
+#define NO_MOMENT UINT64_MAX
+static inline uint64_t write_moment(struct mail *mail, account_num account)
+{
+	struct write_slot *slot = &mail->writes[account % WRITE_SLOTS];
+	/* In this order: who began meanwhile is noticed. */
+	uint64_t ended = atomic_load(&slot->ended);
+	uint64_t begun = atomic_load(&slot->begun);
+
+	return ended == begun ? begun : NO_MOMENT;
 }
 
 /* A write of one account; the writers of an account are one scope. */

@@ -19,8 +19,8 @@ struct view_entry {
 	struct view_entry *bucket_next;
 	struct view_entry *older, *newer;
 	size_t bytes;
-	/* mail_written() from before it was found to be the newest. */
-	uint64_t written;
+	/* write_moment() from before it was found to be the newest. */
+	uint64_t moment;
 };
 
 /* Blocks. */
@@ -355,7 +355,7 @@ static void forget_oldest(struct mail *mail, const struct view_entry *keep)
 
 /* *newest_r: nobody wrote since it was found to be. */
 static struct view *cache_get(struct mail *mail, const struct mailbox_ref *ref,
-	uint64_t written, bool *newest_r)
+	uint64_t moment, bool *newest_r)
 {
 	struct view_entry *entry;
 	struct view *v = NULL;
@@ -366,7 +366,7 @@ static struct view *cache_get(struct mail *mail, const struct mailbox_ref *ref,
 		v = entry->view;
 		atomic_fetch_add(&v->refs, 1);
 	}
-	*newest_r = v && entry->written == written &&
+	*newest_r = v && moment != NO_MOMENT && entry->moment == moment &&
 		    v->uidvalidity == ref->uidvalidity;
 	pthread_mutex_unlock(&mail->view_lock);
 	return v;
@@ -408,9 +408,9 @@ static void forget_expunged(
 	}
 }
 
-/* Keeps v unless a newer one is there already. `written`: from before it was
+/* Keeps v unless a newer one is there already. `moment`: from before it was
  * read. */
-static void cache_put(struct mail *mail, struct view *v, uint64_t written)
+static void cache_put(struct mail *mail, struct view *v, uint64_t moment)
 {
 	struct view_entry *entry;
 
@@ -425,9 +425,9 @@ static void cache_put(struct mail *mail, struct view *v, uint64_t written)
 		*bucket = entry;
 		atomic_fetch_add(&v->refs, 1);
 		entry->view = v;
-		entry->written = written;
+		entry->moment = moment;
 	} else if (entry->view == v) {
-		entry->written = written;
+		entry->moment = moment;
 		pthread_mutex_unlock(&mail->view_lock);
 		return;
 	} else {
@@ -438,7 +438,7 @@ static void cache_put(struct mail *mail, struct view *v, uint64_t written)
 			atomic_fetch_add(&v->refs, 1);
 			view_unref(entry->view);
 			entry->view = v;
-			entry->written = written;
+			entry->moment = moment;
 		}
 	}
 	entry->bytes = view_memory(entry->view);
@@ -555,7 +555,7 @@ enum err view_vanished_since(struct mail *mail, const struct view *v,
 
 /* Takes the old one over. */
 static enum err view_read(struct mail *mail, const struct mailbox_ref *ref,
-	struct view *old, uint64_t written, struct view **view_r)
+	struct view *old, uint64_t moment, struct view **view_r)
 {
 	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
 	struct mailbox_record record;
@@ -573,7 +573,7 @@ static enum err view_read(struct mail *mail, const struct mailbox_ref *ref,
 	if (e == ERR_NOTFOUND)
 		cache_drop(mail, ref);
 	else if (!e)
-		cache_put(mail, *view_r, written);
+		cache_put(mail, *view_r, moment);
 	if (old)
 		view_unref(old);
 	buf_fini(&key);
@@ -584,15 +584,15 @@ static enum err view_read(struct mail *mail, const struct mailbox_ref *ref,
 enum err view_acquire(
 	struct mail *mail, const struct mailbox_ref *ref, struct view **view_r)
 {
-	uint64_t written = atomic_load(mail_written(mail, ref->account));
+	uint64_t moment = write_moment(mail, ref->account);
 	bool newest;
-	struct view *old = cache_get(mail, ref, written, &newest);
+	struct view *old = cache_get(mail, ref, moment, &newest);
 
 	if (newest) {
 		*view_r = old;
 		return OK;
 	}
-	return view_read(mail, ref, old, written, view_r);
+	return view_read(mail, ref, old, moment, view_r);
 }
 
 void view_release(struct mail *mail, struct view *v)

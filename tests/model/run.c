@@ -127,6 +127,8 @@ static struct player_process *wait_for_players(const struct work *w)
 		left--;
 		if (!status || failed)
 			continue;
+		dprintf(p->said, "(its process ended with status %#x)\n",
+			(unsigned)status);
 		failed = p;
 		end_players();
 	}
