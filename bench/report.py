@@ -177,6 +177,8 @@ def below_lines(rows, results):
 
 def write(path, rows, names, results, limits, failures, repeat, place,
           minutes):
+    rows = [row for row in rows
+            if any((row.name, f.title) in results for f in row.figures)]
     lines = [
         "# Measured beside Dovecot and Cyrus", "",
         f"Written by `make bench` on {datetime.date.today()} in {minutes:.0f} "

@@ -122,7 +122,7 @@ def idle(conns, title, goal, few):
                 "settle": 1000 if conns == 1 else 5000}, [
         Figure(f"IDLE: OK of the APPEND to EXISTS, {title}", "idle",
                median_ms, "ms", goal, False, "ops")],
-        peers={"count": 5 if conns == 1 else 2},
+        peers={"count": 5 if conns == 1 else 1},
         few={"count": 3, "conns": few, "settle": 100})
 
 
@@ -230,5 +230,5 @@ ROWS = [
                            "check": 0, "depth": 2}, [
         Figure("fill of 100,000 small messages", "append", per_second,
                "msg/s", 3)], needs="empty", multiappend=True,
-        few={"count": 500}),
+        peers={"count": 30_000}, few={"count": 500}),
 ]
