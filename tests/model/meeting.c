@@ -2,6 +2,22 @@
 #include "meeting.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+/* How long a wake-up that got lost is missed: glibc loses one now and then
+ * where many processes wait on one condition (its bug 25847). */
+#define LOOK_NS 100000000
+
+static void await_change(struct meeting *m)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += LOOK_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	(void)pthread_cond_timedwait(&m->changed, &m->lock, &until);
+}
 
 void meeting_open(struct meeting *m, unsigned members)
 {
@@ -36,7 +52,7 @@ bool meeting_begin(struct meeting *m)
 	before = m->begun;
 	m->here++;
 	while (m->begun == before && m->here < m->members)
-		pthread_cond_wait(&m->changed, &m->lock);
+		await_change(m);
 	leads = m->begun == before;
 	if (leads) {
 		m->begun++;
@@ -59,7 +75,7 @@ void meeting_await_acts(struct meeting *m, unsigned count)
 {
 	pthread_mutex_lock(&m->lock);
 	while (m->acted < count)
-		pthread_cond_wait(&m->changed, &m->lock);
+		await_change(m);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -71,6 +87,6 @@ void meeting_end(struct meeting *m, bool leads)
 		pthread_cond_broadcast(&m->changed);
 	}
 	while (m->ended != m->begun)
-		pthread_cond_wait(&m->changed, &m->lock);
+		await_change(m);
 	pthread_mutex_unlock(&m->lock);
 }
