@@ -101,8 +101,9 @@ def machine_lines(place):
     memory = re.search(r"MemTotal:\s+(\d+)",
                        pathlib.Path("/proc/meminfo").read_text())
     disk = said("stat", "-f", "-c", "%T", place)
+    kernel = platform.release().split("-")[0]
     yield (f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, "
-           f"{int(memory[1]) // 1048576} GiB, Linux {platform.release()}, "
+           f"{int(memory[1]) // 1048576} GiB, Linux {kernel}, "
            f"{disk}")
     yield (f"Culver {said('git', 'describe', '--always', '--dirty')} "
            f"({said(CULVER, '--version')}), Dovecot "
