@@ -504,7 +504,7 @@ static void do_store(struct player *p)
 
 	if (p->uidonly || p->notify || !p->count || pick(p, 2)) {
 		command(p, true, "UID STORE %u:%u %.*sFLAGS%s (%s)", from,
-			from + pick(p, 5), how < 3, "+-+" + how,
+			from + pick(p, 5), how < 3, &"+-+"[how],
 			pick(p, 2) ? ".SILENT" : "", name);
 		return;
 	}
