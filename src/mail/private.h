@@ -19,7 +19,6 @@
 struct upload;	   /* upload.c */
 struct view_entry; /* view.c */
 struct kept;	   /* kept.c */
-struct upload;
 
 /* Writes to some accounts, so many; see write_moment. */
 struct write_slot {
