@@ -36,6 +36,7 @@ static struct reading read_log(str log)
 	struct wal_reader reader = {
 		.record = on_record,
 		.unreadable = on_unreadable,
+		.cut_short = on_unreadable,
 		.arg = &r,
 	};
 	size_t n = log.n;

@@ -853,6 +853,13 @@ static enum err look_at_log(struct rocks *r)
 			LOG_C("where", r->dir), LOG_ERR(e));
 		return e;
 	}
+	if (f.state == WAL_CUT) {
+		log_info("store",
+			"the log ends amid a write that was not acknowledged",
+			LOG_C("where", r->dir), LOG_C("file", f.file),
+			LOG_U64("at", f.at), LOG_U64("bytes", f.lost));
+		f.lost = 0;
+	}
 	if (f.state == WAL_TORN)
 		log_warn("store",
 			"the log's end cannot be read, as after a power cut: "

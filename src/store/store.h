@@ -125,7 +125,7 @@ void store_stats(struct store *, struct store_stats *stats_r);
 
 /*
  * What the store could not get back when it was opened, for its log was
- * damaged, or ended as after a power cut. Writes that had returned OK may be
+ * damaged, or could not be read at its end. Writes that had returned OK may be
  * among it, and others that came later are there: whoever gives out numbers
  * first makes sure that none comes twice, and says that he did.
  *

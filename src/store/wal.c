@@ -70,6 +70,18 @@ static bool is_zero(str s)
 	return true;
 }
 
+/* With its head; of HEAD bytes at least. */
+static size_t size_in_head(str s)
+{
+	return HEAD + (size_t)get_le(s.p + 4, 2);
+}
+
+/* All of `s`, of which the type is within the sum and the length is not. */
+static bool has_sum(str s)
+{
+	return masked_crc(s.p + 6, s.n - 6) == get_le(s.p, 4);
+}
+
 /* The length of the fragment here with its head; 0: it is none. */
 static size_t fragment_size(str s)
 {
@@ -77,10 +89,8 @@ static size_t fragment_size(str s)
 
 	if (s.n < HEAD || s.p[6] < WHOLE || s.p[6] > LAST)
 		return 0;
-	size = HEAD + (size_t)get_le(s.p + 4, 2);
-	if (size > s.n || masked_crc(s.p + 6, size - 6) != get_le(s.p, 4))
-		return 0;
-	return size;
+	size = size_in_head(s);
+	return size <= s.n && has_sum(str_take(s, size)) ? size : 0;
 }
 
 static void drop_part(struct wal_reader *r)
@@ -124,14 +134,37 @@ static size_t unreadable_size(str s)
 
 	if (s.n < HEAD)
 		return s.n;
-	size = HEAD + (size_t)get_le(s.p + 4, 2);
+	size = size_in_head(s);
 	return fragment_size(str_skip(s, size)) ? size : s.n;
+}
+
+/* Whether the rest of the log's last block is a fragment's beginning, as it can
+ * follow here and was not written to its end. */
+static bool is_cut_short(const struct wal_reader *r, size_t room, str rest)
+{
+	bool goes_on;
+
+	if (rest.n < HEAD)
+		return true;
+	goes_on = rest.p[6] == MIDDLE || rest.p[6] == LAST;
+	if (goes_on != r->in_record || rest.p[6] < WHOLE || rest.p[6] > LAST)
+		return false;
+	return size_in_head(rest) > rest.n && size_in_head(rest) <= room &&
+	       !has_sum(rest);
+}
+
+static void take_cut_short(struct wal_reader *r, uint64_t at, str rest)
+{
+	if (!r->in_record)
+		r->record_at = at;
+	r->in_record = true;
+	buf_add(&r->part, rest);
 }
 
 void wal_read_block(struct wal_reader *r, str block)
 {
 	bool last = block.n < WAL_BLOCK;
-	uint64_t at = r->at;
+	uint64_t at = r->at, end = at + WAL_BLOCK;
 
 	r->part.max = SIZE_MAX;
 	r->at += block.n;
@@ -141,6 +174,10 @@ void wal_read_block(struct wal_reader *r, str block)
 		if (size) {
 			take_fragment(r, (enum fragment)block.p[6], at,
 				str_of(block.p + HEAD, size - HEAD));
+		} else if (last && !is_zero(block) &&
+			   is_cut_short(r, (size_t)(end - at), block)) {
+			take_cut_short(r, at, block);
+			return;
 		} else {
 			drop_part(r);
 			if (is_zero(block))
@@ -155,7 +192,9 @@ void wal_read_block(struct wal_reader *r, str block)
 
 void wal_read_end(struct wal_reader *r)
 {
-	drop_part(r);
+	if (r->in_record)
+		r->cut_short(r->arg, r->record_at, buf_str(&r->part));
+	r->in_record = false;
 	buf_fini(&r->part);
 	r->at = 0;
 }
@@ -277,25 +316,34 @@ struct checking {
 	bool synced_after; /* what is unreadable: a synced record */
 };
 
-static void note(struct checking *c, uint64_t at)
+/* The first place counts, and the worst state. */
+static void note(struct checking *c, enum wal_state state, uint64_t at)
 {
 	struct wal_finding *f = c->finding;
 
-	if (f->state != WAL_WHOLE)
-		return;
-	f->state = WAL_TORN;
-	f->at = at;
-	snprintf(f->file, sizeof f->file, "%s", c->file);
+	if (f->state == WAL_WHOLE) {
+		f->at = at;
+		snprintf(f->file, sizeof f->file, "%s", c->file);
+	}
+	if (f->state < state)
+		f->state = state;
+}
+
+static void check_no_record(
+	struct checking *c, enum wal_state state, uint64_t at, str bytes)
+{
+	note(c, c->synced_after ? WAL_DAMAGED : state, at);
+	c->finding->lost += bytes.n;
+}
+
+static void check_cut_short(void *arg, uint64_t at, str bytes)
+{
+	check_no_record(arg, WAL_CUT, at, bytes);
 }
 
 static void check_unreadable(void *arg, uint64_t at, str bytes)
 {
-	struct checking *c = arg;
-
-	note(c, at);
-	c->finding->lost += bytes.n;
-	if (c->synced_after)
-		c->finding->state = WAL_DAMAGED;
+	check_no_record(arg, WAL_TORN, at, bytes);
 }
 
 static bool is_synced(str record)
@@ -316,11 +364,11 @@ static void check_record(void *arg, str record)
 	if (c->synced_after)
 		f->state = WAL_DAMAGED;
 	if (c->numbered && number > c->next)
-		note(c, 0);
-	if (f->state == WAL_TORN && c->numbered && number == c->next &&
+		note(c, WAL_TORN, 0);
+	if (f->state != WAL_DAMAGED && c->numbered && number == c->next &&
 		strcmp(f->file, c->file) != 0)
 		*f = (struct wal_finding){.state = WAL_WHOLE};
-	if (f->state == WAL_TORN && is_synced(record))
+	if (f->state != WAL_WHOLE && is_synced(record))
 		c->synced_after = true;
 	c->numbered = true;
 	c->next = number + get_le(record.p + 8, 4);
@@ -332,6 +380,7 @@ static enum err check_log(int dir, const char *name, void *arg)
 	struct wal_reader r = {
 		.record = check_record,
 		.unreadable = check_unreadable,
+		.cut_short = check_cut_short,
 		.arg = c,
 	};
 
@@ -413,6 +462,7 @@ static enum err copy_log(struct mending *m, int dir, const char *name)
 	struct wal_reader r = {
 		.record = copy_record,
 		.unreadable = keep_unreadable,
+		.cut_short = keep_unreadable,
 		.arg = m,
 	};
 	enum err e = read_log(&r, dir, name);

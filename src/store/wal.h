@@ -39,6 +39,7 @@
 
 enum wal_state {
 	WAL_WHOLE,
+	WAL_CUT,     /* it ends amid a record: that was not acknowledged */
 	WAL_TORN,    /* only its end is unreadable, as after a power cut */
 	WAL_DAMAGED, /* what was acknowledged is unreadable */
 };
@@ -47,7 +48,7 @@ struct wal_finding {
 	enum wal_state state;
 	char file[32]; /* where it begins */
 	uint64_t at;
-	uint64_t lost; /* bytes that are unreadable */
+	uint64_t lost; /* bytes that are unreadable or cut short */
 };
 
 /* Reads all of it, some 100 MB at most. No log at all is whole. ERR_IO and the
@@ -59,10 +60,15 @@ MUST enum err wal_check(const char *dir, struct wal_finding *finding_r);
 MUST enum err wal_mend(const char *dir);
 
 /* The pure heart of it. `unreadable` gets what follows a whole record and is
- * none, or does not end; zeros are passed over. */
+ * none, or does not end; zeros are passed over. `cut_short` gets what there is
+ * of a record with which the log ends: what was written when the process or the
+ * power went. A wrong bit does not look like that: neither does it make a log
+ * shorter, nor can a sum be right that a wrong length extends beyond the end.
+ */
 struct wal_reader {
 	void (*record)(void *arg, str);
 	void (*unreadable)(void *arg, uint64_t at, str);
+	void (*cut_short)(void *arg, uint64_t at, str);
 	void *arg;
 	/* Private. */
 	struct buf part; /* of the record that is being read */

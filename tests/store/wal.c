@@ -177,17 +177,83 @@ static void test_cut_anywhere(void **unused)
 {
 	struct buf bytes;
 	char *log, *dir = make_log(&log, &bytes);
+	size_t cut = 0, whole = 0, lengths = 0;
 
 	(void)unused;
 	assert_int_equal(state_of(dir), WAL_WHOLE);
 	for (size_t n = 0; n < bytes.n; n += 1 + n % 997) {
 		write_file(log, str_take(buf_str(&bytes), n));
-		assert_int_not_equal(state_of(dir), WAL_DAMAGED);
+		cut += state_of(dir) == WAL_CUT;
+		whole += state_of(dir) == WAL_WHOLE;
+		lengths++;
 	}
+	assert_int_equal(cut + whole, lengths);
+	assert_true(whole < COUNT_OF(writes) + 2);
 	/* Room that was reserved. */
 	write_file(log, buf_str(&bytes));
 	assert_int_equal(truncate(log, (off_t)bytes.n + 70000), 0);
 	assert_int_equal(state_of(dir), WAL_WHOLE);
+	dir_remove(dir);
+	free(log);
+	buf_fini(&bytes);
+}
+
+static bool is_there(struct store *s, const struct written *w)
+{
+	char *got = get1(s, w->name);
+	struct buf expected = value_of(w);
+	bool there = str_eq(str_c(got), buf_str(&expected));
+
+	assert_true(there || strcmp(got, "-") == 0);
+	buf_fini(&expected);
+	free(got);
+	return there;
+}
+
+/* What was acknowledged is there, so nobody has to be careful. */
+static void test_cut_is_no_loss(void **unused)
+{
+	struct buf bytes;
+	char *log, *dir = make_log(&log, &bytes);
+	size_t at = str_find(buf_str(&bytes), STR("large and lazy at 5"));
+	struct store *s;
+
+	(void)unused;
+	write_file(log, str_take(buf_str(&bytes), at));
+	assert_int_equal(state_of(dir), WAL_CUT);
+	assert_ok(store_open_rocksdb(dir, &s));
+	assert_int_equal(store_lost_bytes(s), 0);
+	for (size_t i = 0; i < COUNT_OF(writes); i++)
+		assert_int_equal(is_there(s, &writes[i]), i < 4);
+	store_close(s);
+	dir_remove(dir);
+	free(log);
+	buf_fini(&bytes);
+}
+
+/* A fragment that is whole may have been acknowledged, also when its length
+ * says that more was to come; and what the process wrote has no zeros behind
+ * it. */
+static void test_end_that_is_not_cut(void **unused)
+{
+	struct buf bytes;
+	char *log, *dir = make_log(&log, &bytes);
+	size_t last, end;
+
+	(void)unused;
+	bytes.n = str_find(buf_str(&bytes), STR("last lazy")) - BEFORE_KEY;
+	end = bytes.n;
+	last = end - end % WAL_BLOCK;
+	for (size_t bit = 0; bit < 56; bit++) {
+		bytes.p[last + bit / 8] ^= (char)(1 << bit % 8);
+		write_file(log, buf_str(&bytes));
+		bytes.p[last + bit / 8] ^= (char)(1 << bit % 8);
+		assert_int_equal(state_of(dir), WAL_TORN);
+	}
+	write_file(log, str_take(buf_str(&bytes), end - 10));
+	assert_int_equal(state_of(dir), WAL_CUT);
+	assert_int_equal(truncate(log, (off_t)end), 0);
+	assert_int_equal(state_of(dir), WAL_TORN);
 	dir_remove(dir);
 	free(log);
 	buf_fini(&bytes);
@@ -212,18 +278,6 @@ static void test_lost_page(void **unused)
 	dir_remove(dir);
 	free(log);
 	buf_fini(&bytes);
-}
-
-static bool is_there(struct store *s, const struct written *w)
-{
-	char *got = get1(s, w->name);
-	struct buf expected = value_of(w);
-	bool there = str_eq(str_c(got), buf_str(&expected));
-
-	assert_true(there || strcmp(got, "-") == 0);
-	buf_fini(&expected);
-	free(got);
-	return there;
 }
 
 /* Of damage, what stood there is gone, and it is said until somebody has taken
@@ -311,16 +365,16 @@ static void test_wrong_bit_in_a_head(void **unused)
 }
 
 /* A log that an earlier start read to its end, and which is there again. */
-static void test_old_log_with_an_end(void **unused)
+static void check_old_log_with_an_end(size_t cut_off, char wrong_bit)
 {
 	struct buf bytes;
 	char *log, *dir = make_log(&log, &bytes), *copy;
 	struct store *s;
 
-	(void)unused;
-	bytes.n -= 100;
+	bytes.n -= cut_off;
+	bytes.p[bytes.n - 1] ^= wrong_bit;
 	write_file(log, buf_str(&bytes));
-	assert_int_equal(state_of(dir), WAL_TORN);
+	assert_int_equal(state_of(dir), wrong_bit ? WAL_TORN : WAL_CUT);
 	assert_ok(store_open_rocksdb(dir, &s));
 	store_regained(s);
 	put1(s, "one", "1");
@@ -339,6 +393,13 @@ static void test_old_log_with_an_end(void **unused)
 	free(dir);
 	free(log);
 	buf_fini(&bytes);
+}
+
+static void test_old_log_with_an_end(void **unused)
+{
+	(void)unused;
+	check_old_log_with_an_end(100, 0);
+	check_old_log_with_an_end(0, 1);
 }
 
 /* A log that is not there leaves a gap in the numbers. */
@@ -368,6 +429,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_cut_is_no_loss),
+		cmocka_unit_test(test_end_that_is_not_cut),
 		cmocka_unit_test(test_lost_page),
 		cmocka_unit_test(test_wrong_bit),
 		cmocka_unit_test(test_wrong_bit_in_a_head),
