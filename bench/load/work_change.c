@@ -118,6 +118,9 @@ static void run_stores(void)
 		struct imap *im = &work.clients.all[i];
 
 		work.count = imap_select(im, work_mailbox());
+		/* Who changes nothing is not told: no flag is left of before. */
+		if (i == 0)
+			imap_do(im, "STORE 1:* -FLAGS.SILENT (\\Flagged)");
 		/* So that the first turn sets the flag. */
 		if (im->sent % 2)
 			imap_do(im, "NOOP");
