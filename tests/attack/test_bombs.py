@@ -11,7 +11,7 @@ import pytest
 
 from delivering import Lmtp, Refused
 from harness import Server
-from people import login, ok
+from people import working_beside
 from raw import logged_in, peak
 from soaking import bound
 
@@ -34,11 +34,8 @@ def one():
 
 @pytest.fixture
 def neighbour(one):
-    imap = login(one, one.account("neighbour"))
-    ok(imap.select("INBOX"))
-    yield imap
-    assert ok(imap.noop())
-    imap.logout()
+    with working_beside(one, one.account("neighbour")) as imap:
+        yield imap
 
 
 def multiparts(depth, alike=False):

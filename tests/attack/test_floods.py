@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from harness import Server, eventually
-from people import append, login, message, ok
+from people import append, login, message, ok, working_beside
 from raw import Raw, logged_in, memory
 from soaking import bound
 
@@ -40,14 +40,8 @@ def one():
 
 @pytest.fixture
 def neighbour(one):
-    """Somebody who works on meanwhile, and must be able to."""
-    imap = login(one, one.account("neighbour"))
-    ok(imap.select("INBOX"))
-    yield imap
-    append(imap, "INBOX", message(1))
-    assert ok(imap.noop())
-    assert ok(imap.fetch("1", "(UID)"))
-    imap.logout()
+    with working_beside(one, one.account("neighbour")) as imap:
+        yield imap
 
 
 def figures(server, name):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What client tests share: connections, messages, the real mail."""
+import contextlib
 import imaplib
 import pathlib
 import re
@@ -67,3 +68,15 @@ def real_messages(corpus):
     for line in (corpus / "MANIFEST.tsv").read_text().splitlines()[1:]:
         path, _, messages, _ = line.split("\t")
         yield pathlib.Path(path), int(messages)
+
+
+@contextlib.contextmanager
+def working_beside(server, account=None):
+    """Somebody who works on meanwhile, and must be able to."""
+    imap = login(server, account)
+    ok(imap.select("INBOX"))
+    yield imap
+    append(imap, "INBOX", message(1))
+    assert ok(imap.noop())
+    assert ok(imap.fetch("1", "(UID)"))
+    imap.logout()

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from harness import Server, eventually
-from people import append, login, message, ok
+from people import append, login, message, ok, working_beside
 
 
 def connect(server):
@@ -59,14 +59,8 @@ def memory(server):
 
 @pytest.fixture
 def neighbour(server):
-    """Somebody who works on meanwhile, and must be able to."""
-    imap = login(server)
-    ok(imap.select("INBOX"))
-    yield imap
-    append(imap, "INBOX", message(1))
-    assert ok(imap.noop())
-    assert ok(imap.fetch("1", "(UID)"))
-    imap.logout()
+    with working_beside(server) as imap:
+        yield imap
 
 
 def send_all(sock, data):
