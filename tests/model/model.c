@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model.h"
 #include "base/alloc.h"
+#include "base/buf.h"
+#include "base/hash.h"
 #include "message/flags.h"
 
 #include <inttypes.h>
@@ -556,6 +558,45 @@ void model_print(
 
 /* Settling. */
 
+/* A set of hashes. */
+struct places {
+	uint64_t *all; /* 0: free */
+	size_t size, count;
+};
+
+static bool place_put(struct places *p, uint64_t place)
+{
+	size_t i = place % p->size;
+
+	while (p->all[i] && p->all[i] != place)
+		i = (i + 1) % p->size;
+	if (p->all[i])
+		return false;
+	p->all[i] = place;
+	p->count++;
+	return true;
+}
+
+static void places_grow(struct places *p)
+{
+	struct places old = *p;
+
+	*p = (struct places){.size = old.size ? 2 * old.size : 1024};
+	p->all = xcalloc(p->size, sizeof *p->all);
+	for (size_t i = 0; i < old.size; i++)
+		if (old.all[i])
+			(void)place_put(p, old.all[i]);
+	free(old.all);
+}
+
+/* False: it was there. */
+static bool place_add(struct places *p, uint64_t place)
+{
+	if (2 * p->count >= p->size)
+		places_grow(p);
+	return place_put(p, place | 1);
+}
+
 struct search {
 	struct model *model;
 	const struct lane *lanes;
@@ -565,7 +606,48 @@ struct search {
 	bool looked[8];
 	struct uidset unseen[8];
 	const struct sight *sights;
+	/* From where the search has been: orders of commands that do not touch
+	 * each other end in the same, and there are very many of them. */
+	struct places been;
 };
+
+static void add_bytes(struct buf *b, const void *p, size_t n)
+{
+	buf_add(b, str_of(p, n));
+}
+
+static void add_box(struct buf *b, const struct box *box)
+{
+	uint64_t gone = 0; /* in whatever order */
+
+	for (unsigned i = 0; i < box->gone_count; i++)
+		gone += hash_u64(box->gone[i].uid);
+	buf_addf(b, "%d %u %u %u %u %" PRIu64 " ", box->changed,
+		box->uidvalidity, box->uidnext, box->note, box->count, gone);
+	for (unsigned i = 0; i < box->count; i++)
+		buf_addf(b, "%u %u %d %u ", box->all[i].uid, box->all[i].flags,
+			box->all[i].modseq == 0, box->all[i].content);
+}
+
+/* All that decides how it can go on. */
+static uint64_t place_of(const struct search *s)
+{
+	struct buf b = BUF_UNBOUNDED;
+	uint64_t place;
+
+	add_bytes(&b, s->at, sizeof s->at);
+	add_bytes(&b, s->looked, sizeof s->looked);
+	for (unsigned i = 0; i < s->count; i++)
+		if (s->looked[i])
+			uidset_print(&s->unseen[i], &b);
+	add_bytes(&b, s->model->by_name, sizeof s->model->by_name);
+	add_bytes(&b, s->model->subscribed, sizeof s->model->subscribed);
+	for (int i = 0; i < s->model->count; i++)
+		add_box(&b, s->model->boxes[i]);
+	place = hash_str(buf_str(&b));
+	buf_fini(&b);
+	return place;
+}
 
 static bool is_as_seen(const struct search *s)
 {
@@ -674,6 +756,8 @@ static bool find_order(struct search *s)
 {
 	if (is_as_seen(s))
 		return true;
+	if (!place_add(&s->been, place_of(s)))
+		return false;
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct lane *lane = &s->lanes[i];
 		const struct sent *q = &lane->sent[s->at[i]];
@@ -704,6 +788,8 @@ bool model_settle(struct model *model, const struct lane *lanes, unsigned count,
 		.count = count,
 		.sights = sights,
 	};
+	bool found = find_order(&s);
 
-	return find_order(&s);
+	free(s.been.all);
+	return found;
 }
