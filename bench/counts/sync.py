@@ -30,14 +30,29 @@ def append_all(imaps, each, mailbox_of):
         thread.join()
 
 
-def measure(server, report, what, imaps, each, mailbox_of, per_append):
+def append_pipelined(imaps, each, mailbox_of):
+    """The same, but without waiting: sixteen are on their way."""
+    for start in range(0, each, 16):
+        few = range(start, min(start + 16, each))
+        for number, imap in enumerate(imaps):
+            imap.sock.sendall(b"".join(
+                b"p%d APPEND %s {%d+}\r\n%s\r\n" % (
+                    i, mailbox_of(number), len(message), message)
+                for i in few for message in [make_message(i)]))
+        for imap in imaps:
+            for i in few:
+                imap.finish(b"p%d" % i)
+
+
+def measure(server, report, what, imaps, each, mailbox_of, per_append,
+            append=append_all):
     count = len(imaps) * each
     with Counting(server) as c:
         if can_trace():
             with Trace(roles(server)["mail"], ",".join(SYNCS)) as t:
-                append_all(imaps, each, mailbox_of)
+                append(imaps, each, mailbox_of)
         else:
-            append_all(imaps, each, mailbox_of)
+            append(imaps, each, mailbox_of)
     if can_trace():
         report.at_most(f"syncs by strace, {count} APPENDs, {what}",
                        t.count(*SYNCS) / count, per_append, "each")
@@ -45,7 +60,8 @@ def measure(server, report, what, imaps, each, mailbox_of, per_append):
         report.skip("syncs by strace", "needs root and strace")
     report.at_most(f"syncs by the store, {count} APPENDs, {what}",
                    c.store["syncs"] / count, per_append, "each")
-    report.at_least("writes that were answered", c.store["writes"], count)
+    if append is append_all:
+        report.at_least("writes that were answered", c.store["writes"], count)
 
 
 def main():
@@ -62,6 +78,9 @@ def main():
             imap.do(b"CREATE box%d" % n)
         measure(server, report, "one connection", imaps[:1], count,
                 lambda _: b"INBOX", 1.01)
+        # The sixteen may come in some pieces, each with a sync of its own.
+        measure(server, report, "one connection, pipelined", imaps[:1], count,
+                lambda _: b"INBOX", 0.25, append_pipelined)
         measure(server, report, "16 connections, one mailbox", imaps,
                 count // 16, lambda _: b"INBOX", 0.7)
         measure(server, report, "16 connections, a mailbox each", imaps,

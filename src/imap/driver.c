@@ -14,6 +14,9 @@
 
 #define BAD_MAX 20
 #define BODY_PIECE (64 * 1024)
+/* So much of what follows a message is read with it: the end of the command,
+ * and the next ones. */
+#define BODY_BEHIND 4096
 
 static struct imap *imap_of(struct session *session)
 {
@@ -65,7 +68,7 @@ static void close_imap(struct session *session)
 	struct imap *s = imap_of(session);
 
 	imap_fetch_abort(s);
-	imap_append_abort(s);
+	imap_append_forget(s);
 	imap_unselect(s);
 	imap_notify_end(s);
 	uidset_fini(&s->own_added);
@@ -77,13 +80,20 @@ static void close_imap(struct session *session)
 	uidset_fini(&s->told_between);
 }
 
-/* A command is over, or nothing came of it. */
+/* A command is over, or nothing came of it. Those of APPENDs that wait are
+ * needed still. */
 static void forget_command(struct imap *s)
 {
-	if (s->doing == IMAP_DOING_NOTHING) {
+	if (s->doing == IMAP_DOING_NOTHING && !s->waiting) {
 		s->command = NULL;
 		arena_reset(imap_arena(s));
 	}
+}
+
+static void settle(struct imap *s)
+{
+	imap_append_settle(s);
+	forget_command(s);
 }
 
 static enum session_step execute(struct imap *s, str text)
@@ -121,6 +131,7 @@ static enum session_step execute(struct imap *s, str text)
 static void complete_append(struct imap *s, struct imap_command *c, enum err e,
 	struct imap_reply *r)
 {
+	imap_append_settle(s);
 	imap_append_abort(s);
 	imap_complete(s, c, e, r);
 	forget_command(s);
@@ -136,6 +147,8 @@ static enum err first_body(struct imap *s, str text)
 		imap_parse(arena, arena_str(arena, text), imap_dialect(s), c);
 	const char *bad = e ? NULL : imap_why_not_now(s, c);
 
+	if (e || bad || !imap_append_may_join(s, c))
+		imap_append_settle(s);
 	s->command = c;
 	if (e)
 		imap_put_parse_error(imap_out(s), c, e);
@@ -184,27 +197,33 @@ static enum session_step begin_body(
 	return SESSION_STEP_ON;
 }
 
-/* The line after the last literal ends the command. */
-static enum session_step end_body(struct imap *s, str text)
+/* The line after the last literal ends the command; `more`: something follows.
+ */
+static enum session_step end_body(struct imap *s, str text, bool more)
 {
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
 	struct imap_command *c = s->command;
 	enum err e = imap_append_next(s, c, text, &reply);
 
+	if (!e && (more || s->waiting) && imap_append_wait(s, c)) {
+		forget_command(s);
+		return SESSION_STEP_ON;
+	}
+	imap_append_settle(s);
 	if (!e)
 		e = imap_append_end(s, c, &reply);
 	complete_append(s, c, e, &reply);
 	return SESSION_STEP_ON;
 }
 
-static enum session_step handle_line(struct imap *s, str text)
+static enum session_step handle_line(struct imap *s, str text, bool more)
 {
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
 	enum err e;
 
 	switch (s->doing) {
 	case IMAP_DOING_AFTER_BODY:
-		return end_body(s, text);
+		return end_body(s, text, more);
 	case IMAP_DOING_IDLE:
 		e = imap_idle_line(s, text);
 		reply.bad = e != OK;
@@ -244,12 +263,29 @@ static enum session_step wait_for_input(struct imap *s)
 					  : SESSION_STEP_INPUT;
 }
 
+/* Is it another APPEND, as far as can be seen? */
+static bool goes_on(const struct imap *s, const struct imap_frame *frame)
+{
+	switch (frame->kind) {
+	case IMAP_FRAME_MORE:
+	case IMAP_FRAME_BODY:
+	case IMAP_FRAME_SKIP:
+		return true;
+	case IMAP_FRAME_COMMAND:
+		return s->doing == IMAP_DOING_AFTER_BODY;
+	default:
+		return false;
+	}
+}
+
 static enum session_step next_frame(struct imap *s)
 {
 	struct buf *in = &s->session.in;
 	struct imap_frame frame = imap_framer_step(&s->framer, buf_str(in));
 	enum session_step step = SESSION_STEP_ON;
 
+	if (s->waiting && !goes_on(s, &frame))
+		settle(s);
 	switch (frame.kind) {
 	case IMAP_FRAME_MORE:
 		return wait_for_input(s);
@@ -258,7 +294,7 @@ static enum session_step next_frame(struct imap *s)
 		buf_add_c(imap_out(s), "+ OK\r\n");
 		return SESSION_STEP_ON;
 	case IMAP_FRAME_COMMAND:
-		step = handle_line(s, frame.text);
+		step = handle_line(s, frame.text, in->n > frame.n);
 		break;
 	case IMAP_FRAME_BODY:
 		step = begin_body(s, &frame);
@@ -278,7 +314,8 @@ static enum session_step next_frame(struct imap *s)
 }
 
 /* The message of an APPEND: what is in the buffer, then straight from the
- * socket. A store that refuses it is told at the end; its bytes are read. */
+ * socket, with some of what follows. A store that refuses it is told at the
+ * end; its bytes are read. */
 static enum session_step take_body(struct imap *s)
 {
 	struct buf *in = &s->session.in;
@@ -295,13 +332,18 @@ static enum session_step take_body(struct imap *s)
 	if (n == 0) {
 		if (session_flush(&s->session) == ERR_AGAIN)
 			return SESSION_STEP_OUTPUT;
-		n = s->body_left < sizeof piece ? (size_t)s->body_left
-						: sizeof piece;
+		if (s->body_left < sizeof piece - BODY_BEHIND)
+			n = (size_t)s->body_left + BODY_BEHIND;
+		else
+			n = sizeof piece;
 		e = session_read_into(&s->session, piece, n, &n);
 		if (e)
 			return e == ERR_AGAIN ? SESSION_STEP_BYTES
 					      : SESSION_STEP_CLOSE;
 		from = piece;
+		if (n > s->body_left)
+			buf_add(in, str_of(piece + s->body_left,
+					    n - (size_t)s->body_left));
 	}
 	if (n > s->body_left)
 		n = (size_t)s->body_left;
@@ -311,6 +353,8 @@ static enum session_step take_body(struct imap *s)
 	if (from != piece)
 		buf_consume(in, n);
 	s->body_left -= n;
+	if (s->body_left == 0)
+		s->doing = IMAP_DOING_AFTER_BODY;
 	return SESSION_STEP_ON;
 }
 
@@ -367,10 +411,13 @@ static enum session_step search_step(struct imap *s)
 	return SESSION_STEP_ON;
 }
 
-static enum session_step step(struct session *session)
+static size_t input_room(const struct imap *s)
 {
-	struct imap *s = imap_of(session);
+	return s->limits.line + s->limits.literals + 2;
+}
 
+static enum session_step do_step(struct imap *s)
+{
 	if (s->leaving)
 		return SESSION_STEP_LEAVE;
 	if (imap_notify_fetch(s))
@@ -387,9 +434,18 @@ static enum session_step step(struct session *session)
 	}
 }
 
-static size_t input_room(const struct imap *s)
+/* APPENDs wait for what is on its way already, and for nothing else. */
+static enum session_step step(struct session *session)
 {
-	return s->limits.line + s->limits.literals + 2;
+	struct imap *s = imap_of(session);
+	enum session_step step = do_step(s);
+
+	if (step == SESSION_STEP_ON || !s->waiting)
+		return step;
+	if (step == SESSION_STEP_INPUT && !session_read(session, input_room(s)))
+		return SESSION_STEP_ON;
+	settle(s);
+	return step;
 }
 
 static enum session_want bye(struct imap *s, const char *text)
@@ -434,9 +490,16 @@ static enum session_want run(struct session *session, unsigned events)
 	struct imap *s = imap_of(session);
 	enum session_want want = handle_events(s, events);
 
-	return want == SESSION_WANT_TURN
-		       ? session_drive(session, input_room(s), step)
-		       : want;
+	if (want != SESSION_WANT_TURN)
+		return want;
+	want = session_drive(session, input_room(s), step);
+	/* Others have their turn, or the client does not read. */
+	if (s->waiting) {
+		settle(s);
+		return session_flush(session) == ERR_CLOSED ? SESSION_WANT_CLOSE
+							    : want;
+	}
+	return want;
 }
 
 const struct session_protocol imap_protocol = {

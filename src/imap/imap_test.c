@@ -4,6 +4,8 @@
 #include "imap/fixture.h"
 #include "mail/layout.h"
 
+#define APPEND(tag, text) tag " APPEND INBOX {5+}\r\n" text "\r\n"
+
 static void test_fetch_store_expunge(void **unused)
 {
 	struct world w;
@@ -39,6 +41,61 @@ static void test_fetch_store_expunge(void **unused)
 		"g OK STORE completed\r\n");
 	expect(&c, "h EXPUNGE\r\n", "h OK",
 		"* 1 EXPUNGE\r\nh OK EXPUNGE completed\r\n");
+	client_end(&c);
+	world_end(&w);
+}
+
+#define APPEND(tag, text) tag " APPEND INBOX {5+}\r\n" text "\r\n"
+
+/* Each of these stands in the text behind the one before. */
+static void assert_in_order(str text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t at = str_find(text, str_c(words[i]));
+
+		if (at == text.n)
+			fail_msg("no \"%s\" there", words[i]);
+		text = str_skip(text, at);
+	}
+}
+
+/* APPENDs that are sent at once are one write; when one of them fails, the
+ * others do not, and their UIDs are in their order. */
+static void test_appends_share_a_write(void **unused)
+{
+	static const char *const all[] = {"* 4 EXISTS", "a1 OK [APPENDUID ",
+		" 1] ", "a2 OK [APPENDUID ", " 2] ", "a3 OK [APPENDUID ",
+		" 3] ", "a4 OK [APPENDUID ", " 4] "};
+	static const char *const some[] = {"* 5 EXISTS", "b1 OK [APPENDUID ",
+		" 5] ", "b2 NO [OVERQUOTA]", "* 6 EXISTS", "b3 OK [APPENDUID ",
+		" 6] ", "b4 NO [OVERQUOTA]"};
+	struct store_stats before, after;
+	struct world w;
+	struct client c;
+
+	(void)unused;
+	world_begin(&w);
+	client_begin(&w, &c);
+	say(&c, "s SELECT INBOX\r\n");
+	hear(&c, "s OK");
+	store_stats(w.store, &before);
+	say(&c, APPEND("a1", "one..") APPEND("a2", "two..")
+			APPEND("a3", "three") APPEND("a4", "four."));
+	assert_in_order(hear(&c, "a4 OK"), all, COUNT_OF(all));
+	store_stats(w.store, &after);
+	assert_int_equal(after.commits - before.commits, 1);
+	assert_int_equal(after.syncs - before.syncs, 1);
+	/* Room for one great message, or two small ones. */
+	assert_ok(mail_account_set_quota(w.mail, 1, 4 * 5 + 13));
+	say(&c, APPEND("b1", "five.") "b2 APPEND INBOX {9+}\r\n"
+				      "too great\r\n" APPEND("b3", "six..")
+					      APPEND("b4", "seven"));
+	assert_in_order(hear(&c, "b4 NO"), some, COUNT_OF(some));
+	expect(&c, "d UID FETCH 4:* BODY.PEEK[]\r\n", "d OK",
+		"* 4 FETCH (UID 4 BODY[] {5}\r\nfour.)\r\n"
+		"* 5 FETCH (UID 5 BODY[] {5}\r\nfive.)\r\n"
+		"* 6 FETCH (UID 6 BODY[] {5}\r\nsix..)\r\n"
+		"d OK UID FETCH completed\r\n");
 	client_end(&c);
 	world_end(&w);
 }
@@ -676,6 +733,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fetch_store_expunge),
+		cmocka_unit_test(test_appends_share_a_write),
 		cmocka_unit_test(test_lists_are_fetched_without_bodies),
 		cmocka_unit_test(test_partials_of_one_record),
 		cmocka_unit_test(test_two_sessions_and_idle),

@@ -98,6 +98,8 @@ struct imap {
 	struct imap_fetch_run *fetch;
 	struct imap_multisearch *multisearch; /* in the arena */
 	struct imap_append_run *append;
+	/* APPENDs whose messages are there: one write makes them mail. */
+	struct imap_append_run *waiting;
 	uint64_t body_left;
 	/* RFC 5465: which events of the selected mailbox it wants to be told,
 	 * of IMAP_WANTS_ALL; and whether expunges wait for a command. */
@@ -361,6 +363,19 @@ MUST enum err imap_append_bytes(struct imap *, str);
 MUST enum err imap_append_end(
 	struct imap *, struct imap_command *, struct imap_reply *);
 void imap_append_abort(struct imap *);
+/* Of a client that sends APPEND after APPEND without waiting, several share a
+ * write and its sync. imap_append_wait, in place of imap_append_end: the
+ * command, of which all is there, waits for the next one, or is done with those
+ * that waited when they are enough; false: it may not.
+ * imap_append_settle: those that wait become mail, and are answered in order.
+ * It comes before anything else is executed or answered, and before the session
+ * waits for anything. */
+bool imap_append_wait(struct imap *, struct imap_command *);
+void imap_append_settle(struct imap *);
+/* Of a session that ends: neither is done. */
+void imap_append_forget(struct imap *);
+/* May this one begin while others wait? */
+bool imap_append_may_join(const struct imap *, const struct imap_command *);
 /* The next batch into imap_out; ERR_AGAIN when there is more. */
 MUST enum err imap_fetch_more(struct imap *);
 void imap_fetch_abort(struct imap *);

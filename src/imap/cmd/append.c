@@ -4,6 +4,9 @@
  * CATENATE: RFC 4469. Each message streams into an upload, which the driver
  * feeds, or catenate.c; at the end all of them become mail in one write, or
  * none.
+ *
+ * APPENDs that come one after another without a pause share a write as well,
+ * but not their fate: when it fails, each has one of its own.
  */
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -24,6 +27,11 @@
 /* How progress with a URL is counted: in KiB. */
 #define UNIT 1024
 
+/* So many APPENDs share a write, or of so many bytes: the first one's answer
+ * waits for the others, and their messages are in memory. */
+#define TOGETHER_MAX 32
+#define TOGETHER_BYTES ((uint64_t)1 << 20)
+
 struct imap_append_run {
 	struct append_item *items; /* the last one is coming */
 	size_t count, room;
@@ -36,8 +44,12 @@ struct imap_append_run {
 	 * were found; where the last message is. */
 	bool only_7bit, has_8bit;
 	bool in_header, in_line;
+	bool joins;	  /* it may share a write with others */
 	uid_num replaced; /* REPLACE: this one goes */
 	uint64_t freed;	  /* its size */
+	/* Of one that waits: its command, and the APPEND behind it. */
+	struct imap_command *command;
+	struct imap_append_run *next;
 };
 
 /* So many bytes more of the last message: known before they are sent. */
@@ -308,6 +320,7 @@ enum err imap_append_begin(
 	s->append->replaced = replaced.uid;
 	s->append->freed = replaced.size;
 	s->append->only_7bit = is_7bit_only(s);
+	s->append->joins = imap_append_may_join(s, c);
 	imap_progress_begin(s);
 	return add_messages(s, &c->append, reply);
 }
@@ -356,6 +369,22 @@ static void tell_replaced(struct imap *s, const struct append_result *result,
 	reply->highest = s->condstore;
 }
 
+/* The messages are there. */
+static void note_appended(struct imap *s, const struct append_result *result)
+{
+	imap_note_added(s, result->mailbox, &result->uids);
+	if (result->recent_to)
+		imap_note_recent(s, result->recent_from, result->recent_to);
+}
+
+static void tell_appended(struct imap *s, const struct imap_append *q,
+	uint32_t uidvalidity, const struct uidset *uids,
+	struct imap_reply *reply)
+{
+	imap_tell_normalized(s, &q->mailbox, &q->mailbox);
+	imap_put_appenduid(&reply->code, uidvalidity, uids);
+}
+
 enum err imap_append_end(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
@@ -382,34 +411,143 @@ enum err imap_append_end(
 			q->mailbox.name, run->items, run->count,
 			imap_claims_recent(s) ? s->selected->ref.id : 0,
 			&result);
-	if (!e) {
+	if (!e && run->replaced) {
 		imap_tell_normalized(s, &q->mailbox, &q->mailbox);
-		if (run->replaced)
-			tell_replaced(s, &result, reply);
-		else
-			imap_put_appenduid(
-				&reply->code, result.uidvalidity, &result.uids);
+		tell_replaced(s, &result, reply);
+		uidset_add(&s->own_expunged, run->replaced);
+	} else if (!e) {
+		tell_appended(s, q, result.uidvalidity, &result.uids, reply);
 	}
 	if (!e)
-		imap_note_added(s, result.mailbox, &result.uids);
-	if (!e && result.recent_to)
-		imap_note_recent(s, result.recent_from, result.recent_to);
-	if (!e && run->replaced)
-		uidset_add(&s->own_expunged, run->replaced);
+		note_appended(s, &result);
 	uidset_fini(&result.uids);
 	return e;
 }
 
-void imap_append_abort(struct imap *s)
+static void run_free(struct imap_append_run *run)
 {
-	struct imap_append_run *run = s->append;
-
 	for (size_t i = 0; run && i < run->count; i++)
 		upload_free(run->items[i].upload);
 	if (run)
 		free(run->items);
 	free(run);
+}
+
+void imap_append_abort(struct imap *s)
+{
+	run_free(s->append);
 	s->append = NULL;
+}
+
+/* Several in one write. */
+
+/* One message into the mailbox of those that wait, without a look at other
+ * messages, which may be among them. */
+bool imap_append_may_join(const struct imap *s, const struct imap_command *c)
+{
+	const struct imap_append *q = &c->append;
+
+	if (c->verb != IMAP_APPEND || q->sync || q->messages->next ||
+		q->messages->catenate)
+		return false;
+	return !s->waiting || str_eq(q->mailbox.name,
+				      s->waiting->command->append.mailbox.name);
+}
+
+bool imap_append_wait(struct imap *s, struct imap_command *c)
+{
+	struct imap_append_run **at = &s->waiting, *run = s->append;
+	uint64_t bytes = run->bytes;
+	size_t count = 1;
+
+	if (!run->joins || run->count > 1 || check_not_empty(run) ||
+		run->has_8bit)
+		return false;
+	for (; *at; at = &(*at)->next, count++)
+		bytes += (*at)->bytes;
+	*at = run;
+	run->command = c;
+	s->append = NULL;
+	s->doing = IMAP_DOING_NOTHING;
+	if (count == TOGETHER_MAX || bytes >= TOGETHER_BYTES ||
+		imap_arena(s)->used >= imap_arena(s)->budget / 4)
+		imap_append_settle(s);
+	return true;
+}
+
+/* All of them, or none: then it may be for the sake of one. */
+static enum err commit_together(struct imap *s, struct append_result *result)
+{
+	struct append_item items[TOGETHER_MAX];
+	size_t count = 0;
+	enum err e;
+
+	for (struct imap_append_run *run = s->waiting; run; run = run->next)
+		items[count++] = run->items[0];
+	s->command = s->waiting->command;
+	imap_progress_begin(s);
+	e = append_and_claim(imap_mail(s), &s->session.user,
+		s->command->append.mailbox.name, items, count,
+		imap_claims_recent(s) ? s->selected->ref.id : 0, result);
+	if (!e)
+		note_appended(s, result);
+	return e;
+}
+
+/* The first that waits is answered; uid: what it became, or 0: nothing yet. */
+static void settle_first(struct imap *s, uint32_t uidvalidity, uid_num uid)
+{
+	struct imap_append_run *run = s->waiting;
+	struct imap_command *c = run->command;
+	struct imap_reply reply = {.code = BUF_UNBOUNDED};
+	struct uidset uids = UIDSET_EMPTY;
+	enum err e = OK;
+
+	s->waiting = run->next;
+	s->append = run;
+	s->command = c;
+	if (uid) {
+		uidset_add(&uids, uid);
+		tell_appended(s, &c->append, uidvalidity, &uids, &reply);
+		uidset_fini(&uids);
+	} else {
+		e = imap_append_end(s, c, &reply);
+	}
+	imap_append_abort(s);
+	imap_complete(s, c, e, &reply);
+}
+
+/* Amid the command that comes, perhaps, which then goes on. */
+void imap_append_settle(struct imap *s)
+{
+	struct imap_append_run *append = s->append;
+	struct imap_command *command = s->command;
+	enum imap_doing doing = s->doing;
+	struct append_result result = {0};
+	bool together;
+
+	if (!s->waiting)
+		return;
+	session_take_time();
+	together = s->waiting->next && commit_together(s, &result) == OK;
+	for (uint32_t i = 1; s->waiting; i++)
+		settle_first(s, result.uidvalidity,
+			together ? uidset_select(&result.uids, i) : 0);
+	uidset_fini(&result.uids);
+	s->append = append;
+	s->command = command;
+	s->doing = doing;
+}
+
+void imap_append_forget(struct imap *s)
+{
+	while (s->waiting) {
+		struct imap_append_run *run = s->waiting;
+
+		s->waiting = run->next;
+		run_free(run);
+	}
+	imap_append_abort(s);
 }
 
 /* An APPEND or REPLACE that the framer took for a whole command has no literal,
