@@ -66,14 +66,27 @@ class Imap:
 
     def do(self, command, literal=None):
         """(status, text, untagged lines)"""
+        tag, data = self.command(command, literal)
+        self.send(data)
+        return self.answer(tag)
+
+    def command(self, command, literal):
         self.tags += 1
         tag = b"t%d " % self.tags
         data = tag + command.encode()
         if literal is not None:
             data += b" {%d+}\r\n" % len(literal) + literal
+        return tag, data + b"\r\n"
+
+    def send(self, data):
+        try:
+            self.sock.sendall(data)
+        except OSError as e:
+            raise Gone from e
+
+    def answer(self, tag):
         untagged = []
         try:
-            self.sock.sendall(data + b"\r\n")
             while not (line := self._line()).startswith(tag):
                 if line.startswith(b"* BYE"):
                     raise Gone(line)
@@ -287,8 +300,8 @@ class Clerk(Player):
         try:
             while not self.stopping.is_set():
                 act = self.random.choices(
-                    (self.append, self.store, self.copy, self.expunge),
-                    (4, 4, 3, 2))[0]
+                    (self.append, self.append_some, self.store, self.copy,
+                     self.expunge), (3, 1, 4, 3, 2))[0]
                 act(imap)
                 self.played()
         finally:
@@ -318,6 +331,32 @@ class Clerk(Player):
         assert uid > top, f"UID {uid} after {top}"
         self.game.used((self.account, box, uid), number)
         self.answered({**self.has, (self.account, box, uid): value})
+
+    def append_some(self, imap):
+        """Sent at once: the first ones may be there without the others."""
+        box, start = self.random.choice(BOXES), dict(self.has)
+        steps, tags, data = [dict(start)], [], b""
+        for i in range(self.random.randint(2, 6)):
+            number = self.new_number()
+            flag = self.random.choice(FLAGS)
+            steps.append({**steps[-1], (self.account, box, -1 - i):
+                          (number, frozenset([flag]))})
+            tag, more = imap.command(f"APPEND {box} ({flag})",
+                                     self.new_message(number))
+            tags.append(tag)
+            data += more
+        self.asking(*steps[1:])
+        imap.send(data)
+        for i, tag in enumerate(tags):
+            status, text, _ = imap.answer(tag)
+            assert status == "OK", text
+            uid = int(re.search(r"\[APPENDUID \d+ (\d+)\]", text)[1])
+            for step in steps[i + 1:]:
+                value = step.pop((self.account, box, -1 - i))
+                step[self.account, box, uid] = value
+            self.game.used((self.account, box, uid), value[0])
+            self.answered(steps[i + 1])
+            self.asking(*steps[i + 2:])
 
     def store(self, imap):
         box, uids = self.pick()
