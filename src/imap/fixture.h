@@ -7,98 +7,28 @@
 #include "base/test.h"
 #include "base/buf.h"
 #include "imap/imap.h"
-#include "session/ticket.h"
-#include "store/store.h"
+#include "session/fixture.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define STACK (1024 * 1024)
 #define PATIENCE_MS 20000
-
-struct world {
-	struct store *store;
-	struct mail *mail;
-	struct loop *loop;
-	struct pool *pool;
-	struct session_service *service;
-	pthread_t thread;
-};
 
 struct client {
 	int fd;
 	struct buf in;
 };
 
-static void *run_loop(void *arg)
+static inline void world_begin_on(struct world *w, struct store *store)
 {
-	loop_run(arg);
-	return NULL;
-}
-
-static void world_begin_on(struct world *w, struct store *store)
-{
-	w->store = store;
-	w->mail = mail_new(w->store, NULL);
-	assert_ok(loop_new(&w->loop));
-	w->pool = pool_new(4, STACK);
+	world_make(w, store, NULL);
 	loop_share(w->loop, w->pool);
 	store_on_long(w->store, session_take_time);
-	w->service = session_service_new(w->loop, w->pool, w->mail, NULL);
-	assert_int_equal(
-		pthread_create(&w->thread, NULL, run_loop, w->loop), 0);
+	world_start(w);
 }
 
 static inline void world_begin(struct world *w)
 {
 	world_begin_on(w, store_open_memory());
-}
-
-/* All but the store: then world_begin_on is as a new process on it. */
-static void world_stop(struct world *w)
-{
-	session_service_stop(w->service);
-	while (session_service_count(w->service))
-		usleep(1000);
-	pool_drain(w->pool);
-	loop_stop(w->loop);
-	pthread_join(w->thread, NULL);
-	pool_free(w->pool);
-	loop_free(w->loop);
-	session_service_free(w->service);
-	mail_free(w->mail);
-}
-
-static inline void world_end(struct world *w)
-{
-	world_stop(w);
-	store_close(w->store);
-}
-
-struct beginning {
-	struct world *w;
-	int fd;
-	uint32_t rights;
-};
-
-static void begin_session(struct loop *loop, void *arg)
-{
-	struct beginning *b = arg;
-	struct handover h = {
-		.protocol = STR("imap"),
-		.tag = STR("L"),
-		.session = STR("test"),
-		.remote = STR("127.0.0.1:1"),
-	};
-	const struct ticket t = {
-		.account = 1, .name = STR("ann"), .rights = b->rights};
-
-	(void)loop;
-	session_begin(b->w->service, &imap_protocol, b->fd, &h, &t);
-	free(b);
 }
 
 static inline void say(struct client *c, const char *text)
@@ -152,19 +82,27 @@ static inline void expect(struct client *c, const char *command,
 	assert_str(hear(c, until), answer);
 }
 
+static inline void client_begin_by(struct world *w, struct client *c,
+	const struct session_protocol *protocol, uint32_t rights)
+{
+	const struct handover h = {
+		.protocol = STR("imap"),
+		.tag = STR("L"),
+		.session = STR("test"),
+		.remote = STR("127.0.0.1:1"),
+	};
+	const struct ticket t = {
+		.account = 1, .name = STR("ann"), .rights = rights};
+
+	c->fd = world_dial(w, protocol, &h, &t);
+	c->in = BUF_UNBOUNDED;
+	hear(c, "L OK");
+}
+
 static inline void client_begin_with(
 	struct world *w, struct client *c, uint32_t rights)
 {
-	int fds[2];
-	struct beginning *b = xmalloc(sizeof *b);
-
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	c->fd = fds[0];
-	c->in = BUF_UNBOUNDED;
-	*b = (struct beginning){w, fds[1], rights};
-	loop_post(w->loop, begin_session, b);
-	hear(c, "L OK");
+	client_begin_by(w, c, &imap_protocol, rights);
 }
 
 static inline void client_begin(struct world *w, struct client *c)

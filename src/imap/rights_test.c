@@ -174,42 +174,17 @@ static void open_limited(struct session *s, const struct handover *h)
 
 static struct session_protocol limited;
 
-static void begin_limited(struct loop *loop, void *arg)
-{
-	struct beginning *b = arg;
-	struct handover h = {.protocol = STR("imap"),
-		.tag = STR("L"),
-		.session = STR("test"),
-		.remote = STR("127.0.0.1:1")};
-	const struct ticket t = {
-		.account = 1, .name = STR("ann"), .rights = b->rights};
-
-	(void)loop;
-	session_begin(b->w->service, &limited, b->fd, &h, &t);
-	free(b);
-}
-
 static void dial(struct world *w, struct client *c, uint32_t rights)
 {
-	struct beginning *b = xmalloc(sizeof *b);
-	int fds[2];
-
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	c->fd = fds[0];
-	c->in = BUF_UNBOUNDED;
-	*b = (struct beginning){w, fds[1], TICKET_MAY_READ};
 	rights_now = rights;
-	loop_post(w->loop, begin_limited, b);
-	hear(c, "L OK");
+	client_begin_by(w, c, &limited, TICKET_MAY_READ);
 }
 
 /* Waits until the session is gone, so that it changes nothing any more. */
 static void hang_up(struct world *w, struct client *c)
 {
 	shutdown(c->fd, SHUT_WR);
-	while (session_service_count(w->service))
-		usleep(100);
+	world_await_sessions(w, 0);
 	close(c->fd);
 	buf_fini(&c->in);
 }

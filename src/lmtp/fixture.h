@@ -20,25 +20,11 @@
 #include "lmtp/lmtp.h"
 #include "mail/bytes.h"
 #include "mail/view.h"
-#include "store/store.h"
+#include "session/fixture.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define STACK (1024 * 1024)
 #define PATIENCE_MS 30000
-
-struct world {
-	struct store *store;
-	struct mail *mail;
-	struct loop *loop;
-	struct pool *pool;
-	struct session_service *service;
-	pthread_t thread;
-};
 
 static const char *const people[] = {"", "ann", "bob", "cas", "full"};
 
@@ -109,26 +95,15 @@ static inline enum err ask(void *ctx, uint32_t type, uint32_t id, str payload)
 	return OK;
 }
 
-static inline void *run_loop(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
 /* limits: of mail; NULL: the usual ones. */
 static inline void world_begin_on(
 	struct world *w, struct store *store, const struct mail_limits *limits)
 {
-	w->store = store;
-	w->mail = mail_new(w->store, limits);
+	world_make(w, store, limits);
 	assert_ok(mail_account_set_quota(w->mail, 4, 1));
-	assert_ok(loop_new(&w->loop));
-	w->pool = pool_new(4, STACK);
-	w->service = session_service_new(w->loop, w->pool, w->mail, NULL);
 	session_service_set_sender(
 		w->service, &(struct session_sender){ask, w, PATIENCE_MS});
-	assert_int_equal(
-		pthread_create(&w->thread, NULL, run_loop, w->loop), 0);
+	world_start(w);
 }
 
 static inline void world_begin(
@@ -137,55 +112,18 @@ static inline void world_begin(
 	world_begin_on(w, store_open_memory(), limits);
 }
 
-static inline void world_end(struct world *w)
-{
-	session_service_stop(w->service);
-	while (session_service_count(w->service))
-		usleep(1000);
-	pool_drain(w->pool);
-	loop_stop(w->loop);
-	pthread_join(w->thread, NULL);
-	pool_free(w->pool);
-	loop_free(w->loop);
-	session_service_free(w->service);
-	mail_free(w->mail);
-	store_close(w->store);
-}
-
-struct beginning {
-	struct world *w;
-	int fd;
-	uint32_t rights;
-	const char *remote;
-};
-
-static inline void begin_session(struct loop *loop, void *arg)
-{
-	struct beginning *b = arg;
-	struct handover h = {
-		.protocol = STR("lmtp"),
-		.session = STR("abc123"),
-		.remote = str_c(b->remote),
-	};
-	const struct ticket t = {.name = STR(""), .rights = b->rights};
-
-	(void)loop;
-	session_begin(b->w->service, &lmtp_protocol, b->fd, &h, &t);
-	free(b);
-}
-
 /* The client's end. */
 static inline int client_begin(
 	struct world *w, uint32_t rights, const char *remote)
 {
-	struct beginning *b = xmalloc(sizeof *b);
-	int fds[2];
+	const struct handover h = {
+		.protocol = STR("lmtp"),
+		.session = STR("abc123"),
+		.remote = str_c(remote),
+	};
+	const struct ticket t = {.name = STR(""), .rights = rights};
 
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	*b = (struct beginning){w, fds[1], rights, remote};
-	loop_post(w->loop, begin_session, b);
-	return fds[0];
+	return world_dial(w, &lmtp_protocol, &h, &t);
 }
 
 static inline void say(int fd, str text)

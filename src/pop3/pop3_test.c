@@ -13,63 +13,23 @@
 #include "mail/view.h"
 #include "pop3/pop3.h"
 #include "wire/pop3/command.h"
-#include "session/ticket.h"
-#include "store/store.h"
+#include "session/fixture.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define STACK (1024 * 1024)
 #define PATIENCE_MS 20000
-
-struct world {
-	struct store *store;
-	struct mail *mail;
-	struct loop *loop;
-	struct pool *pool;
-	struct session_service *service;
-	struct session_limits limits;
-	pthread_t thread;
-};
 
 static const struct mail_user ann = {.account = 1, .rights = RIGHT_ALL};
 
-static void *run_loop(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
 static void world_begin(struct world *w)
 {
-	w->store = store_open_memory();
-	w->mail = mail_new(w->store, NULL);
-	assert_ok(loop_new(&w->loop));
-	w->pool = pool_new(2, STACK);
-	w->service = session_service_new(w->loop, w->pool, w->mail, NULL);
-	w->limits = session_service_limits(w->service);
-	snprintf(w->limits.pop3_uidl, sizeof w->limits.pop3_uidl, "%%u");
-	session_service_set_limits(w->service, &w->limits);
-	assert_int_equal(
-		pthread_create(&w->thread, NULL, run_loop, w->loop), 0);
-}
+	struct session_limits limits;
 
-static void world_end(struct world *w)
-{
-	session_service_stop(w->service);
-	while (session_service_count(w->service))
-		usleep(1000);
-	pool_drain(w->pool);
-	loop_stop(w->loop);
-	pthread_join(w->thread, NULL);
-	pool_free(w->pool);
-	loop_free(w->loop);
-	session_service_free(w->service);
-	mail_free(w->mail);
-	store_close(w->store);
+	world_make(w, store_open_memory(), NULL);
+	limits = session_service_limits(w->service);
+	snprintf(limits.pop3_uidl, sizeof limits.pop3_uidl, "%%u");
+	session_service_set_limits(w->service, &limits);
+	world_start(w);
 }
 
 /* ------------------------------------------------------------------ client */
@@ -79,38 +39,16 @@ struct client {
 	struct buf in;
 };
 
-struct beginning {
-	struct world *w;
-	const struct session_protocol *protocol;
-	int fd;
-	uint32_t rights;
-};
-
-static void begin_session(struct loop *loop, void *arg)
-{
-	struct beginning *b = arg;
-	struct handover h = {.protocol = STR("pop3"),
-		.session = STR("test"),
-		.remote = STR("127.0.0.1:1")};
-	const struct ticket t = {
-		.account = 1, .name = STR("ann"), .rights = b->rights};
-
-	(void)loop;
-	session_begin(b->w->service, b->protocol, b->fd, &h, &t);
-	free(b);
-}
-
 static void dial_to(struct world *w, struct client *c,
 	const struct session_protocol *protocol, uint32_t rights)
 {
-	struct beginning *b = xmalloc(sizeof *b);
-	int fds[2];
+	const struct handover h = {.protocol = STR("pop3"),
+		.session = STR("test"),
+		.remote = STR("127.0.0.1:1")};
+	const struct ticket t = {
+		.account = 1, .name = STR("ann"), .rights = rights};
 
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	*c = (struct client){fds[0], BUF_UNBOUNDED};
-	*b = (struct beginning){w, protocol, fds[1], rights};
-	loop_post(w->loop, begin_session, b);
+	*c = (struct client){world_dial(w, protocol, &h, &t), BUF_UNBOUNDED};
 }
 
 static void dial(struct world *w, struct client *c, uint32_t rights)
@@ -346,13 +284,15 @@ static void test_no_maildrop(void **unused)
 
 static void test_too_many(void **unused)
 {
+	struct session_limits limits;
 	struct client one, other;
 	struct world w;
 
 	(void)unused;
 	world_begin(&w);
-	w.limits.per_account = 1;
-	session_service_set_limits(w.service, &w.limits);
+	limits = session_service_limits(w.service);
+	limits.per_account = 1;
+	session_service_set_limits(w.service, &limits);
 	log_in(&w, &one);
 	dial(&w, &other, TICKET_MAY_ALL);
 	assert_str(hear(&other, ""),
@@ -366,19 +306,21 @@ static void test_too_many(void **unused)
  * to the client". */
 static void test_autologout(void **unused)
 {
+	struct session_limits limits;
 	struct world w;
 	struct client c;
 
 	(void)unused;
 	world_begin(&w);
 	add(&w, "a: b\r\n\r\n");
-	w.limits.idle_ms = 50;
-	session_service_set_limits(w.service, &w.limits);
+	limits = session_service_limits(w.service);
+	limits.idle_ms = 50;
+	session_service_set_limits(w.service, &limits);
 	log_in(&w, &c);
 	assert_str(ask(&c, "", "DELE 1\r\n"), "+OK Marked as deleted\r\n");
 	hang_up(&c);
-	w.limits.idle_ms = 0;
-	session_service_set_limits(w.service, &w.limits);
+	limits.idle_ms = 0;
+	session_service_set_limits(w.service, &limits);
 	log_in(&w, &c);
 	assert_str(ask(&c, "\r\n", "STAT\r\n"), "+OK 1 8\r\n");
 	hang_up(&c);

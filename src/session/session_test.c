@@ -3,17 +3,11 @@
  * "zip" compresses what follows, "leave" gives the connection back, "-" begins
  * what is not answered; anything else is told back. */
 #include "base/test.h"
-#include "session/session.h"
+#include "session/fixture.h"
 #include "session/zip.h"
-#include "store/store.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define STACK (512 * 1024)
 #define QUESTION 80
 #define ASKER_ROOM (512 * 1024)
 
@@ -117,17 +111,12 @@ static const struct session_protocol asker_protocol = {
 	.stranded = "stranded\n",
 };
 
-/* The world: sessions, and auth, which answers when it is told to. */
+/* The scene: sessions, and auth, which answers when it is told to. */
 
 enum { HEARD_MAX = 256 };
 
-struct world {
-	struct store *store;
-	struct mail *mail;
-	struct loop *loop;
-	struct pool *pool;
-	struct session_service *service;
-	pthread_t thread;
+struct scene {
+	struct world world;
 	/* What auth was asked; `lock` */
 	pthread_mutex_t lock;
 	pthread_cond_t came;
@@ -141,78 +130,52 @@ struct world {
 	bool away;
 };
 
-static void *run_loop(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
 static enum err hear(void *ctx, uint32_t type, uint32_t id, str payload)
 {
-	struct world *w = ctx;
+	struct scene *s = ctx;
 	bool prompt, away;
 
 	assert_int_equal(type, QUESTION);
-	pthread_mutex_lock(&w->lock);
-	away = w->away;
-	prompt = w->prompt;
-	if (!away && w->heard < HEARD_MAX) {
-		w->ids[w->heard] = id;
-		snprintf(w->words[w->heard++], sizeof w->words[0], "%.*s",
+	pthread_mutex_lock(&s->lock);
+	away = s->away;
+	prompt = s->prompt;
+	if (!away && s->heard < HEARD_MAX) {
+		s->ids[s->heard] = id;
+		snprintf(s->words[s->heard++], sizeof s->words[0], "%.*s",
 			STR_ARG(payload));
-		pthread_cond_broadcast(&w->came);
+		pthread_cond_broadcast(&s->came);
 	}
-	pthread_mutex_unlock(&w->lock);
+	pthread_mutex_unlock(&s->lock);
 	if (prompt)
-		session_service_answer(w->service, id, payload);
+		session_service_answer(s->world.service, id, payload);
 	return away ? ERR_UNAVAILABLE : OK;
 }
 
-static void world_begin(struct world *w, uint64_t patience_ms)
+static void scene_begin(struct scene *s, uint64_t patience_ms)
 {
-	*w = (struct world){0};
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->came, NULL);
-	w->store = store_open_memory();
-	w->mail = mail_new(w->store, NULL);
-	assert_ok(loop_new(&w->loop));
-	w->pool = pool_new(4, STACK);
-	w->service = session_service_new(w->loop, w->pool, w->mail, NULL);
-	session_service_set_sender(
-		w->service, &(struct session_sender){hear, w, patience_ms});
-	assert_int_equal(
-		pthread_create(&w->thread, NULL, run_loop, w->loop), 0);
+	*s = (struct scene){0};
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->came, NULL);
+	world_make(&s->world, store_open_memory(), NULL);
+	session_service_set_sender(s->world.service,
+		&(struct session_sender){hear, s, patience_ms});
+	world_start(&s->world);
 }
 
-static void wait_for_sessions(struct world *w, unsigned count)
+static void scene_end(struct scene *s)
 {
-	while (session_service_count(w->service) != count)
-		usleep(1000);
-}
-
-static void world_end(struct world *w)
-{
-	session_service_stop(w->service);
-	wait_for_sessions(w, 0);
-	pool_drain(w->pool);
-	loop_stop(w->loop);
-	pthread_join(w->thread, NULL);
-	pool_free(w->pool);
-	loop_free(w->loop);
-	session_service_free(w->service);
-	mail_free(w->mail);
-	store_close(w->store);
-	pthread_cond_destroy(&w->came);
-	pthread_mutex_destroy(&w->lock);
+	world_end(&s->world);
+	pthread_cond_destroy(&s->came);
+	pthread_mutex_destroy(&s->lock);
 }
 
 /* Until auth was asked so often in all. */
-static void wait_for_questions(struct world *w, unsigned count)
+static void wait_for_questions(struct scene *s, unsigned count)
 {
-	pthread_mutex_lock(&w->lock);
-	while (w->heard < count)
-		pthread_cond_wait(&w->came, &w->lock);
-	pthread_mutex_unlock(&w->lock);
+	pthread_mutex_lock(&s->lock);
+	while (s->heard < count)
+		pthread_cond_wait(&s->came, &s->lock);
+	pthread_mutex_unlock(&s->lock);
 }
 
 struct answering {
@@ -233,59 +196,41 @@ static void answer_posted(struct loop *loop, void *arg)
 	free(a);
 }
 
-static void answer(struct world *w, uint32_t id, const char *words)
+static void answer(struct scene *s, uint32_t id, const char *words)
 {
 	struct answering *a = xcalloc(1, sizeof *a);
 
-	a->service = w->service;
+	a->service = s->world.service;
 	a->id = id;
 	snprintf(a->words, sizeof a->words, "%s", words);
-	loop_post(w->loop, answer_posted, a);
-}
-
-struct beginning {
-	struct world *w;
-	int fd;
-	struct ticket ticket;
-};
-
-static void begin_posted(struct loop *loop, void *arg)
-{
-	struct beginning *b = arg;
-	struct handover h = {
-		.session = STR("test"), .remote = STR("192.0.2.1:1")};
-
-	(void)loop;
-	session_begin(b->w->service, &asker_protocol, b->fd, &h, &b->ticket);
-	free(b);
+	loop_post(s->world.loop, answer_posted, a);
 }
 
 static int begin_client(
-	struct world *w, const int *fds, uint64_t account, uint64_t minted_ms)
+	struct scene *s, const int *fds, uint64_t account, uint64_t minted_ms)
 {
-	struct beginning *b = xcalloc(1, sizeof *b);
-
-	b->w = w;
-	b->fd = fds[1];
-	b->ticket = (struct ticket){.account = account,
+	const struct handover h = {
+		.session = STR("test"), .remote = STR("192.0.2.1:1")};
+	const struct ticket t = {.account = account,
 		.name = STR("ann"),
 		.expires_ms = minted_ms + TICKET_LIFETIME_MS};
-	loop_post(w->loop, begin_posted, b);
+
+	world_begin_session(&s->world, &asker_protocol, fds[1], &h, &t);
 	return fds[0];
 }
 
 /* The client's end. */
-static int client_of(struct world *w, uint64_t account, uint64_t minted_ms)
+static int client_of(struct scene *s, uint64_t account, uint64_t minted_ms)
 {
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	return begin_client(w, fds, account, minted_ms);
+	return begin_client(s, fds, account, minted_ms);
 }
 
 /* With what the front has set; *seen_r is the session's socket, too. */
 static int client_that(
-	struct world *w, const struct linger *linger, int *seen_r)
+	struct scene *s, const struct linger *linger, int *seen_r)
 {
 	int fds[2];
 
@@ -294,12 +239,12 @@ static int client_that(
 				 sizeof *linger),
 		0);
 	*seen_r = dup(fds[1]);
-	return begin_client(w, fds, 1, 0);
+	return begin_client(s, fds, 1, 0);
 }
 
-static int client_new(struct world *w)
+static int client_new(struct scene *s)
 {
-	return client_of(w, 1, 0);
+	return client_of(s, 1, 0);
 }
 
 static void say(int fd, const char *words)
@@ -324,127 +269,127 @@ static void expect(int fd, const char *line)
 
 static void test_answered(void **unused)
 {
-	struct world w;
+	struct scene s;
 	int fd;
 
 	(void)unused;
-	world_begin(&w, 60000);
-	fd = client_new(&w);
+	scene_begin(&s, 60000);
+	fd = client_new(&s);
 	say(fd, "ask one\nnext\n");
-	wait_for_questions(&w, 1);
-	assert_string_equal(w.words[0], "one");
-	answer(&w, w.ids[0], "1");
+	wait_for_questions(&s, 1);
+	assert_string_equal(s.words[0], "one");
+	answer(&s, s.ids[0], "1");
 	expect(fd, "yes: 1\n");
 	expect(fd, "next\n");
 	say(fd, "ask two\n");
-	wait_for_questions(&w, 2);
-	assert_int_not_equal(w.ids[0], w.ids[1]);
+	wait_for_questions(&s, 2);
+	assert_int_not_equal(s.ids[0], s.ids[1]);
 	/* Not this one's, and nobody's. */
-	answer(&w, w.ids[0], "wrong");
-	answer(&w, w.ids[1] + 64, "wrong");
-	answer(&w, w.ids[1], "2");
+	answer(&s, s.ids[0], "wrong");
+	answer(&s, s.ids[1] + 64, "wrong");
+	answer(&s, s.ids[1], "2");
 	expect(fd, "yes: 2\n");
 	close(fd);
-	world_end(&w);
+	scene_end(&s);
 }
 
 static void test_away(void **unused)
 {
-	struct world w;
+	struct scene s;
 	int fd;
 
 	(void)unused;
-	world_begin(&w, 60000);
-	w.away = true;
-	fd = client_new(&w);
+	scene_begin(&s, 60000);
+	s.away = true;
+	fd = client_new(&s);
 	say(fd, "ask one\n");
 	expect(fd, "no: temporarily unavailable\n");
-	pthread_mutex_lock(&w.lock);
-	w.away = false;
-	pthread_mutex_unlock(&w.lock);
+	pthread_mutex_lock(&s.lock);
+	s.away = false;
+	pthread_mutex_unlock(&s.lock);
 	say(fd, "ask two\n");
-	wait_for_questions(&w, 1);
-	answer(&w, 0, "");
+	wait_for_questions(&s, 1);
+	answer(&s, 0, "");
 	expect(fd, "no: temporarily unavailable\n");
 	close(fd);
-	world_end(&w);
+	scene_end(&s);
 }
 
 /* auth is silent: the answer that comes after all is not the next one's. */
 static void test_patience(void **unused)
 {
-	struct world w;
+	struct scene s;
 	int fd;
 
 	(void)unused;
-	world_begin(&w, 10);
-	fd = client_new(&w);
+	scene_begin(&s, 10);
+	fd = client_new(&s);
 	say(fd, "ask one\n");
 	expect(fd, "no: temporarily unavailable\n");
-	wait_for_questions(&w, 1);
-	pthread_mutex_lock(&w.lock);
-	w.prompt = true;
-	pthread_mutex_unlock(&w.lock);
-	answer(&w, w.ids[0], "late");
+	wait_for_questions(&s, 1);
+	pthread_mutex_lock(&s.lock);
+	s.prompt = true;
+	pthread_mutex_unlock(&s.lock);
+	answer(&s, s.ids[0], "late");
 	say(fd, "ask two\n");
 	expect(fd, "yes: two\n");
 	close(fd);
-	world_end(&w);
+	scene_end(&s);
 }
 
 /* A client that goes while auth is asked, and one that says no more but waits.
  */
 static void test_hang_up(void **unused)
 {
-	struct world w;
+	struct scene s;
 	int gone, quiet;
 
 	(void)unused;
-	world_begin(&w, 60000);
-	gone = client_new(&w);
+	scene_begin(&s, 60000);
+	gone = client_new(&s);
 	say(gone, "ask one\n");
-	wait_for_questions(&w, 1);
-	quiet = client_new(&w);
+	wait_for_questions(&s, 1);
+	quiet = client_new(&s);
 	say(quiet, "ask two\n");
-	wait_for_questions(&w, 2);
+	wait_for_questions(&s, 2);
 	close(gone);
-	wait_for_sessions(&w, 1);
+	world_await_sessions(&s.world, 1);
 	shutdown(quiet, SHUT_WR);
-	answer(&w, w.ids[0], "nobody's");
-	answer(&w, w.ids[1], "2");
+	answer(&s, s.ids[0], "nobody's");
+	answer(&s, s.ids[1], "2");
 	expect(quiet, "yes: 2\n");
 	expect(quiet, "");
 	close(quiet);
-	world_end(&w);
+	scene_end(&s);
 }
 
 /* More than are sent at a time; some of their clients go. */
 static void test_many(void **unused)
 {
 	enum { N = 200 };
-	struct world w;
+	struct scene s;
 	unsigned heard;
 	int fds[N];
 
 	(void)unused;
-	world_begin(&w, 60000);
+	scene_begin(&s, 60000);
 	for (unsigned i = 0; i < N; i++) {
 		char words[32];
 
-		fds[i] = client_of(&w, i + 1, 0);
+		fds[i] = client_of(&s, i + 1, 0);
 		snprintf(words, sizeof words, "ask %u\n", i);
 		say(fds[i], words);
 	}
-	wait_for_questions(&w, 64);
+	wait_for_questions(&s, 64);
 	for (unsigned i = 0; i < N; i += 3)
 		close(fds[i]);
-	wait_for_sessions(&w, N - (N + 2) / 3);
-	pthread_mutex_lock(&w.lock);
-	w.prompt = true;
-	heard = w.heard;
-	pthread_mutex_unlock(&w.lock);
+	world_await_sessions(&s.world, N - (N + 2) / 3);
+	pthread_mutex_lock(&s.lock);
+	s.prompt = true;
+	heard = s.heard;
+	pthread_mutex_unlock(&s.lock);
 	for (unsigned i = 0; i < heard; i++)
-		answer(&w, w.ids[i], w.words[i]);
+		answer(&s, s.ids[i], s.words[i]);
 	for (unsigned i = 0; i < N; i++) {
 		char words[32];
 
@@ -454,21 +399,21 @@ static void test_many(void **unused)
 		expect(fds[i], words);
 		close(fds[i]);
 	}
-	world_end(&w);
+	scene_end(&s);
 }
 
 /* Stopped while it waits for an answer. */
 static void test_stopped(void **unused)
 {
-	struct world w;
+	struct scene s;
 	int fd;
 
 	(void)unused;
-	world_begin(&w, 60000);
-	fd = client_new(&w);
+	scene_begin(&s, 60000);
+	fd = client_new(&s);
 	say(fd, "ask one\n");
-	wait_for_questions(&w, 1);
-	world_end(&w);
+	wait_for_questions(&s, 1);
+	scene_end(&s);
 	expect(fd, "");
 	close(fd);
 }
@@ -489,21 +434,22 @@ static void test_end(void **unused)
 		{2, 100, "", false, "another account"},
 		{0, 100, "", false, "no account"},
 	};
-	struct world w;
+	struct scene s;
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		int fd;
 
-		world_begin(&w, 60000);
-		fd = client_of(&w, rows[i].account, rows[i].minted_ms);
-		wait_for_sessions(&w, 1);
-		session_service_end(w.service, 1, str_c(rows[i].protocol), 100);
+		scene_begin(&s, 60000);
+		fd = client_of(&s, rows[i].account, rows[i].minted_ms);
+		world_await_sessions(&s.world, 1);
+		session_service_end(
+			s.world.service, 1, str_c(rows[i].protocol), 100);
 		if (!rows[i].ends)
 			say(fd, "still here\n");
 		expect(fd, rows[i].ends ? "" : "still here\n");
 		close(fd);
-		world_end(&w);
+		scene_end(&s);
 	}
 }
 
@@ -511,16 +457,16 @@ static void test_end(void **unused)
 static void test_no_account_has_no_limit(void **unused)
 {
 	struct session_limits limits;
-	struct world w;
+	struct scene s;
 	int fds[4];
 
 	(void)unused;
-	world_begin(&w, 60000);
-	limits = session_service_limits(w.service);
+	scene_begin(&s, 60000);
+	limits = session_service_limits(s.world.service);
 	limits.per_account = 1;
-	session_service_set_limits(w.service, &limits);
+	session_service_set_limits(s.world.service, &limits);
 	for (unsigned i = 0; i < COUNT_OF(fds); i++) {
-		fds[i] = client_of(&w, i < 2 ? 0 : 7, 0);
+		fds[i] = client_of(&s, i < 2 ? 0 : 7, 0);
 		/* The last is refused, perhaps before it could say a word. */
 		if (i < 3)
 			say(fds[i], "here\n");
@@ -528,7 +474,7 @@ static void test_no_account_has_no_limit(void **unused)
 	}
 	for (unsigned i = 0; i < COUNT_OF(fds); i++)
 		close(fds[i]);
-	world_end(&w);
+	scene_end(&s);
 }
 
 /* What the other side had set would make closing wait for the client. */
@@ -537,16 +483,16 @@ static void test_closing_never_waits(void **unused)
 	const struct linger asked = {.l_onoff = 1, .l_linger = 3600};
 	struct linger left = asked;
 	socklen_t size = sizeof left;
-	struct world w;
+	struct scene s;
 	int client, seen;
 
 	(void)unused;
-	world_begin(&w, 60000);
-	client = client_that(&w, &asked, &seen);
+	scene_begin(&s, 60000);
+	client = client_that(&s, &asked, &seen);
 	assert_int_equal(write(client, "hello\n", 6), 6);
-	wait_for_sessions(&w, 1);
+	world_await_sessions(&s.world, 1);
 	close(client);
-	world_end(&w);
+	scene_end(&s);
 	assert_int_equal(
 		getsockopt(seen, SOL_SOCKET, SO_LINGER, &left, &size), 0);
 	assert_int_equal(left.l_onoff, 0);
@@ -557,69 +503,69 @@ static void test_closing_never_waits(void **unused)
 
 static enum err take_back(void *arg, const struct session *s, str unread)
 {
-	struct world *w = arg;
+	struct scene *scene = arg;
 
-	pthread_mutex_lock(&w->lock);
-	w->returned = fcntl(s->watch.fd, F_DUPFD_CLOEXEC, 0);
-	w->unread = BUF_UNBOUNDED;
-	buf_add(&w->unread, unread);
-	pthread_cond_broadcast(&w->came);
-	pthread_mutex_unlock(&w->lock);
+	pthread_mutex_lock(&scene->lock);
+	scene->returned = fcntl(s->watch.fd, F_DUPFD_CLOEXEC, 0);
+	scene->unread = BUF_UNBOUNDED;
+	buf_add(&scene->unread, unread);
+	pthread_cond_broadcast(&scene->came);
+	pthread_mutex_unlock(&scene->lock);
 	return OK;
 }
 
-/* A client of a world whose sessions may leave. */
-static int leaver_new(struct world *w)
+/* A client of a scene whose sessions may leave. */
+static int leaver_new(struct scene *s)
 {
-	world_begin(w, 60000);
-	w->returned = -1;
-	session_service_on_hand_back(w->service, take_back, w);
-	return client_new(w);
+	scene_begin(s, 60000);
+	s->returned = -1;
+	session_service_on_hand_back(s->world.service, take_back, s);
+	return client_new(s);
 }
 
 /* What was unread. */
-static str await_return(struct world *w)
+static str await_return(struct scene *s)
 {
-	pthread_mutex_lock(&w->lock);
-	while (w->returned < 0)
-		pthread_cond_wait(&w->came, &w->lock);
-	pthread_mutex_unlock(&w->lock);
+	pthread_mutex_lock(&s->lock);
+	while (s->returned < 0)
+		pthread_cond_wait(&s->came, &s->lock);
+	pthread_mutex_unlock(&s->lock);
 	/* It was over before it was given back. */
-	assert_int_equal(session_service_count(w->service), 0);
-	return buf_str(&w->unread);
+	assert_int_equal(session_service_count(s->world.service), 0);
+	return buf_str(&s->unread);
 }
 
-static void expect_return(struct world *w, const char *unread)
+static void expect_return(struct scene *s, const char *unread)
 {
-	assert_str(await_return(w), unread);
-	buf_fini(&w->unread);
+	assert_str(await_return(s), unread);
+	buf_fini(&s->unread);
 }
 
 /* Both ends are as they were. */
-static void end_leaver(struct world *w, int client)
+static void end_leaver(struct scene *s, int client)
 {
 	char room[16];
 
-	assert_int_equal(write(w->returned, "bye\n", 4), 4);
+	assert_int_equal(write(s->returned, "bye\n", 4), 4);
 	expect(client, "bye\n");
 	say(client, "more");
-	assert_int_equal(recv(w->returned, room, sizeof room, 0), 4);
-	close(w->returned);
+	assert_int_equal(recv(s->returned, room, sizeof room, 0), 4);
+	close(s->returned);
 	close(client);
-	world_end(w);
+	scene_end(s);
 }
 
 static void test_leave(void **unused)
 {
-	struct world w;
-	int client = leaver_new(&w);
+	struct scene s;
+	int client = leaver_new(&s);
 
 	(void)unused;
 	say(client, "one\nleave\nthree\nfo");
 	expect(client, "one\n");
 	expect(client, "leave\n");
-	expect_return(&w, "three\nfo");
-	end_leaver(&w, client);
+	expect_return(&s, "three\nfo");
+	end_leaver(&s, client);
 }
 
 enum { LINES = 30, LINE = 4000 };
@@ -637,14 +583,14 @@ static void test_leave_slowly(void **unused)
 	const struct linger no = {0};
 	const int small = 4096;
 	char line[LINE], got[LINE];
-	struct world w;
+	struct scene s;
 	int client, seen;
 
 	(void)unused;
-	world_begin(&w, 60000);
-	w.returned = -1;
-	session_service_on_hand_back(w.service, take_back, &w);
-	client = client_that(&w, &no, &seen);
+	scene_begin(&s, 60000);
+	s.returned = -1;
+	session_service_on_hand_back(s.world.service, take_back, &s);
+	client = client_that(&s, &no, &seen);
 	setsockopt(seen, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
 	close(seen);
 	for (int i = 0; i < LINES; i++) {
@@ -656,8 +602,8 @@ static void test_leave_slowly(void **unused)
 		assert_int_equal(recv(client, got, LINE, MSG_WAITALL), LINE);
 		assert_memory_equal(got, line, LINE);
 	}
-	expect_return(&w, "");
-	end_leaver(&w, client);
+	expect_return(&s, "");
+	end_leaver(&s, client);
 }
 
 /* All that the server compressed, up to its end, and then what is not. */
@@ -701,10 +647,10 @@ static void test_leave_compression(void **unused)
 	for (size_t cut = 0; cut < 12; cut++) {
 		struct zip *zip = zip_new();
 		struct buf wire = BUF_UNBOUNDED;
-		struct world w;
+		struct scene s;
 		char got[4];
 		size_t n;
-		int client = leaver_new(&w);
+		int client = leaver_new(&s);
 
 		say(client, "zip\n");
 		expect(client, "zip\n");
@@ -715,16 +661,16 @@ static void test_leave_compression(void **unused)
 		usleep(cut ? 2000 : 0);
 		assert_int_equal(write(client, wire.p + n, cut), cut);
 		expect_compressed(client, "leave\n", "");
-		n = await_return(&w).n;
+		n = await_return(&s).n;
 		assert_true(n <= sizeof got);
-		memcpy(got, w.unread.p ? w.unread.p : "", n);
+		memcpy(got, s.unread.p ? s.unread.p : "", n);
 		if (n < sizeof got)
-			recv(w.returned, got + n, sizeof got - n, MSG_WAITALL);
+			recv(s.returned, got + n, sizeof got - n, MSG_WAITALL);
 		assert_memory_equal(got, "raw\n", sizeof got);
-		buf_fini(&w.unread);
+		buf_fini(&s.unread);
 		buf_fini(&wire);
 		zip_free(zip);
-		end_leaver(&w, client);
+		end_leaver(&s, client);
 	}
 }
 
@@ -733,8 +679,8 @@ static void test_leave_and_compress_on(void **unused)
 {
 	struct zip *zip = zip_new();
 	struct buf wire = BUF_UNBOUNDED;
-	struct world w;
-	int client = leaver_new(&w);
+	struct scene s;
+	int client = leaver_new(&s);
 
 	(void)unused;
 	say(client, "zip\n");
@@ -743,28 +689,28 @@ static void test_leave_and_compress_on(void **unused)
 	assert_int_equal(write(client, wire.p, wire.n), wire.n);
 	expect_compressed(client, "leave\n", "stranded\n");
 	expect(client, "");
-	wait_for_sessions(&w, 0);
-	assert_int_equal(w.returned, -1);
+	world_await_sessions(&s.world, 0);
+	assert_int_equal(s.returned, -1);
 	buf_fini(&wire);
 	zip_free(zip);
 	close(client);
-	world_end(&w);
+	scene_end(&s);
 }
 
 /* There is nobody to take it back. */
 static void test_stranded(void **unused)
 {
-	struct world w;
-	int client = leaver_new(&w);
+	struct scene s;
+	int client = leaver_new(&s);
 
 	(void)unused;
-	session_service_on_hand_back(w.service, NULL, NULL);
+	session_service_on_hand_back(s.world.service, NULL, NULL);
 	say(client, "leave\n");
 	expect(client, "leave\n");
 	expect(client, "stranded\n");
 	expect(client, "");
 	close(client);
-	world_end(&w);
+	scene_end(&s);
 }
 
 /* So much was read behind the command that no message takes it: the buffer was
@@ -783,32 +729,32 @@ static void test_too_much_unread(void **unused)
 	(void)unused;
 	memset(much, '-', sizeof much - 1);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct world w;
-		int client = leaver_new(&w);
+		struct scene s;
+		int client = leaver_new(&s);
 
 		much[sizeof much - 2] = '\n';
 		say(client, much);
 		say(client, "ask x\nl");
-		wait_for_questions(&w, 1);
+		wait_for_questions(&s, 1);
 		much[sizeof much - 2] = '-';
 		memcpy(much, "eave\n", 5);
 		assert_int_equal(write(client, much, 5 + rows[i].behind),
 			5 + rows[i].behind);
 		memset(much, '-', 5);
-		answer(&w, w.ids[0], "y");
+		answer(&s, s.ids[0], "y");
 		expect(client, "yes: y\n");
 		expect(client, "leave\n");
 		if (rows[i].fits) {
 			assert_true(str_eq(str_of(much, rows[i].behind),
-				await_return(&w)));
-			buf_fini(&w.unread);
-			end_leaver(&w, client);
+				await_return(&s)));
+			buf_fini(&s.unread);
+			end_leaver(&s, client);
 			continue;
 		}
 		expect(client, "stranded\n");
 		expect(client, "");
 		close(client);
-		world_end(&w);
+		scene_end(&s);
 	}
 }
 

@@ -71,51 +71,29 @@ static enum err resolve(void *ctx, uint32_t type, uint32_t id, str payload)
 	return OK;
 }
 
-struct start {
-	struct place *p;
-	const struct session_protocol *protocol;
-	int fd;
-};
-
-static void start_session(struct loop *loop, void *arg)
+static void dial(struct place *p, const struct session_protocol *protocol)
 {
-	struct start *b = arg;
-	struct handover h = {.protocol = str_c(b->protocol->name),
+	const struct handover h = {.protocol = str_c(protocol->name),
 		.tag = STR("L"),
 		.session = STR("test"),
 		.remote = STR("127.0.0.1:1")};
-	bool lmtp = b->protocol == &lmtp_protocol;
+	bool lmtp = protocol == &lmtp_protocol;
 	const struct ticket t = {.account = lmtp ? 0 : 1,
 		.name = lmtp ? STR("") : STR("ann"),
 		.rights = lmtp ? TICKET_MAY_DELIVER : TICKET_MAY_ALL};
 
-	(void)loop;
-	session_begin(b->p->w.service, b->protocol, b->fd, &h, &t);
-	free(b);
-}
-
-static void dial(struct place *p, const struct session_protocol *protocol)
-{
-	struct start *b = xmalloc(sizeof *b);
-	int fds[2];
-
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	p->c = (struct client){fds[0], BUF_UNBOUNDED};
-	*b = (struct start){p, protocol, fds[1]};
-	loop_post(p->w.loop, start_session, b);
+	p->c = (struct client){
+		world_dial(&p->w, protocol, &h, &t), BUF_UNBOUNDED};
 }
 
 static void hang_up(struct place *p)
 {
 	close(p->c.fd);
 	buf_fini(&p->c.in);
-	while (session_service_count(p->w.service))
-		usleep(100);
+	world_await_sessions(&p->w, 0);
 }
 
-/* -------------------------------------------------------------- conversation
- */
+/* ------------------------------------------------------------ conversation */
 
 static void send_all(struct place *p, str s)
 {
