@@ -4,8 +4,6 @@
 #include "imap/fixture.h"
 #include "mail/layout.h"
 
-#define APPEND(tag, text) tag " APPEND INBOX {5+}\r\n" text "\r\n"
-
 static void test_fetch_store_expunge(void **unused)
 {
 	struct world w;
