@@ -844,11 +844,22 @@ static void note_dates(struct player *p)
 	}
 }
 
+/* APPENDs that were sent together may have become mail together: what came of
+ * all of them is told before the first one's answer. */
+static bool is_amid_appends(const struct player *p)
+{
+	const struct sent *q = &p->sent[p->answered];
+
+	return q->does == DOES_APPEND && p->answered + 1 < p->sent_count &&
+	       q[1].does == DOES_APPEND;
+}
+
 /* The tagged answer. */
 static void answered(struct player *p, str line)
 {
 	struct sent *q = current(p);
 	bool selects = q->does == DOES_SELECT;
+	bool settled = !p->together && !is_amid_appends(p);
 
 	q->answered = true;
 	q->ok = str_starts(line, STR("OK"));
@@ -867,10 +878,10 @@ static void answered(struct player *p, str line)
 	compute_highest(p);
 	if (q->ok && p->name >= 0 && !p->together)
 		sync_step_done(p, q);
-	if (!p->together)
+	if (settled)
 		player_agree(p, q->may_expunge || selects);
 	/* Commands that change what is selected do not wait for news. */
-	if (!p->together && !selects && q->does != DOES_LEAVE)
+	if (settled && !selects && q->does != DOES_LEAVE)
 		agree_on_statuses(p);
 	p->answered++;
 	p->begun = false;
