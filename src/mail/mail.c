@@ -30,6 +30,7 @@ struct mail *mail_new(struct store *store, const struct mail_limits *limits)
 	pthread_mutex_init(&mail->limits_lock, NULL);
 	pthread_mutex_init(&mail->watch_lock, NULL);
 	pthread_mutex_init(&mail->view_lock, NULL);
+	pthread_mutex_init(&mail->opened_lock, NULL);
 	pthread_mutex_init(&mail->janitor_lock, NULL);
 	pthread_mutex_init(&mail->damage_lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -61,9 +62,11 @@ void mail_free(struct mail *mail)
 {
 	view_cache_free(mail);
 	kept_free(mail->kept);
+	opened_fini(mail);
 	pthread_mutex_destroy(&mail->limits_lock);
 	pthread_mutex_destroy(&mail->watch_lock);
 	pthread_mutex_destroy(&mail->view_lock);
+	pthread_mutex_destroy(&mail->opened_lock);
 	pthread_mutex_destroy(&mail->janitor_lock);
 	pthread_mutex_destroy(&mail->damage_lock);
 	pthread_cond_destroy(&mail->janitor_wake);

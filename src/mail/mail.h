@@ -144,6 +144,12 @@ struct mailbox_info {
 	uint64_t growth; /* of its messages, see struct membership */
 };
 
+/* As mailbox_open, and what there is to know of it but whether it is
+ * subscribed; its name is the caller's. */
+MUST enum err mailbox_open_info(struct mail *, const struct mail_user *,
+	str name, uint32_t rights_needed, struct mailbox_ref *ref_r,
+	struct mailbox_info *info_r);
+
 /* All mailboxes and subscriptions that the user may look up, in byte order of
  * names, INBOX first; parents that do not exist themselves are not made up
  * here. In the arena. */

@@ -872,6 +872,65 @@ static void test_recent_is_claimed_once(void **unused)
 	end(&w);
 }
 
+static uint64_t gets(struct world *w)
+{
+	struct store_stats stats;
+
+	store_stats(w->store, &stats);
+	return stats.gets;
+}
+
+static void expect_opened(struct world *w, str name, uint32_t messages,
+	uid_num recent_from, bool read)
+{
+	struct mailbox_info info;
+	struct mailbox_ref ref;
+	uint64_t before = gets(w);
+
+	assert_ok(mailbox_open_info(
+		w->mail, &ann, name, RIGHT_READ, &ref, &info));
+	assert_int_equal(gets(w) - before, read ? 2 : 0);
+	assert_int_equal(info.messages, messages);
+	assert_int_equal(info.recent_from, recent_from);
+	assert_true(str_eq(info.name, name));
+	assert_int_equal(ref.id, info.id);
+	assert_int_equal(ref.account, ann.account);
+}
+
+/* A mailbox is looked up once, until somebody writes. */
+static void test_opened_again(void **unused)
+{
+	const struct mail_user blind = {.account = 1, .rights = RIGHT_LOOKUP};
+	struct mailbox_ref ref;
+	struct world w;
+	uid_num from, to;
+
+	(void)unused;
+	begin(&w);
+	add(&w, "a: 1\r\n\r\n", 0);
+	expect_opened(&w, STR("INBOX"), 1, 1, true);
+	expect_opened(&w, STR("INBOX"), 1, 1, false);
+	assert_int_equal(
+		mailbox_open(w.mail, &blind, STR("INBOX"), RIGHT_READ, &ref),
+		ERR_DENIED);
+	add(&w, "a: 2\r\n\r\n", 0);
+	expect_opened(&w, STR("INBOX"), 2, 1, true);
+	assert_ok(message_claim_recent(w.mail, &w.inbox, &from, &to));
+	expect_opened(&w, STR("INBOX"), 2, 3, true);
+	assert_ok(mailbox_create(w.mail, &ann, STR("old"), 0, 0, &ref));
+	expect_opened(&w, STR("old"), 0, 1, true);
+	assert_ok(mailbox_rename(w.mail, &ann, STR("old"), STR("new")));
+	assert_int_equal(
+		mailbox_open(w.mail, &ann, STR("old"), RIGHT_READ, &ref),
+		ERR_NOTFOUND);
+	expect_opened(&w, STR("new"), 0, 1, true);
+	assert_ok(mailbox_delete(w.mail, &ann, STR("new")));
+	assert_int_equal(
+		mailbox_open(w.mail, &ann, STR("new"), RIGHT_READ, &ref),
+		ERR_NOTFOUND);
+	end(&w);
+}
+
 /* UIDs that are brought along, and those that cannot be. */
 static void test_uids_of_an_import(void **unused)
 {
@@ -1133,6 +1192,7 @@ int main(void)
 		cmocka_unit_test(test_limit_of_mailboxes),
 		cmocka_unit_test(test_rename_to_a_place_above),
 		cmocka_unit_test(test_recent_is_claimed_once),
+		cmocka_unit_test(test_opened_again),
 		cmocka_unit_test(test_uids_of_an_import),
 		cmocka_unit_test(test_shared_bytes),
 		cmocka_unit_test(test_history_is_pruned),

@@ -82,46 +82,6 @@ static void fill_ref(struct mailbox_ref *ref, const struct mail_user *user,
 	};
 }
 
-static enum err find_mailbox(struct mail *mail, const struct mail_user *user,
-	str name, struct mailbox_ref *ref_r)
-{
-	struct store_txn *txn = store_begin_read(mail->store);
-	struct buf value = BUF_UNBOUNDED;
-	struct mailbox_record record;
-	mailbox_num id;
-	enum err e = find_by_name(txn, user->account, name, &id);
-
-	if (!e)
-		e = read_mailbox(txn, user->account, id, &value, &record);
-	if (!e)
-		fill_ref(ref_r, user, id, record.uidvalidity);
-	store_end_read(txn);
-	buf_fini(&value);
-	return e;
-}
-
-enum err mailbox_open(struct mail *mail, const struct mail_user *user, str name,
-	uint32_t rights_needed, struct mailbox_ref *ref_r)
-{
-	enum err e = find_mailbox(mail, user, name, ref_r);
-
-	if (e == ERR_NOTFOUND && mailbox_name_is_inbox(name)) {
-		struct make_request q = {.mail = mail, .user = user};
-
-		e = account_write(mail, user->account, make_inbox, &q);
-		if (!e)
-			e = find_mailbox(mail, user, name, ref_r);
-	}
-	if (e)
-		return e;
-	if (!(ref_r->rights & RIGHT_LOOKUP))
-		return ERR_NOTFOUND;
-	return (ref_r->rights & rights_needed) == rights_needed ? OK
-								: ERR_DENIED;
-}
-
-/* Listing. */
-
 static void info_from_record(struct mailbox_info *info, mailbox_num id,
 	const struct mailbox_record *record)
 {
@@ -138,6 +98,65 @@ static void info_from_record(struct mailbox_info *info, mailbox_num id,
 	info->bytes = record->bytes;
 	info->growth = record->growth;
 }
+
+/* In the store, or what was found there a moment ago. */
+static enum err find_mailbox(struct mail *mail, const struct mail_user *user,
+	str name, struct mailbox_info *info_r)
+{
+	uint64_t moment = write_moment(mail, user->account);
+	struct buf value = BUF_UNBOUNDED;
+	struct mailbox_record record;
+	struct store_txn *txn;
+	mailbox_num id;
+	enum err e;
+
+	if (opened_get(mail, user->account, name, info_r))
+		return OK;
+	txn = store_begin_read(mail->store);
+	e = find_by_name(txn, user->account, name, &id);
+	if (!e)
+		e = read_mailbox(txn, user->account, id, &value, &record);
+	if (!e) {
+		*info_r = (struct mailbox_info){.name = name};
+		info_from_record(info_r, id, &record);
+		opened_put(mail, user->account, moment, info_r);
+	}
+	store_end_read(txn);
+	buf_fini(&value);
+	return e;
+}
+
+enum err mailbox_open_info(struct mail *mail, const struct mail_user *user,
+	str name, uint32_t rights_needed, struct mailbox_ref *ref_r,
+	struct mailbox_info *info_r)
+{
+	enum err e = find_mailbox(mail, user, name, info_r);
+
+	if (e == ERR_NOTFOUND && mailbox_name_is_inbox(name)) {
+		struct make_request q = {.mail = mail, .user = user};
+
+		e = account_write(mail, user->account, make_inbox, &q);
+		if (!e)
+			e = find_mailbox(mail, user, name, info_r);
+	}
+	if (e)
+		return e;
+	fill_ref(ref_r, user, info_r->id, info_r->uidvalidity);
+	if (!(ref_r->rights & RIGHT_LOOKUP))
+		return ERR_NOTFOUND;
+	return (ref_r->rights & rights_needed) == rights_needed ? OK
+								: ERR_DENIED;
+}
+
+enum err mailbox_open(struct mail *mail, const struct mail_user *user, str name,
+	uint32_t rights_needed, struct mailbox_ref *ref_r)
+{
+	struct mailbox_info info;
+
+	return mailbox_open_info(mail, user, name, rights_needed, ref_r, &info);
+}
+
+/* Listing. */
 
 struct listing {
 	struct arena *arena;

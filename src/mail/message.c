@@ -427,7 +427,9 @@ enum err message_claim_recent(struct mail *mail, const struct mailbox_ref *ref,
 	enum err e;
 
 	buf_add_be64(&scope, ref->account);
+	write_begins(mail, ref->account);
 	e = store_write_lazy(mail->store, buf_str(&scope), claim_recent, &q);
+	write_ended(mail, ref->account);
 	buf_fini(&scope);
 	*from_r = q.from;
 	*to_r = q.to;

@@ -15,6 +15,7 @@
 #define WATCH_BUCKETS 1024
 #define VIEW_BUCKETS 1024
 #define WRITE_SLOTS 1024
+#define OPENED_SLOTS 1024
 
 struct upload;	   /* upload.c */
 struct view_entry; /* view.c */
@@ -23,6 +24,14 @@ struct kept;	   /* kept.c */
 /* Writes to some accounts, so many; see write_moment. */
 struct write_slot {
 	_Atomic uint64_t begun, ended;
+};
+
+/* A mailbox as it was found under its name at a write_moment. */
+struct opened {
+	account_num account;
+	uint64_t moment;
+	char *name;
+	struct mailbox_info info;
 };
 
 struct mail {
@@ -39,6 +48,9 @@ struct mail {
 	struct view_entry *view_oldest, *view_newest;
 	size_t view_bytes;
 	struct write_slot writes[WRITE_SLOTS]; /* by account */
+
+	pthread_mutex_t opened_lock;
+	struct opened opened[OPENED_SLOTS]; /* by account and name */
 
 	struct kept *kept;
 
@@ -108,6 +120,18 @@ static inline uint64_t write_moment(struct mail *mail, account_num account)
 
 	return ended == begun ? begun : NO_MOMENT;
 }
+
+/*
+ * Mailboxes that were found by name, for who asks again while nobody wrote to
+ * their account: clients ask for the STATUS of each, and select the same ones.
+ * A table of fixed size; who comes to the same place has it. `moment`: from
+ * before the info was read, which knows nothing of subscriptions.
+ */
+bool opened_get(
+	struct mail *, account_num, str name, struct mailbox_info *info_r);
+void opened_put(struct mail *, account_num, uint64_t moment,
+	const struct mailbox_info *);
+void opened_fini(struct mail *);
 
 /* A write of one account; the writers of an account are one scope. */
 MUST enum err account_write(

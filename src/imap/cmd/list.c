@@ -459,10 +459,8 @@ enum err imap_status(
 	(void)reply;
 	if (name->err)
 		return ERR_NOTFOUND;
-	e = mailbox_open(
-		imap_mail(s), &s->session.user, name->name, RIGHT_READ, &ref);
-	if (!e)
-		e = mailbox_status(imap_mail(s), &ref, imap_arena(s), &info);
+	e = mailbox_open_info(imap_mail(s), &s->session.user, name->name,
+		RIGHT_READ, &ref, &info);
 	if (!e && c->status.items & IMAP_STATUS_HIGHESTMODSEQ)
 		imap_enable_condstore(s);
 	if (!e)

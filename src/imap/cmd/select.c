@@ -63,14 +63,19 @@ static struct imap_selected *new_selected(
 
 /* Where nothing can be written (the disk is full), the next session is told of
  * the same ones. */
-static enum err claim_recent(struct imap *s, struct imap_selected *box)
+static enum err claim_recent(struct imap *s, struct imap_selected *box,
+	const struct view *v, struct mailbox_info *info)
 {
-	struct mailbox_info info;
 	uid_num from, to;
 	enum err e;
 
 	if (s->rev2)
 		return OK;
+	/* Nothing is, and nothing arrived since that was read. */
+	if (info->recent_from >= v->uidnext) {
+		box->recent_seen = v->uidnext;
+		return OK;
+	}
 	if (!box->read_only && message_claim_recent(imap_mail(s), &box->ref,
 				       &from, &to) == OK) {
 		box->recent_seen = to + 1;
@@ -78,10 +83,10 @@ static enum err claim_recent(struct imap *s, struct imap_selected *box)
 			uidset_add_range(&box->recent, from, to);
 		return OK;
 	}
-	e = mailbox_status(imap_mail(s), &box->ref, imap_arena(s), &info);
-	if (!e && info.recent_from < info.uidnext)
+	e = mailbox_status(imap_mail(s), &box->ref, imap_arena(s), info);
+	if (!e && info->recent_from < info->uidnext)
 		uidset_add_range(
-			&box->recent, info.recent_from, info.uidnext - 1);
+			&box->recent, info->recent_from, info->uidnext - 1);
 	return e;
 }
 
@@ -113,7 +118,8 @@ static void put_state(struct imap *s, const struct view *v)
 }
 
 static enum err enter(struct imap *s, const struct imap_command *c,
-	const struct mailbox_ref *ref, bool read_only, struct uidset *changed_r)
+	const struct mailbox_ref *ref, bool read_only,
+	struct mailbox_info *info, struct uidset *changed_r)
 {
 	struct imap_selected *box = new_selected(s, ref, read_only);
 	struct view *v;
@@ -130,7 +136,7 @@ static enum err enter(struct imap *s, const struct imap_command *c,
 	box->watch.floor = v->modseq;
 	box->in_step = true;
 	box->keywords_told = imap_hash_keywords(v);
-	e = claim_recent(s, box);
+	e = claim_recent(s, box, v, info);
 	if (!e)
 		put_state(s, v);
 	/* RFC 9051 section 6.3.2: under which name LIST has it. */
@@ -151,6 +157,7 @@ enum err imap_select(
 	const struct imap_mailbox *name = &c->select.mailbox;
 	bool read_only = c->verb == IMAP_EXAMINE;
 	struct uidset changed = UIDSET_EMPTY;
+	struct mailbox_info info;
 	struct mailbox_ref ref;
 	enum err e;
 
@@ -169,13 +176,13 @@ enum err imap_select(
 		return ERR_NOTFOUND;
 	if (c->select.condstore)
 		imap_enable_condstore(s);
-	e = mailbox_open(
-		imap_mail(s), &s->session.user, name->name, RIGHT_READ, &ref);
+	e = mailbox_open_info(imap_mail(s), &s->session.user, name->name,
+		RIGHT_READ, &ref, &info);
 	if (!e)
 		e = enter(s, c, &ref,
 			read_only || !(ref.rights & ~(uint32_t)(RIGHT_LOOKUP |
 								RIGHT_READ)),
-			&changed);
+			&info, &changed);
 	if (!e)
 		e = imap_fetch_changes(s, c, &changed);
 	uidset_fini(&changed);
