@@ -2,11 +2,11 @@
 /*
  * The embedded engine: RocksDB through its C API.
  *
- * A read is a snapshot. A batch is a WriteBatchWithIndex: reads within it look
- * there first, then at the newest state of the database (nobody else writes
- * what its scope covers). RocksDB inserts a batch into what readers see only
- * after the log was written and, if asked, synced; batches of different
- * scopes that commit at the same time share a sync by themselves.
+ * A read is a snapshot. What a batch writes is kept in memory (pending.h):
+ * reads within it look there first, then at the newest state of the database
+ * (nobody else writes what its scope covers). RocksDB inserts a batch into what
+ * readers see only after the log was written and, if asked, synced; batches of
+ * different scopes that commit at the same time share a sync by themselves.
  *
  * A full disk. Commits are refused while there is still room to flush what is
  * in memory, big ones first, so that people can still delete; they go on by
@@ -35,6 +35,7 @@
  * batch whole. The next start then finds it: no log can promise more.
  */
 #include "store/engine.h"
+#include "store/pending.h"
 #include "store/wal.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -117,7 +118,8 @@ struct rocks_txn {
 	const rocksdb_snapshot_t *snapshot;
 	rocksdb_readoptions_t *options;
 	/* writing */
-	rocksdb_writebatch_wi_t *batch;
+	struct pending pending;
+	bool durable;
 };
 
 struct rocks_iter {
@@ -126,7 +128,12 @@ struct rocks_iter {
 	rocksdb_readoptions_t *options;
 	struct buf from, to; /* options point into them */
 	bool back, started;
-	struct buf key, value; /* copies, for writes: the batch moves */
+	bool given; /* where `it` stands was given already */
+	/* Of a write: numbers of what is pending in the range, from `at` on
+	 * still to come; and copies of it, for it moves. */
+	uint32_t *own;
+	uint32_t own_count, at;
+	struct buf key, value;
 };
 
 static struct rocks *rocks_of(struct store *s)
@@ -259,39 +266,34 @@ static enum err give(const char *p, size_t n, struct buf *value)
 	return buf_err(value);
 }
 
-static enum err get_written(struct store_txn *t, str key, struct buf *value)
+static enum err get_pending(const struct pending *p,
+	const struct pending_entry *e, struct buf *value)
 {
-	struct rocks *r = rocks_of_txn(t);
-	char *status = NULL, *p;
-	size_t n;
-	enum err err;
+	str v = pending_value(p, e);
 
-	p = rocksdb_writebatch_wi_get_from_batch_and_db(
-		txn_of(t)->batch, r->db, r->latest, key.p, key.n, &n, &status);
-	err = check(r, "cannot read", status);
-	if (!err)
-		err = give(p, n, value);
-	rocksdb_free(p);
-	return err;
+	return give(e->deleted ? NULL : v.p, v.n, value);
 }
 
 static enum err rocks_get(
-	struct store_txn *t, str key, bool summed, struct buf *value)
+	struct store_txn *txn, str key, bool summed, struct buf *value)
 {
-	struct rocks *r = rocks_of_txn(t);
+	struct rocks_txn *t = txn_of(txn);
+	struct rocks *r = rocks_of_txn(txn);
+	const struct pending_entry *own = pending_find(&t->pending, key);
 	rocksdb_pinnableslice_t *slice;
 	char *status = NULL;
 	const char *p;
 	size_t n = 0;
 	enum err err;
 
-	if (!txn_of(t)->db)
+	if (!t->db)
 		return atomic_load(&r->broken);
-	if (t->writing)
-		return get_written(t, key, value);
-	rocksdb_readoptions_set_verify_checksums(txn_of(t)->options, !summed);
-	slice = rocksdb_get_pinned(
-		txn_of(t)->db, txn_of(t)->options, key.p, key.n, &status);
+	if (own)
+		return get_pending(&t->pending, own, value);
+	if (!txn->writing)
+		rocksdb_readoptions_set_verify_checksums(t->options, !summed);
+	slice = rocksdb_get_pinned(t->db, txn->writing ? r->latest : t->options,
+		key.p, key.n, &status);
 	err = check(r, "cannot read", status);
 	p = rocksdb_pinnableslice_value(slice, &n);
 	if (!err)
@@ -329,9 +331,9 @@ static struct store_iter *rocks_scan(
 		scan_options(txn_of(t), buf_str(&it->from), buf_str(&it->to));
 	if (db)
 		it->it = rocksdb_create_iterator(db, it->options);
-	if (db && t->writing)
-		it->it = rocksdb_writebatch_wi_create_iterator_with_base(
-			txn_of(t)->batch, it->it);
+	if (t->writing)
+		it->own = pending_range(
+			&txn_of(t)->pending, from, to, &it->own_count);
 	return &it->iter;
 }
 
@@ -370,15 +372,6 @@ static void move(struct rocks_iter *it)
 	it->started = true;
 }
 
-/* The bounds in the options do not hold for what is only in the batch. */
-static bool within(const struct rocks_iter *it, str key)
-{
-	str to = buf_str(&it->to);
-
-	return it->back ? str_cmp(key, buf_str(&it->from)) >= 0
-			: to.n == 0 || str_cmp(key, to) < 0;
-}
-
 static str keep(struct buf *b, str s)
 {
 	buf_reset(b);
@@ -386,24 +379,55 @@ static str keep(struct buf *b, str s)
 	return buf_str(b);
 }
 
+/* Whether it stands at a key that was not given yet. */
+static bool step(struct rocks_iter *it)
+{
+	if (!it->started || (it->given && rocksdb_iter_valid(it->it)))
+		move(it);
+	it->given = false;
+	return rocksdb_iter_valid(it->it);
+}
+
+static bool give_stored(struct rocks_iter *it, str *key_r, str *value_r)
+{
+	*key_r = iter_key(it);
+	value_r->p = rocksdb_iter_value(it->it, &value_r->n);
+	it->given = true;
+	return true;
+}
+
+/* What the write has pending, and what is stored, as if they were one; of equal
+ * keys the pending one counts. */
 static bool rocks_next(struct store_iter *iter, str *key_r, str *value_r)
 {
 	struct rocks_iter *it = (struct rocks_iter *)iter;
-	str value;
+	const struct pending *p = &txn_of(iter->txn)->pending;
+	bool stored = it->it && step(it);
 
-	if (!it->it || (it->started && !rocksdb_iter_valid(it->it)))
-		return false;
-	move(it);
-	if (!rocksdb_iter_valid(it->it) || !within(it, iter_key(it)))
-		return false;
-	*key_r = iter_key(it);
-	value.p = rocksdb_iter_value(it->it, &value.n);
-	if (iter->txn->writing) {
-		*key_r = keep(&it->key, *key_r);
-		value = keep(&it->value, value);
+	while (stored || (it->it && it->at < it->own_count)) {
+		const struct pending_entry *own;
+		str key;
+		int order;
+
+		if (it->at == it->own_count)
+			return give_stored(it, key_r, value_r);
+		own = pending_entry(
+			p, it->own[it->back ? it->own_count - 1 - it->at
+					    : it->at]);
+		key = pending_key(p, own);
+		order = stored ? str_cmp(iter_key(it), key) : 0;
+		if (it->back ? order > 0 : order < 0)
+			return give_stored(it, key_r, value_r);
+		it->given = stored && order == 0;
+		it->at++;
+		if (!own->deleted) {
+			*key_r = keep(&it->key, key);
+			*value_r = keep(&it->value, pending_value(p, own));
+			return true;
+		}
+		stored = step(it);
 	}
-	*value_r = value;
-	return true;
+	return false;
 }
 
 static enum err rocks_iter_end(struct store_iter *iter)
@@ -425,50 +449,45 @@ static enum err rocks_iter_end(struct store_iter *iter)
 	buf_fini(&it->to);
 	buf_fini(&it->key);
 	buf_fini(&it->value);
+	free(it->own);
 	free(it);
 	return err;
 }
 
 static void rocks_put(struct store_txn *t, str key, str value)
 {
-	rocksdb_writebatch_wi_put(
-		txn_of(t)->batch, key.p, key.n, value.p, value.n);
+	pending_put(&txn_of(t)->pending, key, value);
 }
 
 static void rocks_delete(struct store_txn *t, str key)
 {
-	rocksdb_writebatch_wi_delete(txn_of(t)->batch, key.p, key.n);
+	pending_delete(&txn_of(t)->pending, key);
 }
 
 static struct store_txn *rocks_begin_batch(struct store *s, bool durable)
 {
 	struct rocks_txn *t = txn_new(rocks_of(s), true);
 
-	t->batch = rocksdb_writebatch_wi_create(0, 1);
-	if (durable)
-		rocksdb_writebatch_wi_put_log_data(
-			t->batch, WAL_MARK, sizeof WAL_MARK - 1);
+	t->durable = durable;
 	return &t->txn;
 }
 
 static void rocks_savepoint(struct store_txn *t)
 {
-	rocksdb_writebatch_wi_set_save_point(txn_of(t)->batch);
+	pending_savepoint(&txn_of(t)->pending);
 }
 
 static void rocks_rollback(struct store_txn *t)
 {
-	char *status = NULL;
-
-	rocksdb_writebatch_wi_rollback_to_save_point(txn_of(t)->batch, &status);
-	t->err = check(rocks_of_txn(t), "cannot undo", status);
+	pending_rollback(&txn_of(t)->pending);
+	t->err = OK;
 }
 
 static void rocks_abort(struct store_txn *txn)
 {
 	struct rocks_txn *t = txn_of(txn);
 
-	rocksdb_writebatch_wi_destroy(t->batch);
+	pending_fini(&t->pending);
 	txn_free(t);
 }
 
@@ -551,19 +570,51 @@ static enum err check_write(struct rocks *r, char *status)
 	return err;
 }
 
+/* Each key once, in order. */
+static rocksdb_writebatch_t *make_batch(struct rocks_txn *t)
+{
+	struct pending *p = &t->pending;
+	rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+	uint32_t count;
+	uint32_t *all = pending_range(p, str_of("", 0), str_of("", 0), &count);
+
+	if (t->durable)
+		rocksdb_writebatch_put_log_data(
+			batch, WAL_MARK, sizeof WAL_MARK - 1);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct pending_entry *e = pending_entry(p, all[i]);
+		str key = pending_key(p, e), value = pending_value(p, e);
+
+		if (e->deleted)
+			rocksdb_writebatch_delete(batch, key.p, key.n);
+		else
+			rocksdb_writebatch_put(
+				batch, key.p, key.n, value.p, value.n);
+	}
+	free(all);
+	return batch;
+}
+
+static enum err write_batch(struct rocks_txn *t, bool sync)
+{
+	struct rocks *r = rocks_of(t->txn.store);
+	rocksdb_writebatch_t *batch = make_batch(t);
+	char *status = NULL;
+
+	rocksdb_write(t->db, sync ? r->sync : r->lazy, batch, &status);
+	rocksdb_writebatch_destroy(batch);
+	return check_write(r, status);
+}
+
 static enum err rocks_commit(struct store_txn *t, bool sync)
 {
 	struct rocks *r = rocks_of_txn(t);
-	char *status = NULL;
 	enum err err = atomic_load(&r->broken);
 
 	if (!err)
 		err = check_room(r, t->written);
-	if (!err) {
-		rocksdb_write_writebatch_wi(txn_of(t)->db,
-			sync ? r->sync : r->lazy, txn_of(t)->batch, &status);
-		err = check_write(r, status);
-	}
+	if (!err)
+		err = write_batch(txn_of(t), sync);
 	rocks_abort(t);
 	return err;
 }
