@@ -21,8 +21,6 @@ struct client {
 static inline void world_begin_on(struct world *w, struct store *store)
 {
 	world_make(w, store, NULL);
-	loop_share(w->loop, w->pool);
-	store_on_long(w->store, session_take_time);
 	world_start(w);
 }
 

@@ -247,6 +247,7 @@ const struct session_protocol lmtp_protocol = {
 	.idle_short = true,
 	.needs = TICKET_MAY_DELIVER,
 	.open = open_session,
+	.quick = true,
 	.run = run,
 	.close = close_lmtp,
 	.refuse = refuse,

@@ -74,6 +74,7 @@ static void commit(struct lmtp *s)
 {
 	struct lmtp_transaction *t = &s->t;
 
+	session_take_time();
 	session_wait_begin(&s->session);
 	delivery_commit(t->delivery);
 	session_wait_end(&s->session);

@@ -16,12 +16,18 @@ struct resolve {
 	uint32_t id;
 	uint64_t channel; /* mail's, from which it came */
 	char *protocol, *address;
-	struct buf answer;
+	bool looked; /* at our own accounts; this came of it: */
+	enum err err;
+	struct resolved found;
 };
 
 static void put_answer(
 	struct buf *out, enum err e, const struct resolved *resolved)
 {
+	if (e == ERR_INVALID)
+		e = ERR_NOTFOUND;
+	if (e && e != ERR_NOTFOUND && e != ERR_DENIED)
+		e = ERR_UNAVAILABLE;
 	buf_add_varint(out, (uint64_t)e);
 	buf_add_sized(out, buf_str(&resolved->detail));
 	buf_add_varint(out, e ? 0 : resolved->count);
@@ -41,21 +47,44 @@ static void tell(struct auth *a, uint64_t channel, uint32_t id, str payload)
 		peer_tell(mail, IPC_RESOLVED, id, payload);
 }
 
+static void resolve_end(struct resolve *r)
+{
+	struct buf answer = BUF_UNBOUNDED;
+
+	put_answer(&answer, r->err, &r->found);
+	tell(r->auth, r->channel, r->id, buf_str(&answer));
+	buf_fini(&answer);
+	resolved_fini(&r->found);
+	rules_drop(r->rules);
+	free(r->protocol);
+	free(r->address);
+	free(r);
+}
+
 static void resolve_done(struct loop *loop, void *arg)
 {
 	struct resolve *r = arg;
 	struct auth *a = r->auth;
 
 	(void)loop;
-	tell(a, r->channel, r->id, buf_str(&r->answer));
+	resolve_end(r);
 	a->working--;
 	a->resolving--;
-	rules_drop(r->rules);
-	buf_fini(&r->answer);
-	free(r->protocol);
-	free(r->address);
-	free(r);
 	auth_check_end(a);
+}
+
+static void look_up(struct resolve *r)
+{
+	r->looked = true;
+	r->err = accounts_resolve(r->auth->context.accounts, r->rules->resolve,
+		str_c(r->address), account_protocol_bit(str_c(r->protocol)),
+		&r->found);
+}
+
+static bool is_for_others(const struct resolve *r)
+{
+	return r->rules->outside &&
+	       (r->err == ERR_NOTFOUND || (!r->err && r->found.last_resort));
 }
 
 /* -------- on a worker -------- */
@@ -78,44 +107,30 @@ static bool find_name(str name, void *arg)
 	return search->err != ERR_NOTFOUND;
 }
 
-static enum err look_up(struct resolve *r, struct resolved *resolved)
-{
-	return accounts_resolve(r->auth->context.accounts, r->rules->resolve,
-		str_c(r->address), account_protocol_bit(str_c(r->protocol)),
-		resolved);
-}
-
 /* Somebody whom only an outside source knows, whose first mail this is. */
-static enum err look_outside(
-	struct resolve *r, enum err before, struct resolved *resolved)
+static void look_outside(struct resolve *r)
 {
 	struct search search = {r, ERR_NOTFOUND};
 
 	resolve_each_name(
 		r->rules->resolve, str_c(r->address), find_name, &search);
 	if (search.err == ERR_NOTFOUND)
-		return before;
+		return;
+	resolved_fini(&r->found);
 	if (search.err)
-		return ERR_UNAVAILABLE;
-	resolved_fini(resolved);
-	return look_up(r, resolved);
+		r->err = ERR_UNAVAILABLE;
+	else
+		look_up(r);
 }
 
 static void run_resolve(struct pool_job *job)
 {
 	struct resolve *r = LOOP_OWNER(job, struct resolve, job);
-	struct resolved resolved = {0};
-	enum err e = look_up(r, &resolved);
 
-	if (r->rules->outside &&
-		(e == ERR_NOTFOUND || (!e && resolved.last_resort)))
-		e = look_outside(r, e, &resolved);
-	if (e == ERR_INVALID)
-		e = ERR_NOTFOUND;
-	if (e && e != ERR_NOTFOUND && e != ERR_DENIED)
-		e = ERR_UNAVAILABLE;
-	put_answer(&r->answer, e, &resolved);
-	resolved_fini(&resolved);
+	if (!r->looked)
+		look_up(r);
+	if (is_for_others(r))
+		look_outside(r);
 	loop_post(r->auth->loop, resolve_done, r);
 }
 
@@ -131,6 +146,7 @@ static void refuse(struct peer *p, uint32_t id)
 	buf_fini(&payload);
 }
 
+/* Our own accounts are looked at here, unless somebody holds them. */
 enum err resolve_start(struct peer *p, const struct ipc_msg *m)
 {
 	struct cursor c = cursor_of(m->payload);
@@ -151,7 +167,12 @@ enum err resolve_start(struct peer *p, const struct ipc_msg *m)
 	r->channel = p->number;
 	r->protocol = xstrndup(protocol.p, protocol.n);
 	r->address = xstrndup(address.p, address.n);
-	r->answer = BUF_UNBOUNDED;
+	if (!accounts_are_held(a->context.accounts))
+		look_up(r);
+	if (r->looked && !is_for_others(r)) {
+		resolve_end(r);
+		return OK;
+	}
 	r->job.run = run_resolve;
 	a->working++;
 	a->resolving++;

@@ -31,6 +31,8 @@ static inline void world_make(
 	w->mail = mail_new(store, limits);
 	assert_ok(loop_new(&w->loop));
 	w->pool = pool_new(4, 1024 * 1024);
+	loop_share(w->loop, w->pool);
+	store_on_long(w->store, session_take_time);
 	w->service = session_service_new(w->loop, w->pool, w->mail, NULL);
 }
 

@@ -102,7 +102,7 @@ static void on_timer(struct loop *loop, struct loop_timer *timer)
 	send_queued(all);
 }
 
-static void on_post(struct loop *loop, void *arg)
+static void ask(struct loop *loop, void *arg)
 {
 	struct question *q = arg;
 	struct questions *all = q->all;
@@ -124,7 +124,10 @@ struct question *question_new(struct questions *all, uint32_t type, str payload,
 	q->payload = BUF_UNBOUNDED;
 	q->answer = BUF_UNBOUNDED;
 	buf_add(&q->payload, payload);
-	loop_post(all->loop, on_post, q);
+	if (loop_is_here(all->loop))
+		ask(all->loop, q);
+	else
+		loop_post(all->loop, ask, q);
 	return q;
 }
 
