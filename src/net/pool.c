@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,10 +14,11 @@
 enum { IDLE_SECONDS = 10 };
 
 /* A thread without a job. The last to lie down is the first to be woken: what
- * it worked with is still in the caches. */
+ * it worked with is still in the caches. It is woken after the lock was let go,
+ * which it would wait for. */
 struct sleeper {
-	pthread_cond_t wake;
-	bool woken;
+	sem_t wake;
+	bool woken; /* or will be in a moment */
 	struct sleeper *next;
 };
 
@@ -83,12 +85,7 @@ static void run_job(struct pool *pool)
 
 static void lie_down(struct pool *pool, struct sleeper *s)
 {
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	sem_init(&s->wake, 0, 0);
 	s->woken = false;
 	s->next = pool->sleepers;
 	pool->sleepers = s;
@@ -107,34 +104,49 @@ static void get_up(struct pool *pool, struct sleeper *s)
 	pool->waking++;
 }
 
+/* With the lock held, which is let go meanwhile; for ever, or some seconds. */
+static void sleep_until_woken(struct pool *pool, struct sleeper *s, bool ever)
+{
+	struct timespec until;
+	int failed;
+
+	pthread_mutex_unlock(&pool->lock);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += IDLE_SECONDS;
+	do
+		failed =
+			ever ? sem_wait(&s->wake)
+			     : sem_clockwait(&s->wake, CLOCK_MONOTONIC, &until);
+	while (failed && errno == EINTR);
+	pthread_mutex_lock(&pool->lock);
+	/* Just now: nobody may touch what is gone. */
+	while (failed && s->woken && sem_wait(&s->wake))
+		;
+}
+
 /* False when none came for so long that the thread may go. The last one stays:
  * there may be no other when it is wanted. */
 static bool wait_for_job(struct pool *pool)
 {
 	struct sleeper self;
-	struct timespec until;
 	bool woken;
-	int failed = 0;
 
 	if (pool->surplus || pool->ending)
 		return false;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += IDLE_SECONDS;
 	lie_down(pool, &self);
-	while (!self.woken && (failed != ETIMEDOUT || pool->threads == 1))
-		failed = pool->threads > 1
-				 ? pthread_cond_timedwait(
-					   &self.wake, &pool->lock, &until)
-				 : pthread_cond_wait(&self.wake, &pool->lock);
+	do
+		sleep_until_woken(pool, &self, pool->threads == 1);
+	while (!self.woken && pool->threads == 1);
 	woken = self.woken;
 	if (!woken)
 		get_up(pool, &self);
 	pool->waking--;
-	pthread_cond_destroy(&self.wake);
+	sem_destroy(&self.wake);
 	return woken && !pool->surplus && !pool->ending;
 }
 
-static void rouse(struct pool *pool);
+static struct sleeper *rouse(struct pool *pool);
+static void unlock(struct pool *pool, struct sleeper *roused);
 
 /* Joins the thread that ended before this one: it has nothing left to do but
  * to return. */
@@ -142,14 +154,15 @@ static void leave(struct pool *pool)
 {
 	pthread_t before = pool->ended;
 	bool has_before = pool->has_ended;
+	struct sleeper *roused;
 
 	pool->threads--;
 	pool->surplus -= pool->surplus > 0;
-	rouse(pool);
+	roused = rouse(pool);
 	pool->ended = pthread_self();
 	pool->has_ended = true;
 	pthread_cond_broadcast(&pool->quiet);
-	pthread_mutex_unlock(&pool->lock);
+	unlock(pool, roused);
 	if (has_before)
 		pthread_join(before, NULL);
 }
@@ -214,23 +227,36 @@ struct pool *pool_new(unsigned max_threads, size_t stack)
 	return pool;
 }
 
-static void wake_first(struct pool *pool)
+static struct sleeper *call_first(struct pool *pool)
 {
 	struct sleeper *s = pool->sleepers;
 
 	get_up(pool, s);
-	pthread_cond_signal(&s->wake);
+	return s;
 }
 
-/* After a job came, or one more may run. */
-static void rouse(struct pool *pool)
+/* After a job came, or one more may run. Whom it returns is to be woken. */
+static struct sleeper *rouse(struct pool *pool)
 {
 	if (!may_run(pool))
-		return;
+		return NULL;
 	if (pool->sleepers)
-		wake_first(pool);
-	else if (pool->threads < pool->max + pool->lasting + POOL_WAITING_MAX)
+		return call_first(pool);
+	if (pool->threads < pool->max + pool->lasting + POOL_WAITING_MAX)
 		start_thread(pool);
+	return NULL;
+}
+
+static void wake(struct sleeper *s)
+{
+	if (s)
+		sem_post(&s->wake);
+}
+
+static void unlock(struct pool *pool, struct sleeper *roused)
+{
+	pthread_mutex_unlock(&pool->lock);
+	wake(roused);
 }
 
 void pool_submit(struct pool *pool, struct pool_job *job)
@@ -241,8 +267,7 @@ void pool_submit(struct pool *pool, struct pool_job *job)
 	*pool->last = job;
 	pool->last = &job->next;
 	pool->queued++;
-	rouse(pool);
-	pthread_mutex_unlock(&pool->lock);
+	unlock(pool, rouse(pool));
 }
 
 void pool_submit_lasting(struct pool *pool, struct pool_job *job)
@@ -255,8 +280,7 @@ void pool_submit_lasting(struct pool *pool, struct pool_job *job)
 	if (!job->next)
 		pool->last = &job->next;
 	pool->queued++;
-	rouse(pool);
-	pthread_mutex_unlock(&pool->lock);
+	unlock(pool, rouse(pool));
 }
 
 void pool_lasting_ended(struct pool *pool)
@@ -271,8 +295,7 @@ void pool_wait_begin(struct pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
 	pool->waiting++;
-	rouse(pool);
-	pthread_mutex_unlock(&pool->lock);
+	unlock(pool, rouse(pool));
 }
 
 void pool_wait_end(struct pool *pool)
@@ -291,9 +314,9 @@ void pool_set_max(struct pool *pool, unsigned max_threads)
 	most = pool->max + pool->lasting;
 	pool->surplus = pool->threads > most ? pool->threads - most : 0;
 	while (pool->surplus && pool->sleepers)
-		wake_first(pool);
+		wake(call_first(pool));
 	for (size_t i = 0; i < pool->queued; i++)
-		rouse(pool);
+		wake(rouse(pool));
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -323,7 +346,7 @@ void pool_free(struct pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	pool->ending = true;
 	while (pool->sleepers)
-		wake_first(pool);
+		wake(call_first(pool));
 	while (pool->threads)
 		pthread_cond_wait(&pool->quiet, &pool->lock);
 	pthread_mutex_unlock(&pool->lock);
