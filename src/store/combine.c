@@ -17,6 +17,7 @@
 #include "base/hash.h"
 
 #include <assert.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 /* What one batch may hold: latency of the first, memory of all. */
@@ -26,11 +27,19 @@
 /* Most callers have one write. */
 #define WRITERS_INLINE 4
 
-/* One call's thread, which waits for its writers' turns. */
+/* One call's thread, which waits for its writers' turns. It is woken after the
+ * stripe was let go, which it would wait for; and it does not go before it has
+ * been woken as often as was promised. */
 struct caller {
-	pthread_mutex_t lock; /* taken after a stripe's */
-	pthread_cond_t wake;
-	bool woken;
+	sem_t wake;
+	atomic_uint promised;
+	unsigned woken;
+};
+
+/* Who is to be woken for a group's end: its writers, and the next leader. */
+struct woken {
+	struct caller *callers[GROUP_MAX + 1];
+	size_t count;
 };
 
 /* `state` and `next` are the stripe's. */
@@ -185,17 +194,15 @@ static enum err commit_batch(struct store *s, const struct batch *b)
 	return OK;
 }
 
-static void wake(struct caller *c)
+static void promise(struct woken *all, struct caller *c)
 {
-	pthread_mutex_lock(&c->lock);
-	c->woken = true;
-	pthread_cond_signal(&c->wake);
-	pthread_mutex_unlock(&c->lock);
+	atomic_fetch_add(&c->promised, 1);
+	all->callers[all->count++] = c;
 }
 
-/* The stripe is locked. A writer and its caller may be gone once the stripe is
- * released after they were woken. */
-static void finish_group(struct writer *leader, enum err err)
+/* The stripe is locked. A writer may be gone once it is released. */
+static void finish_group(
+	struct writer *leader, enum err err, struct woken *woken)
 {
 	struct combine_queue *q = leader->queue;
 	struct caller *self = leader->caller;
@@ -208,13 +215,13 @@ static void finish_group(struct writer *leader, enum err err)
 			w->job->err = err;
 		w->state = DONE;
 		if (w->caller != self)
-			wake(w->caller);
+			promise(woken, w->caller);
 		w = next;
 	}
 	q->first = end;
 	if (end) {
 		end->state = LEADING;
-		wake(end->caller);
+		promise(woken, end->caller);
 	} else {
 		*find_queue(leader->stripe, str_of(q->scope, q->scope_n)) =
 			q->next;
@@ -251,20 +258,21 @@ static void lead(struct store *s, struct writer **leaders, size_t count)
 	writing = false;
 	for (size_t i = 0; i < led; i++) {
 		struct combine_stripe *st = leaders[i]->stripe;
+		struct woken woken = {.count = 0};
 
 		pthread_mutex_lock(&st->lock);
-		finish_group(leaders[i], err);
+		finish_group(leaders[i], err, &woken);
 		pthread_mutex_unlock(&st->lock);
+		while (woken.count)
+			sem_post(&woken.callers[--woken.count]->wake);
 	}
 }
 
 static void wait_for_turn(struct caller *c)
 {
-	pthread_mutex_lock(&c->lock);
-	while (!c->woken)
-		pthread_cond_wait(&c->wake, &c->lock);
-	c->woken = false;
-	pthread_mutex_unlock(&c->lock);
+	while (sem_wait(&c->wake))
+		;
+	c->woken++;
 }
 
 /* Until all are done, leading whenever it is one's turn. */
@@ -298,11 +306,10 @@ void combine_write(
 	struct writer *writers = many ? xcalloc(count, sizeof *writers) : few;
 	struct writer **leaders =
 		many ? xcalloc(count, sizeof(struct writer *)) : leading_few;
-	struct caller c = {.woken = false};
+	struct caller c = {.woken = 0};
 
 	assert(!writing);
-	pthread_mutex_init(&c.lock, NULL);
-	pthread_cond_init(&c.wake, NULL);
+	sem_init(&c.wake, 0, 0);
 	for (size_t i = 0; i < count; i++)
 		writers[i] = (struct writer){
 			.job = &jobs[i],
@@ -314,8 +321,9 @@ void combine_write(
 	for (size_t i = 0; i < count; i++)
 		enqueue(s, &writers[i]);
 	write_all(s, &c, writers, leaders, count);
-	pthread_cond_destroy(&c.wake);
-	pthread_mutex_destroy(&c.lock);
+	while (c.woken < atomic_load(&c.promised))
+		wait_for_turn(&c);
+	sem_destroy(&c.wake);
 	if (many) {
 		free(writers);
 		free(leaders);
