@@ -19,6 +19,7 @@ from soaking import SOAKING, Progress, bound, seed
 ACCOUNTS = 50
 TLS_EVERY = 20      # idle connection is over TLS
 ROUNDS = 30         # commands of a busy connection before it comes anew
+RENEWAL = 20 * 60   # seconds: RFC 2177 has "at least every 29 minutes"
 # What a role may hold more after the warm-up than at its end: caches of
 # RocksDB and malloc fill up for long, so the short form only sees leaks that
 # are plain.
@@ -78,6 +79,17 @@ async def idle_session(load, number, kept):
         await line.say(b"i IDLE\r\n")
         await line.line()
     kept.append(line)
+
+
+async def renew(lines):
+    """IDLE anew, one after another, each after so many seconds."""
+    while True:
+        for line in lines:
+            await asyncio.sleep(RENEWAL / len(lines))
+            await line.say(b"DONE\r\n")
+            assert (await line.line()).startswith(b"i OK")
+            await line.say(b"i IDLE\r\n")
+            assert (await line.line()).startswith(b"+")
 
 
 async def by_imap(load, chance, name, password):
@@ -198,10 +210,12 @@ class Load:
         self.progress.tell(f"{len(kept)} idle connections")
         tasks = [asyncio.create_task(busy_session(self, n))
                  for n in range(busy)]
+        renewing = asyncio.create_task(renew(kept))
         try:
-            await self.watch(tasks, seconds)
+            await self.watch([*tasks, renewing], seconds)
         finally:
             self.over = True
+            renewing.cancel()
             await asyncio.wait(tasks, timeout=120)
         for task in tasks:
             task.result()
