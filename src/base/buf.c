@@ -61,11 +61,6 @@ void buf_add(struct buf *b, str s)
 	b->n += s.n;
 }
 
-void buf_add_c(struct buf *b, const char *z)
-{
-	buf_add(b, str_c(z));
-}
-
 void buf_add_byte(struct buf *b, char c)
 {
 	char *room = buf_reserve(b, 1);
@@ -163,15 +158,9 @@ void buf_add_be64(struct buf *b, uint64_t value)
 
 void buf_add_varint(struct buf *b, uint64_t value)
 {
-	char bytes[10];
-	size_t n = 0;
+	char bytes[VARINT_MAX];
 
-	while (value >= 0x80) {
-		bytes[n++] = (char)(value | 0x80);
-		value >>= 7;
-	}
-	bytes[n++] = (char)value;
-	buf_add(b, str_of(bytes, n));
+	buf_add(b, str_of(bytes, (size_t)(varint_put(bytes, value) - bytes)));
 }
 
 void buf_add_sized(struct buf *b, str s)

@@ -28,7 +28,10 @@ void buf_fini(struct buf *);
 void buf_reset(struct buf *);
 
 void buf_add(struct buf *, str);
-void buf_add_c(struct buf *, const char *z);
+static inline void buf_add_c(struct buf *b, const char *z)
+{
+	buf_add(b, str_c(z));
+}
 void buf_add_byte(struct buf *, char c);
 void buf_add_u64(struct buf *, uint64_t decimal);
 void buf_addf(struct buf *, const char *format, ...)
@@ -51,6 +54,15 @@ void buf_add_be16(struct buf *, uint16_t);
 void buf_add_be32(struct buf *, uint32_t);
 void buf_add_be64(struct buf *, uint64_t);
 void buf_add_varint(struct buf *, uint64_t);
+/* A varint at `at`, where there is room for VARINT_MAX bytes; its end. */
+#define VARINT_MAX 10
+static inline char *varint_put(char *at, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		*at++ = (char)(value | 0x80);
+	*at++ = (char)value;
+	return at;
+}
 /* A varint length, then the bytes. */
 void buf_add_sized(struct buf *, str);
 

@@ -109,21 +109,25 @@ uint64_t cursor_be64(struct cursor *c)
 	return take_be(c, 8);
 }
 
-uint64_t cursor_varint(struct cursor *c)
+uint64_t cursor_long_varint(struct cursor *c)
 {
+	const char *at = c->at;
 	uint64_t value = 0;
 
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		uint64_t byte = take_be(c, 1);
+	if (c->err)
+		return 0;
+	for (unsigned shift = 0; shift < 64 && at != c->end; shift += 7) {
+		uint64_t byte = (unsigned char)*at++;
 
-		if (c->err)
-			return 0;
 		if (shift == 63 && byte > 1)
 			break;
 		value |= (byte & 0x7f) << shift;
-		if (byte < 0x80)
+		if (byte < 0x80) {
+			c->at = at;
 			return value;
+		}
 	}
+	c->at = at;
 	cursor_fail(c, ERR_INVALID, "a varint of at most 64 bits");
 	return 0;
 }

@@ -65,7 +65,13 @@ uint8_t cursor_u8(struct cursor *);
 uint16_t cursor_be16(struct cursor *);
 uint32_t cursor_be32(struct cursor *);
 uint64_t cursor_be64(struct cursor *);
-uint64_t cursor_varint(struct cursor *);
+uint64_t cursor_long_varint(struct cursor *);
+static inline uint64_t cursor_varint(struct cursor *c)
+{
+	if (!c->err && c->at != c->end && !(*c->at & 0x80))
+		return (unsigned char)*c->at++;
+	return cursor_long_varint(c);
+}
 /* As buf_add_sized wrote it. */
 str cursor_sized(struct cursor *);
 

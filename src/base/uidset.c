@@ -74,6 +74,15 @@ void uidset_add_range(struct uidset *set, uint32_t from, uint32_t to)
 	roaring_bitmap_add_range_closed(bits_of(set), from, to);
 }
 
+void uidset_run_end(struct uidset *set, struct uidset_run *run)
+{
+	if (run->from && run->from == run->to)
+		uidset_add(set, run->from);
+	else if (run->from)
+		uidset_add_range(set, run->from, run->to);
+	*run = (struct uidset_run){0};
+}
+
 void uidset_remove(struct uidset *set, uint32_t n)
 {
 	if (set->bits)

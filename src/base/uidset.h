@@ -43,6 +43,22 @@ uint32_t uidset_min(const struct uidset *); /* 0 when empty */
 uint32_t uidset_max(const struct uidset *); /* 0 when empty */
 bool uidset_eq(const struct uidset *, const struct uidset *);
 
+/* Adds many that mostly follow each other, as ranges: those of the last range
+ * are in the set after uidset_run_end. */
+struct uidset_run {
+	uint32_t from, to; /* 0: none */
+};
+void uidset_run_end(struct uidset *, struct uidset_run *);
+static inline void uidset_run_add(
+	struct uidset *set, struct uidset_run *run, uint32_t n)
+{
+	if (!run->from || n != run->to + 1) {
+		uidset_run_end(set, run);
+		run->from = n;
+	}
+	run->to = n;
+}
+
 /* How many members are <= n: for a member, its sequence number. */
 uint32_t uidset_rank(const struct uidset *, uint32_t n);
 /* The member with that rank, from 1; 0 when there are fewer. */

@@ -97,6 +97,26 @@ static void test_encoding_round_trip_and_damage(void **unused)
 	uidset_fini(&b);
 }
 
+static void test_runs_are_what_was_added(void **unused)
+{
+	static const uint32_t numbers[] = {
+		5, 6, 7, 9, 1, 2, 2, 3, UINT32_MAX - 1, UINT32_MAX, 1};
+	struct uidset one_by_one = UIDSET_EMPTY, set = UIDSET_EMPTY;
+	struct uidset_run run = {0};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		uidset_add(&one_by_one, numbers[i]);
+		uidset_run_add(&set, &run, numbers[i]);
+	}
+	uidset_run_end(&set, &run);
+	uidset_run_end(&set, &run);
+	assert_true(uidset_eq(&one_by_one, &set));
+	assert_int_equal(uidset_count(&set), 9);
+	uidset_fini(&one_by_one);
+	uidset_fini(&set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +124,7 @@ int main(void)
 		cmocka_unit_test(test_algebra_with_empty_sets),
 		cmocka_unit_test(test_iterates_over_read_ahead_borders),
 		cmocka_unit_test(test_encoding_round_trip_and_damage),
+		cmocka_unit_test(test_runs_are_what_was_added),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,8 +172,6 @@ void imap_complete(
 MUST enum err imap_sync(struct imap *, bool may_expunge, bool with_uid);
 /* "* n FETCH (", or "* uid UIDFETCH (" (RFC 9586). */
 void imap_begin_fetch(struct imap *, uint32_t number, uid_num);
-void imap_put_fetch_flags(struct imap *, const struct view *,
-	const struct membership *, bool with_uid);
 /* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]". */
 void imap_put_flag_lists(struct imap *, const struct view *);
 /* The client knows the flags of these, as of this change. */

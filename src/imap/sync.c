@@ -83,33 +83,88 @@ void imap_begin_fetch(struct imap *s, uint32_t number, uid_num uid)
 	buf_add_c(imap_out(s), s->uidonly ? " UIDFETCH (" : " FETCH (");
 }
 
-void imap_put_fetch_flags(struct imap *s, const struct view *v,
-	const struct membership *m, bool with_uid)
-{
-	struct buf *out = imap_out(s);
-	bool recent = !s->rev2 && uidset_has(&s->selected->recent, m->uid);
+/* Telling of many messages, mostly in order. */
+struct telling {
+	struct imap *s;
+	const struct view *v;
+	bool with_uid;
+	struct view_iter at; /* behind the one before */
+	uid_num uid;	     /* of it; 0: none was */
+	uint32_t number;
+	/* Its flags, and the rest of the line that says so. */
+	uint64_t flags;
+	bool recent;
+	struct buf rest;
+};
 
-	imap_begin_fetch(s, imap_number(s, m->uid), m->uid);
+/* The message, which is known and in the view. */
+static const struct membership *telling_next(struct telling *t, uid_num uid)
+{
+	const struct membership *m = view_iter_next(&t->at);
+
+	/* The one with the next UID has the next number. */
+	t->number = t->uid && uid == t->uid + 1 ? t->number + 1
+						: imap_number(t->s, uid);
+	t->uid = uid;
+	if (m && m->uid == uid)
+		return m;
+	t->at = view_iter(t->v, uid);
+	return view_iter_next(&t->at);
+}
+
+static void put_rest(struct telling *t, uint64_t flags, bool recent)
+{
+	if (!t->rest.n || flags != t->flags || recent != t->recent) {
+		buf_reset(&t->rest);
+		buf_add_c(&t->rest, "FLAGS ");
+		imap_put_flags(&t->rest, flags, recent, t->v->keywords,
+			t->v->keyword_count);
+		buf_add_c(&t->rest, ")\r\n");
+		t->flags = flags;
+		t->recent = recent;
+	}
+	buf_add(imap_out(t->s), buf_str(&t->rest));
+}
+
+static void put_uid(struct imap *s, uid_num uid)
+{
+	buf_add_c(imap_out(s), "UID ");
+	buf_add_u64(imap_out(s), uid);
+	buf_add_byte(imap_out(s), ' ');
+}
+
+static void put_modseq(struct imap *s, modseq_num modseq)
+{
+	s->told_modseq = true;
+	buf_add_c(imap_out(s), "MODSEQ (");
+	buf_add_u64(imap_out(s), modseq);
+	buf_add_byte(imap_out(s), ')');
+}
+
+static void put_fetch_flags(struct telling *t, const struct membership *m)
+{
+	struct imap *s = t->s;
+
+	imap_begin_fetch(s, t->number, m->uid);
 	/* RFC 7162 section 3.2.4: both, once CONDSTORE is enabled. */
-	if ((with_uid || s->condstore) && !s->uidonly)
-		buf_addf(out, "UID %u ", m->uid);
-	if (s->condstore)
-		buf_addf(out, "MODSEQ (%llu) ", (unsigned long long)m->modseq);
-	s->told_modseq |= s->condstore;
-	buf_add_c(out, "FLAGS ");
-	imap_put_flags(out, m->flags, recent, v->keywords, v->keyword_count);
-	buf_add_c(out, ")\r\n");
+	if ((t->with_uid || s->condstore) && !s->uidonly)
+		put_uid(s, m->uid);
+	if (s->condstore) {
+		put_modseq(s, m->modseq);
+		buf_add_byte(imap_out(s), ' ');
+	}
+	put_rest(t, m->flags,
+		!s->rev2 && uidset_has(&s->selected->recent, m->uid));
 }
 
 /* The client knows the flags, but not since when. */
-static void put_fetch_modseq(struct imap *s, const struct membership *m)
+static void put_fetch_modseq(struct telling *t, const struct membership *m)
 {
-	s->told_modseq = true;
-	imap_begin_fetch(s, imap_number(s, m->uid), m->uid);
-	if (!s->uidonly)
-		buf_addf(imap_out(s), "UID %u ", m->uid);
-	buf_addf(imap_out(s), "MODSEQ (%llu))\r\n",
-		(unsigned long long)m->modseq);
+	imap_begin_fetch(t->s, t->number, m->uid);
+	if (!t->s->uidonly)
+		put_uid(t->s, m->uid);
+	put_modseq(t->s, m->modseq);
+	buf_add_c(imap_out(t->s), ")\r\n");
 }
 
 /* From high to low, as what a limit cut off is done: RFC 9738 section 3.1. */
@@ -304,15 +359,15 @@ static void find_changed(struct imap *s, const struct view *v,
 	}
 }
 
-static void tell_one(struct imap *s, const struct view *v, uid_num uid,
-	const struct uidset *changed, bool with_uid)
+static void tell_one(
+	struct telling *t, uid_num uid, const struct uidset *changed)
 {
-	const struct membership *m = view_find(v, uid);
+	const struct membership *m = telling_next(t, uid);
 
-	if (uidset_has(changed, uid))
-		imap_put_fetch_flags(s, v, m, with_uid);
+	if (!changed || uidset_has(changed, uid))
+		put_fetch_flags(t, m);
 	else
-		put_fetch_modseq(s, m);
+		put_fetch_modseq(t, m);
 }
 
 /* Of what others changed, and what this command asked to be told; what a limit
@@ -320,7 +375,9 @@ static void tell_one(struct imap *s, const struct view *v, uid_num uid,
 static void tell_flags(struct imap *s, const struct view *v,
 	const struct uidset *known_before, bool with_uid)
 {
+	struct telling t = {s, v, with_uid, .rest = BUF_UNBOUNDED};
 	struct uidset changed = UIDSET_EMPTY, all = UIDSET_EMPTY;
+	const struct uidset *of = NULL; /* all */
 	struct uidset_iter it;
 	uint32_t uid;
 
@@ -329,13 +386,18 @@ static void tell_flags(struct imap *s, const struct view *v,
 	if (!s->command)
 		uidset_or(&s->told_between, &changed);
 	uidset_copy(&all, &changed);
-	uidset_or(&all, &s->to_date);
+	if (!uidset_is_empty(&s->to_date)) {
+		uidset_or(&all, &s->to_date);
+		of = &changed;
+	}
 	uidset_and(&all, &v->uids);
+	t.at = view_iter(v, uidset_min(&all));
 	it = uidset_iter(&all, 1);
 	while (!s->limit && (uid = uidset_iter_next(&it)))
-		tell_one(s, v, uid, &changed, with_uid);
+		tell_one(&t, uid, of);
 	for (uint32_t i = s->limit ? uidset_count(&all) : 0; i > 0; i--)
-		tell_one(s, v, uidset_select(&all, i), &changed, with_uid);
+		tell_one(&t, uidset_select(&all, i), of);
+	buf_fini(&t.rest);
 	uidset_fini(&changed);
 	uidset_fini(&all);
 }

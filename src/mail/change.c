@@ -212,6 +212,7 @@ enum err box_begin(
 	box->id = mailbox;
 	box->record = (struct mailbox_record){0};
 	box->journal = (struct journal_record){.when = ch->now};
+	box->added = box->changed = box->expunged = (struct uidset_run){0};
 	box->dirty = box->block_loaded = box->block_dirty = false;
 	box->count = box->removed_count = 0;
 	box->removed_next = 0;
@@ -311,6 +312,9 @@ static void write_journal(struct box_change *box)
 {
 	struct change *ch = box->ch;
 
+	uidset_run_end(&box->journal.added, &box->added);
+	uidset_run_end(&box->journal.changed, &box->changed);
+	uidset_run_end(&box->journal.expunged, &box->expunged);
 	key_journal(&ch->key, ch->account, box->id, box->record.modseq);
 	journal_encode(&box->journal, &ch->value);
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
@@ -336,13 +340,24 @@ static void touch(struct box_change *box)
 	box->dirty = box->block_dirty = true;
 }
 
+/* Of the member with this UID, or of the one behind its place. */
 static size_t member_index(const struct box_change *box, uid_num uid)
 {
-	size_t i = 0;
+	uid_num first = box->count ? box->members[0].uid : uid;
+	size_t low = 0, high = box->count, at = uid - first;
 
-	while (i < box->count && box->members[i].uid < uid)
-		i++;
-	return i;
+	/* Without gaps before it, it is found at once. */
+	if (at < box->count && box->members[at].uid == uid)
+		return at;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (box->members[middle].uid < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 enum err box_find(
@@ -360,17 +375,23 @@ enum err box_find(
 	return OK;
 }
 
+static void count_flags(struct mailbox_record *r, uint64_t flags, int sign)
+{
+	uint32_t one = (uint32_t)sign;
+
+	r->unseen += flags & FLAG_SEEN ? 0 : one;
+	r->deleted += flags & FLAG_DELETED ? one : 0;
+}
+
 /* Adds (sign 1) or takes (-1) one member to or from the counters. */
 static void count_member(
 	struct box_change *box, const struct membership *m, int sign)
 {
 	struct mailbox_record *r = &box->record;
 	struct account_record *a = &box->ch->record;
-	uint32_t one = (uint32_t)sign;
 
-	r->exists += one;
-	r->unseen += m->flags & FLAG_SEEN ? 0 : one;
-	r->deleted += m->flags & FLAG_DELETED ? one : 0;
+	count_flags(r, m->flags, sign);
+	r->exists += (uint32_t)sign;
 	r->bytes += sign > 0 ? m->size : -m->size;
 	r->growth += sign > 0 ? m->growth : -m->growth;
 	a->bytes += sign > 0 ? m->size : -m->size;
@@ -379,12 +400,12 @@ static void count_member(
 
 void box_set_flags(struct box_change *box, struct membership *m, uint64_t flags)
 {
-	count_member(box, m, -1);
+	count_flags(&box->record, m->flags, -1);
+	count_flags(&box->record, flags, 1);
 	m->flags = flags;
-	count_member(box, m, 1);
 	touch(box);
 	m->modseq = box->record.modseq;
-	uidset_add(&box->journal.changed, m->uid);
+	uidset_run_add(&box->journal.changed, &box->changed, m->uid);
 }
 
 /* Those that came one after another are mostly copied so. */
@@ -427,7 +448,7 @@ enum err box_add(
 	touch(box);
 	count_member(box, added, 1);
 	r->uidnext = uid + 1;
-	uidset_add(&box->journal.added, uid);
+	uidset_run_add(&box->journal.added, &box->added, uid);
 	put_link(box, m->message);
 	*uid_r = uid;
 	return OK;
@@ -444,7 +465,8 @@ static size_t remove_from_block(
 
 		if (gone < count && m->uid == members[gone].uid) {
 			count_member(box, m, -1);
-			uidset_add(&box->journal.expunged, m->uid);
+			uidset_run_add(
+				&box->journal.expunged, &box->expunged, m->uid);
 			box->removed[box->removed_count++] = *m;
 			gone++;
 		} else if (kept++ != i) {
@@ -497,6 +519,20 @@ static size_t collect_room(
 	return wanted < box->record.exists ? wanted : box->record.exists;
 }
 
+/* Is every UID from the first to the last wanted, so that nobody has to look at
+ * one by one? */
+static bool wants_all(const struct uidset *uids,
+	const struct membership *members, size_t count)
+{
+	uid_num first, last;
+
+	if (!uids || !count)
+		return true;
+	first = members[0].uid;
+	last = members[count - 1].uid;
+	return uidset_count_range(uids, first, last) == last - first + 1;
+}
+
 enum err box_collect(struct box_change *box, const struct uidset *uids,
 	struct membership **members_r, size_t *count_r)
 {
@@ -524,11 +560,13 @@ enum err box_collect(struct box_change *box, const struct uidset *uids,
 	it = store_scan(ch->txn, buf_str(&ch->key), buf_str(&end));
 	while (!e && store_iter_next(it, &key, &value)) {
 		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
-		size_t count;
+		size_t count = 0;
+		bool whole;
 
 		e = block_decode(value, cursor_be32(&c), box->members, &count);
+		whole = wants_all(uids, box->members, count);
 		for (size_t i = 0; !e && i < count; i++) {
-			if (uids && !uidset_has(uids, box->members[i].uid))
+			if (!whole && !uidset_has(uids, box->members[i].uid))
 				continue;
 			if (n == box->record.exists)
 				e = ERR_CORRUPT;

@@ -389,17 +389,20 @@ enum err history_decode(str value, struct history_record *r)
 	return ended(&c);
 }
 
-/* All of a membership but its UID. */
-static void add_member(struct buf *value, const struct membership *m)
+#define MEMBER_VARINTS 9
+
+/* There is room. */
+static char *put_member(char *at, const struct membership *m, uint32_t offset)
 {
-	buf_add_varint(value, m->flags);
-	buf_add_varint(value, m->modseq);
-	buf_add_varint(value, m->message);
-	buf_add_varint(value, m->size);
-	buf_add_varint(value, m->growth * 4 + m->own_uidl * 2u + m->eightbit);
-	buf_add_varint(value, zigzag(m->internal_date));
-	buf_add_varint(value, zigzag(m->zone));
-	buf_add_varint(value, zigzag(m->save_date));
+	at = varint_put(at, offset);
+	at = varint_put(at, m->flags);
+	at = varint_put(at, m->modseq);
+	at = varint_put(at, m->message);
+	at = varint_put(at, m->size);
+	at = varint_put(at, m->growth * 4 + m->own_uidl * 2u + m->eightbit);
+	at = varint_put(at, zigzag(m->internal_date));
+	at = varint_put(at, zigzag(m->zone));
+	return varint_put(at, zigzag(m->save_date));
 }
 
 static void take_member(struct cursor *c, struct membership *m, bool first)
@@ -422,11 +425,14 @@ static void take_member(struct cursor *c, struct membership *m, bool first)
 void block_encode(const struct membership *members, size_t count,
 	uint32_t block, struct buf *value)
 {
+	char *room, *at;
+
 	begin(value);
-	for (size_t i = 0; i < count; i++) {
-		buf_add_varint(value, members[i].uid - block * BLOCK_UIDS);
-		add_member(value, &members[i]);
-	}
+	room = at = buf_reserve(value, count * MEMBER_VARINTS * VARINT_MAX);
+	for (size_t i = 0; room && i < count; i++)
+		at = put_member(
+			at, &members[i], members[i].uid - block * BLOCK_UIDS);
+	buf_added(value, (size_t)(at - room));
 }
 
 enum err block_decode(str value, uint32_t block,

@@ -11,6 +11,7 @@ struct store_request {
 	const struct flag_change *change;
 	modseq_num told, unchanged_since;
 	struct store_result *result;
+	struct uidset_run changed; /* the result's */
 };
 
 void store_result_fini(struct store_result *r)
@@ -72,7 +73,7 @@ static enum err store_one(struct box_change *box, struct store_request *q,
 	if (flags == m->flags)
 		return OK;
 	box_set_flags(box, m, flags);
-	uidset_add(&r->changed, uid);
+	uidset_run_add(&r->changed, &q->changed, uid);
 	if (was > q->told)
 		uidset_add(&r->stale, uid);
 	return OK;
@@ -95,6 +96,7 @@ static enum err store_in_box(struct box_change *box, struct store_request *q)
 		e = store_one(box, q, uid, bits, mask);
 		tell_progress(q->ref->progress, ++done, count);
 	}
+	uidset_run_end(&q->result->changed, &q->changed);
 	if (!e && !uidset_is_empty(&q->result->changed))
 		q->result->modseq = box->record.modseq;
 	return e;
@@ -125,7 +127,7 @@ enum err message_store_flags(struct mail *mail, const struct mailbox_ref *ref,
 	struct store_result *result_r)
 {
 	struct store_request q = {
-		ref, uids, change, told, unchanged_since, result_r};
+		ref, uids, change, told, unchanged_since, result_r, {0}};
 	enum err e;
 
 	*result_r = (struct store_result){0};
@@ -181,6 +183,7 @@ static enum err copy_members(struct box_change *from, struct box_change *to,
 	const struct membership *members, size_t count,
 	const struct transfer *t)
 {
+	struct uidset_run source = {0}, target = {0};
 	uint64_t last = 0, translated = 0;
 	enum err e = OK;
 
@@ -199,11 +202,14 @@ static enum err copy_members(struct box_change *from, struct box_change *to,
 		if (!e)
 			e = box_add(to, &m, &uid);
 		if (!e) {
-			uidset_add(&t->result->source, members[i].uid);
-			uidset_add(&t->result->target, uid);
+			uidset_run_add(
+				&t->result->source, &source, members[i].uid);
+			uidset_run_add(&t->result->target, &target, uid);
 		}
 		tell_progress(t->progress, i + 1, count);
 	}
+	uidset_run_end(&t->result->source, &source);
+	uidset_run_end(&t->result->target, &target);
 	return e;
 }
 
@@ -315,6 +321,7 @@ static enum err expunge_in_box(
 	struct box_change *box, struct expunge_request *q)
 {
 	struct membership *members;
+	struct uidset_run run = {0};
 	size_t count, n = 0;
 	enum err e;
 
@@ -324,9 +331,10 @@ static enum err expunge_in_box(
 	for (size_t i = 0; !e && i < count; i++) {
 		if (!q->any && !(members[i].flags & FLAG_DELETED))
 			continue;
-		uidset_add(q->expunged, members[i].uid);
+		uidset_run_add(q->expunged, &run, members[i].uid);
 		members[n++] = members[i];
 	}
+	uidset_run_end(q->expunged, &run);
 	for (size_t i = 0; !e && i < n; i += PROGRESS_STEP) {
 		tell_progress(q->ref->progress, i, n);
 		e = box_remove_all(box, members + i,

@@ -188,6 +188,7 @@ struct box_change {
 	mailbox_num id;
 	struct mailbox_record record;
 	struct journal_record journal;
+	struct uidset_run added, changed, expunged; /* the journal's, at last */
 	bool dirty;
 	uint32_t block;
 	bool block_loaded, block_dirty;

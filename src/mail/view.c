@@ -683,6 +683,8 @@ const struct membership *view_iter_next(struct view_iter *it)
 void view_changed_since(
 	const struct view *v, modseq_num since, struct uidset *changed_r)
 {
+	struct uidset_run run = {0};
+
 	for (size_t i = 0; i < v->block_count; i++) {
 		const struct view_block *b = v->blocks[i];
 
@@ -690,8 +692,10 @@ void view_changed_since(
 			continue;
 		for (uint32_t m = 0; m < b->count; m++)
 			if (b->members[m].modseq > since)
-				uidset_add(changed_r, b->members[m].uid);
+				uidset_run_add(
+					changed_r, &run, b->members[m].uid);
 	}
+	uidset_run_end(changed_r, &run);
 }
 
 /* Calls for each that was expunged and is kept, by keys that begin so. */
