@@ -20,7 +20,8 @@
 
 /* Work of one write: bounds its size and how long writers of the account
  * wait for it. */
-#define STEP_MESSAGES 200
+#define STEP_BLOCKS 4
+#define STEP_MESSAGES (STEP_BLOCKS * BLOCK_UIDS)
 #define STEP_KEYS 1000
 #define STEP_BYTES (16u << 20)
 #define HISTORY_ROUND_S 3600
@@ -172,17 +173,22 @@ static enum err purge_expunged(struct change *ch, struct step *step)
 	return e;
 }
 
-static enum err purge_block(
-	struct change *ch, mailbox_num mailbox, str key, str value)
+static enum err purge_blocks(struct change *ch, mailbox_num mailbox,
+	const str *keys, const str *values, size_t count)
 {
-	struct cursor c = cursor_of(str_skip(key_tail(key), 4));
 	struct purge *p = purge_new(ch, mailbox);
-	enum err e = purge_members(p, cursor_be32(&c), key, value, false);
+	enum err e = OK;
 
+	for (size_t i = 0; !e && i < count; i++) {
+		struct cursor c = cursor_of(str_skip(key_tail(keys[i]), 4));
+
+		e = purge_members(
+			p, cursor_be32(&c), keys[i], values[i], false);
+	}
 	return e ? e : purge_end(p);
 }
 
-/* 'z': a deleted mailbox: a block a step, then its expunged and journal. */
+/* 'z': a deleted mailbox: some blocks a step, then its expunged and journal. */
 static enum err purge_mailbox(struct change *ch, struct step *step)
 {
 	mailbox_num mailbox = (mailbox_num)step->work.number;
@@ -193,9 +199,10 @@ static enum err purge_mailbox(struct change *ch, struct step *step)
 	if (step->floor != UINT64_MAX)
 		return OK; /* a session has it open still */
 	key_mailbox(&ch->key, ch->account, 'b', mailbox);
-	e = collect_keys(ch, buf_str(&ch->key), 1, &keys, &values, &count);
+	e = collect_keys(
+		ch, buf_str(&ch->key), STEP_BLOCKS, &keys, &values, &count);
 	if (!e && count) {
-		e = purge_block(ch, mailbox, keys[0], values[0]);
+		e = purge_blocks(ch, mailbox, keys, values, count);
 		step->more = true;
 	} else if (!e) {
 		key_mailbox(&ch->key, ch->account, 'j', mailbox);
@@ -700,6 +707,15 @@ static void wait_for_work(struct mail *mail, int64_t until)
 			break;
 }
 
+/* Bursts of expunges are taken together; and who expunged mostly has more to
+ * ask just then, so that he would wait for it. */
+static void let_others_first(struct mail *mail)
+{
+	pthread_mutex_unlock(&mail->janitor_lock);
+	nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+	pthread_mutex_lock(&mail->janitor_lock);
+}
+
 /* Answers that nobody asked for in a while. */
 static void forget_kept(struct mail *mail)
 {
@@ -720,6 +736,8 @@ void mail_run_janitor(struct mail *mail)
 		bool work;
 
 		wait_for_work(mail, look < round ? look : round);
+		if (!mail->stopping)
+			let_others_first(mail);
 		work = mail->work_waits;
 		mail->work_waits = false;
 		if (mail->stopping)
@@ -737,8 +755,6 @@ void mail_run_janitor(struct mail *mail)
 				log_error(
 					"store", "pruning failed", LOG_ERR(e));
 		}
-		/* Bursts of expunges are taken together. */
-		nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
 		pthread_mutex_lock(&mail->janitor_lock);
 	}
 	pthread_mutex_unlock(&mail->janitor_lock);
