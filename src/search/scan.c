@@ -90,6 +90,27 @@ static bool sent_matches(const struct plan_leaf *leaf, str value)
 				       : day >= leaf->node->day;
 }
 
+/* Has it to look at the field of that name? */
+static bool asks(const struct plan_leaf *leaf, str name)
+{
+	if (leaf->verdict == VERDICT_YES)
+		return false;
+	return leaf->kind == LEAF_SENT
+		       ? str_ieq_c(name, "Date")
+		       : leaf->kind == LEAF_FIELD && str_ieq(name, leaf->field);
+}
+
+/* Most fields of a header nobody asks for. */
+static bool is_asked(const struct scan *scan, str name, bool top)
+{
+	if (scan->match)
+		return true;
+	for (size_t i = 0; top && i < scan->plan->leaf_count; i++)
+		if (asks(&scan->plan->leaves[i], name))
+			return true;
+	return false;
+}
+
 static void ask_leaves(struct scan *scan, str name, str raw)
 {
 	str folded = buf_str(&scan->folded);
@@ -97,11 +118,11 @@ static void ask_leaves(struct scan *scan, str name, str raw)
 	for (size_t i = 0; i < scan->plan->leaf_count; i++) {
 		struct plan_leaf *leaf = &scan->plan->leaves[i];
 
-		if (leaf->verdict == VERDICT_YES)
+		if (!asks(leaf, name))
 			continue;
-		if (leaf->kind == LEAF_SENT && str_ieq_c(name, "Date"))
+		if (leaf->kind == LEAF_SENT)
 			settle(leaf, sent_matches(leaf, raw));
-		else if (leaf->kind == LEAF_FIELD && str_ieq(name, leaf->field))
+		else
 			settle(leaf, leaf->needle.n == 0 ||
 					     str_find(folded, leaf->needle) <
 						     folded.n);
@@ -137,7 +158,7 @@ static void take_field(struct scan *scan, bool top)
 		name = str_trim(str_take(field, colon));
 		value = str_skip(field, colon + 1);
 	}
-	if (str_trim(field).n) {
+	if (str_trim(field).n && is_asked(scan, name, top)) {
 		buf_reset(&scan->text);
 		encoded_word_decode(&scan->text, str_trim(value));
 		buf_reset(&scan->folded);
