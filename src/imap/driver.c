@@ -324,7 +324,6 @@ static enum session_step take_body(struct imap *s)
 	const char *from = in->p;
 	enum err e;
 
-	session_take_time();
 	if (s->body_left == 0) {
 		s->doing = IMAP_DOING_AFTER_BODY;
 		return SESSION_STEP_ON;
@@ -347,6 +346,7 @@ static enum session_step take_body(struct imap *s)
 	}
 	if (n > s->body_left)
 		n = (size_t)s->body_left;
+	session_take_time();
 	if (imap_append_bytes(s, str_of(from, n))) {
 		/* Remembered by the upload. */
 	}
