@@ -47,6 +47,7 @@ struct imap_append_run {
 	bool joins;	  /* it may share a write with others */
 	uid_num replaced; /* REPLACE: this one goes */
 	uint64_t freed;	  /* its size */
+	uint64_t quota;	  /* what there is room for besides */
 	/* Of one that waits: its command, and the APPEND behind it. */
 	struct imap_command *command;
 	struct imap_append_run *next;
@@ -56,22 +57,31 @@ struct imap_append_run {
 static enum err expect_bytes(struct imap *s, uint64_t n)
 {
 	struct imap_append_run *run = s->append;
-	struct account_record account;
-	uint64_t more;
-	enum err e;
 
 	if (n > s->limits.body || run->size > s->limits.body - n)
 		return ERR_TOOBIG;
 	run->size += n;
 	run->bytes += n;
-	if (run->bytes <= run->freed)
-		return OK;
-	more = run->bytes - run->freed;
-	e = mail_account_info(imap_mail(s), s->session.user.account, &account);
-	if (!e && account.quota &&
-		(more > account.quota || account.bytes > account.quota - more))
-		e = ERR_QUOTA;
-	return e;
+	return run->bytes > run->freed && run->bytes - run->freed > run->quota
+		       ? ERR_QUOTA
+		       : OK;
+}
+
+/* What the quota leaves as the command begins; its end looks again. */
+static enum err find_quota(struct imap *s, uint64_t *left_r)
+{
+	struct account_record account;
+	enum err e = mail_account_info(
+		imap_mail(s), s->session.user.account, &account);
+
+	if (e)
+		return e;
+	*left_r = UINT64_MAX;
+	if (account.quota)
+		*left_r = account.quota > account.bytes
+				  ? account.quota - account.bytes
+				  : 0;
+	return OK;
 }
 
 static void add_item(struct imap *s, const struct imap_append_message *m)
@@ -300,6 +310,7 @@ enum err imap_append_begin(
 	const struct imap_mailbox *name = &c->append.mailbox;
 	struct membership replaced = {0};
 	struct mailbox_ref ref;
+	uint64_t quota = 0;
 	enum err e = OK;
 
 	if (c->verb == IMAP_REPLACE)
@@ -314,9 +325,12 @@ enum err imap_append_begin(
 	if (!e)
 		e = mailbox_open(imap_mail(s), &s->session.user, name->name,
 			RIGHT_INSERT, &ref);
+	if (!e)
+		e = find_quota(s, &quota);
 	if (e)
 		return e;
 	s->append = xcalloc(1, sizeof *s->append);
+	s->append->quota = quota;
 	s->append->replaced = replaced.uid;
 	s->append->freed = replaced.size;
 	s->append->only_7bit = is_7bit_only(s);
