@@ -63,7 +63,8 @@ void buf_add(struct buf *b, str s)
 
 void buf_add_byte(struct buf *b, char c)
 {
-	char *room = buf_reserve(b, 1);
+	bool fits = b->n < b->cap && b->n < b->max && !b->err;
+	char *room = fits ? b->p + b->n : buf_reserve(b, 1);
 
 	if (!room)
 		return;

@@ -1,38 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "message/imap_string.h"
 
-static bool is_quotable(str s, size_t *nuls_r)
+/* NULs are left out; these stand behind a backslash when it is quoted. */
+static bool is_quotable(str s, size_t *nuls_r, size_t *escaped_r)
 {
+	size_t nuls = 0, escaped = 0;
 	bool quotable = true;
-	*nuls_r = 0;
+
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		if (c == '\0')
-			++*nuls_r;
-		else if (c == '\r' || c == '\n' || c > 127)
-			quotable = false;
+
+		nuls += c == '\0';
+		escaped += c == '"' || c == '\\';
+		quotable &= c != '\r' && c != '\n' && c < 0x80;
 	}
+	*nuls_r = nuls;
+	*escaped_r = escaped;
 	return quotable;
 }
 
-static void add_quoted(struct buf *b, str s, bool upper)
+/* n: how long it becomes. */
+static void add_quoted(struct buf *b, str s, size_t n, bool upper)
 {
-	buf_add_byte(b, '"');
+	char *at = buf_reserve(b, n);
+
+	if (!at)
+		return;
+	*at++ = '"';
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
+
 		if (c == '"' || c == '\\')
-			buf_add_byte(b, '\\');
+			*at++ = '\\';
 		if (c)
-			buf_add_byte(b, upper ? ascii_upper(c) : c);
+			*at++ = upper ? ascii_upper(c) : c;
 	}
-	buf_add_byte(b, '"');
+	*at = '"';
+	buf_added(b, n);
 }
 
 static void add_string(struct buf *b, str s, bool upper)
 {
-	size_t nuls;
-	if (is_quotable(s, &nuls)) {
-		add_quoted(b, s, upper);
+	size_t nuls, escaped;
+
+	if (is_quotable(s, &nuls, &escaped)) {
+		add_quoted(b, s, s.n - nuls + escaped + 2, upper);
 		return;
 	}
 	buf_addf(b, "{%zu}\r\n", s.n - nuls);

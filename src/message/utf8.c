@@ -81,9 +81,15 @@ uint32_t utf8_next(str s, size_t *at)
 	static const unsigned char mask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
 	const char *p = s.p + *at;
 	bool whole;
-	size_t n = sequence_length(p, s.n - *at, &whole);
-	uint32_t c = (unsigned char)p[0] & mask[n];
+	size_t n;
+	uint32_t c;
 
+	if ((unsigned char)p[0] < 0x80) {
+		++*at;
+		return (unsigned char)p[0];
+	}
+	n = sequence_length(p, s.n - *at, &whole);
+	c = (unsigned char)p[0] & mask[n];
 	*at += n;
 	if (!whole)
 		return UTF8_REPLACEMENT;
