@@ -381,7 +381,10 @@ static enum session_step fetch_step(struct imap *s)
 	struct imap_reply reply = {.code = BUF_UNBOUNDED};
 	enum err e;
 
-	session_take_time();
+	if (imap_fetch_is_short(s))
+		session_may_last();
+	else
+		session_take_time();
 	e = imap_fetch_more(s);
 	if (e == ERR_AGAIN)
 		return SESSION_STEP_OUTPUT;

@@ -376,6 +376,8 @@ void imap_append_forget(struct imap *);
 bool imap_append_may_join(const struct imap *, const struct imap_command *);
 /* The next batch into imap_out; ERR_AGAIN when there is more. */
 MUST enum err imap_fetch_more(struct imap *);
+/* Of few messages, and nothing is sent yet: they are likely to be short. */
+bool imap_fetch_is_short(const struct imap *);
 void imap_fetch_abort(struct imap *);
 /* Begins to send flags and mod-sequences of these, whatever the command was;
  * takes the set over. ERR_AGAIN, or OK when there are none. */

@@ -54,14 +54,29 @@ struct loop {
 
 	/* Sharing. */
 	struct pool *pool;
-	struct pool_job lead; /* goes on with the loop */
-	struct pool_job *last;
+	struct pool_job lead;		       /* goes on with the loop */
+	struct pool_job *last[LOOP_LAST_MOST]; /* of this round */
+	unsigned last_count, last_at;	       /* from here on they wait */
 	bool ended;
 	pthread_cond_t end;
+
+	/* The number of the job that may last while the loop is its thread's;
+	 * 0: there is none, or somebody took the loop from it. Who sets it to 0
+	 * says what becomes of the loop. */
+	_Atomic uint64_t watched;
+	uint64_t number; /* of the last such job */
+	/* The watchman, once there was one. */
+	pthread_t watchman;
+	pthread_mutex_t watch_lock; /* of all that follows */
+	pthread_cond_t watch_wake;
+	bool has_watchman, watch_ends;
+	_Atomic bool watches; /* he does not sleep */
 };
 
-/* The loop that this thread runs; and that, while it runs its last job. */
+/* The loop that this thread runs; and that, while it runs its last job; whether
+ * that one may last, and its number. */
 static _Thread_local struct loop *led, *lent;
+static _Thread_local uint64_t lasts;
 
 /* ----------------------------------------------------------------- timers */
 
@@ -335,25 +350,148 @@ void loop_share(struct loop *loop, struct pool *pool)
 
 bool loop_run_last(struct loop *loop, struct pool_job *job)
 {
-	if (led != loop || !loop->pool || loop->last)
+	if (led != loop || !loop->pool || lasts ||
+		loop->last_count == LOOP_LAST_MOST)
 		return false;
-	loop->last = job;
+	loop->last[loop->last_count++] = job;
 	return true;
+}
+
+/* By whoever has the loop. */
+static void give_away(struct loop *loop)
+{
+	while (loop->last_at < loop->last_count)
+		pool_submit(loop->pool, loop->last[loop->last_at++]);
+	loop->last_at = loop->last_count = 0;
+	pool_submit_lasting(loop->pool, &loop->lead);
+}
+
+/* False: the watchman was faster, the loop is no longer this thread's. */
+static bool take_back(struct loop *loop)
+{
+	uint64_t number = lasts;
+
+	lasts = 0;
+	if (!number ||
+		atomic_compare_exchange_strong(&loop->watched, &number, 0))
+		return true;
+	led = lent = NULL;
+	return false;
 }
 
 void loop_let_go(void)
 {
 	struct loop *loop = lent;
 
-	if (!loop)
+	if (!loop || !take_back(loop))
 		return;
 	led = lent = NULL;
-	pool_submit_lasting(loop->pool, &loop->lead);
+	give_away(loop);
 }
 
-bool loop_is_here(const struct loop *loop)
+bool loop_is_here(struct loop *loop)
 {
-	return lent == loop;
+	return lent == loop && take_back(loop);
+}
+
+/* -------------------------------------------------------------- watchman */
+
+/* Rounds without a job to watch before he sleeps. */
+#define QUIET_ROUNDS 3
+
+static void sleep_a_moment(void)
+{
+	const struct timespec moment = {.tv_nsec = LOOP_MOMENT_MS * 1000000};
+
+	(void)nanosleep(&moment, NULL);
+}
+
+/* Until there is no such job any more. */
+static void watch(struct loop *loop)
+{
+	uint64_t seen = 0;
+
+	for (int quiet = 0; quiet < QUIET_ROUNDS; quiet++) {
+		uint64_t number;
+
+		sleep_a_moment();
+		number = atomic_load(&loop->watched);
+		if (number && number == seen &&
+			atomic_compare_exchange_strong(
+				&loop->watched, &number, 0))
+			give_away(loop);
+		if (number)
+			quiet = 0;
+		seen = number;
+	}
+}
+
+static void *run_watchman(void *arg)
+{
+	struct loop *loop = arg;
+
+	pthread_mutex_lock(&loop->watch_lock);
+	while (!loop->watch_ends) {
+		atomic_store(&loop->watches, false);
+		/* Who did not see that is seen here. */
+		if (!atomic_load(&loop->watched))
+			pthread_cond_wait(&loop->watch_wake, &loop->watch_lock);
+		atomic_store(&loop->watches, true);
+		pthread_mutex_unlock(&loop->watch_lock);
+		watch(loop);
+		pthread_mutex_lock(&loop->watch_lock);
+	}
+	pthread_mutex_unlock(&loop->watch_lock);
+	return NULL;
+}
+
+static bool start_watchman(struct loop *loop)
+{
+	pthread_attr_t attr;
+
+	if (loop->has_watchman)
+		return true;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, POOL_STACK);
+	loop->has_watchman =
+		pthread_create(&loop->watchman, &attr, run_watchman, loop) == 0;
+	pthread_attr_destroy(&attr);
+	return loop->has_watchman;
+}
+
+static void wake_watchman(struct loop *loop)
+{
+	pthread_mutex_lock(&loop->watch_lock);
+	atomic_store(&loop->watches, true);
+	pthread_cond_signal(&loop->watch_wake);
+	pthread_mutex_unlock(&loop->watch_lock);
+}
+
+static void end_watchman(struct loop *loop)
+{
+	if (!loop->has_watchman)
+		return;
+	pthread_mutex_lock(&loop->watch_lock);
+	loop->watch_ends = true;
+	pthread_cond_signal(&loop->watch_wake);
+	pthread_mutex_unlock(&loop->watch_lock);
+	pthread_join(loop->watchman, NULL);
+}
+
+void loop_may_last(void)
+{
+	struct loop *loop = lent;
+
+	if (!loop || lasts)
+		return;
+	if (!start_watchman(loop)) {
+		loop_let_go();
+		return;
+	}
+	lasts = ++loop->number;
+	atomic_store(&loop->watched, lasts);
+	if (!atomic_load(&loop->watches))
+		wake_watchman(loop);
 }
 
 /* ------------------------------------------------------------------- loop */
@@ -366,6 +504,8 @@ enum err loop_new(struct loop **loop_r)
 
 	pthread_mutex_init(&loop->lock, NULL);
 	pthread_cond_init(&loop->end, NULL);
+	pthread_mutex_init(&loop->watch_lock, NULL);
+	pthread_cond_init(&loop->watch_wake, NULL);
 	loop->wake.fd = fd;
 	loop->now_ms = clock_monotonic_ms();
 	loop->tick = loop->now_ms / TICK_MS;
@@ -384,12 +524,15 @@ void loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
+	end_watchman(loop);
 	if (loop->wake.fd >= 0)
 		close(loop->wake.fd);
 	if (loop->epoll >= 0)
 		close(loop->epoll);
 	pthread_mutex_destroy(&loop->lock);
 	pthread_cond_destroy(&loop->end);
+	pthread_mutex_destroy(&loop->watch_lock);
+	pthread_cond_destroy(&loop->watch_wake);
 	free(loop->posts.list);
 	free(loop);
 }
@@ -402,18 +545,18 @@ uint64_t loop_now_ms(const struct loop *loop)
 /* Others may have the loop when this returns. */
 static void run_last(struct loop *loop)
 {
-	struct pool_job *job = loop->last;
+	struct pool_job *job = loop->last[loop->last_at++];
 
-	loop->last = NULL;
 	lent = loop;
 	job->run(job);
-	lent = NULL;
+	if (lent && take_back(loop))
+		lent = NULL;
 }
 
 void loop_run_once(struct loop *loop, int wait_ms)
 {
 	int n = epoll_wait(loop->epoll, loop->batch, BATCH,
-		loop->last ? 0 : until_timer(loop, wait_ms));
+		loop->last_count ? 0 : until_timer(loop, wait_ms));
 
 	loop->now_ms = clock_monotonic_ms();
 	loop->at = 0;
@@ -427,8 +570,10 @@ void loop_run_once(struct loop *loop, int wait_ms)
 	}
 	run_exact(loop);
 	run_wheel(loop);
-	if (loop->last)
+	while (led == loop && loop->last_at < loop->last_count)
 		run_last(loop);
+	if (led == loop)
+		loop->last_at = loop->last_count = 0;
 }
 
 /* Until it is stopped or let go. */

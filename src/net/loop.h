@@ -5,9 +5,9 @@
  * timer (40) are embedded in it, and no allocation is made per descriptor.
  *
  * Threads: a loop belongs to the thread that runs it. Only loop_post,
- * loop_stop, loop_add and loop_rearm may be called from others; everything else that
- * another thread wants done, it posts. A loop that is shared with a pool can
- * change its thread between two rounds (loop_let_go).
+ * loop_stop, loop_add and loop_rearm may be called from others; everything else
+ * that another thread wants done, it posts. A loop that is shared with a pool
+ * can change its thread between two rounds (loop_let_go, loop_may_last).
  *
  * Lifetime: a callback may remove and free any watch or timer, its own too;
  * events already fetched for a removed watch are dropped.
@@ -109,22 +109,32 @@ static inline int loop_next_turn(int turn, int got, int max)
 
 /*
  * Sharing. What is short is best done where its event came: the loop's thread
- * takes one job at the end of each round, while nobody else has a turn. When
- * the job turns out to be long it lets the loop go, and a thread of the pool
- * goes on with it; the job stays where it is.
+ * takes a few jobs at the end of each round, while nobody else has a turn. When
+ * one of them turns out to be long it lets the loop go, and a thread of the
+ * pool goes on with it; the job stays where it is, and others have those after
+ * it. Of what is short nearly always, and may have to wait for a disk, nobody
+ * knows before: a watchman, a thread that sleeps while there is no such job,
+ * lets the loop go for it after a moment (LOOP_MOMENT_MS, up to twice that).
  */
+#define LOOP_MOMENT_MS 1
 struct pool;
 struct pool_job;
 
 /* Before loop_run. */
 void loop_share(struct loop *, struct pool *);
 /* The job runs at the end of this round, in the loop's thread. False, and
- * nothing was done: there is another one, or this is not the loop's thread. */
+ * nothing was done: there are LOOP_LAST_MOST, or this is not the loop's thread.
+ * To wake up another thread takes as long as that many short jobs. */
+#define LOOP_LAST_MOST 4
 bool loop_run_last(struct loop *, struct pool_job *);
 /* From a job that is about to wait or to take long: it is no longer in the
  * loop's thread, if it was. Anywhere else it does nothing. */
 void loop_let_go(void);
-/* Called from such a job: is it in the loop's thread? */
-bool loop_is_here(const struct loop *);
+/* From a job that is mostly short: from now on others may be given the loop. It
+ * has what loop_let_go would have cost before only if it lasts. */
+void loop_may_last(void);
+/* Called from such a job: is it in the loop's thread? Then it stays there until
+ * it ends or lets it go. */
+bool loop_is_here(struct loop *);
 
 #endif

@@ -296,7 +296,6 @@ static void begin_relay(struct loop *loop, void *arg)
 	struct relay *r = arg;
 
 	assert_true(loop_run_last(loop, &r->job));
-	assert_false(loop_run_last(loop, &r->shared->never));
 	assert_false(loop_is_here(loop));
 }
 
@@ -346,6 +345,149 @@ static void test_let_go(void **unused)
 	free(s);
 }
 
+/* The jobs of one round, of which one gives the loop away in some way, and
+ * waits for all that come after it. */
+struct few {
+	struct loop *loop;
+	struct pool *pool;
+	void (*give_away)(struct few *);
+	struct few_job {
+		struct pool_job job;
+		struct few *few;
+		pthread_t thread;
+	} jobs[LOOP_LAST_MOST + 1];
+	sem_t ran;
+};
+
+#define GIVES_AWAY 1
+
+static void run_few(struct pool_job *job)
+{
+	struct few_job *j = LOOP_OWNER(job, struct few_job, job);
+	struct few *few = j->few;
+
+	j->thread = pthread_self();
+	if (j != &few->jobs[GIVES_AWAY]) {
+		sem_post(&few->ran);
+		return;
+	}
+	few->give_away(few);
+	assert_false(loop_is_here(few->loop));
+	loop_stop(few->loop);
+}
+
+static void begin_few(struct loop *loop, void *arg)
+{
+	struct few *few = arg;
+
+	for (size_t i = 0; i < LOOP_LAST_MOST; i++)
+		assert_true(loop_run_last(loop, &few->jobs[i].job));
+	assert_false(loop_run_last(loop, &few->jobs[LOOP_LAST_MOST].job));
+}
+
+static void wait_for_others(struct few *few)
+{
+	for (size_t i = 0; i < LOOP_LAST_MOST - 1; i++)
+		sem_wait(&few->ran);
+}
+
+static void let_go(struct few *few)
+{
+	loop_let_go();
+	wait_for_others(few);
+}
+
+/* Only the watchman can help. */
+static void last(struct few *few)
+{
+	loop_may_last();
+	assert_false(loop_run_last(few->loop, &few->jobs[LOOP_LAST_MOST].job));
+	wait_for_others(few);
+}
+
+static void last_and_let_go(struct few *few)
+{
+	loop_may_last();
+	let_go(few);
+}
+
+static void give_away(void (*how)(struct few *))
+{
+	struct few few = {.loop = new_loop(), .give_away = how};
+
+	few.pool = pool_new(2, POOL_STACK);
+	sem_init(&few.ran, 0, 0);
+	for (size_t i = 0; i < COUNT_OF(few.jobs); i++)
+		few.jobs[i] = (struct few_job){.job.run = run_few, .few = &few};
+	loop_share(few.loop, few.pool);
+	loop_post(few.loop, begin_few, &few);
+	loop_run(few.loop);
+	pool_free(few.pool);
+	assert_true(pthread_equal(few.jobs[0].thread, pthread_self()));
+	assert_true(pthread_equal(few.jobs[GIVES_AWAY].thread, pthread_self()));
+	for (size_t i = GIVES_AWAY + 1; i < LOOP_LAST_MOST; i++)
+		assert_false(pthread_equal(
+			few.jobs[i].thread, few.jobs[GIVES_AWAY].thread));
+	sem_destroy(&few.ran);
+	loop_free(few.loop);
+}
+
+static void test_given_away(void **unused)
+{
+	(void)unused;
+	give_away(let_go);
+	give_away(last);
+	give_away(last_and_let_go);
+}
+
+/* Who may last has the loop, once he saw that he has it, until he ends. */
+#define STAYERS 30
+
+struct stayer {
+	struct pool_job job;
+	struct loop *loop;
+	unsigned times, stayed;
+};
+
+static void begin_stayer(struct loop *loop, void *arg)
+{
+	struct stayer *s = arg;
+
+	assert_true(loop_run_last(loop, &s->job));
+}
+
+static void stay(struct pool_job *job)
+{
+	struct stayer *s = LOOP_OWNER(job, struct stayer, job);
+
+	loop_may_last();
+	if (loop_is_here(s->loop)) {
+		/* The watchman looks meanwhile. */
+		usleep(s->times % 10 ? 0 : 4000 * LOOP_MOMENT_MS);
+		assert_true(loop_is_here(s->loop));
+		s->stayed++;
+	}
+	if (++s->times == STAYERS)
+		loop_stop(s->loop);
+	else
+		loop_post(s->loop, begin_stayer, s);
+}
+
+static void test_stays(void **unused)
+{
+	struct stayer s = {.job.run = stay, .loop = new_loop()};
+	struct pool *pool = pool_new(2, POOL_STACK);
+
+	(void)unused;
+	loop_share(s.loop, pool);
+	loop_post(s.loop, begin_stayer, &s);
+	loop_run(s.loop);
+	pool_free(pool);
+	assert_int_equal(s.times, STAYERS);
+	assert_true(s.stayed > 0);
+	loop_free(s.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +500,8 @@ int main(void)
 		cmocka_unit_test(test_post),
 		cmocka_unit_test(test_stop_runs_what_was_posted),
 		cmocka_unit_test(test_let_go),
+		cmocka_unit_test(test_given_away),
+		cmocka_unit_test(test_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,10 @@ static enum session_step execute(struct pop3 *s, str line)
 	if (e)
 		return wrong(s, "The arguments are wrong");
 	s->bad = 0;
+	if (c.verb == POP3_LIST || c.verb == POP3_UIDL || c.verb == POP3_QUIT)
+		session_take_time();
+	else
+		session_may_last();
 	log_debug("pop3", "command", LOG_C("session", s->session.id),
 		LOG_C("verb", pop3_commands[c.verb].name));
 	e = executors[c.verb](s, &c);
@@ -142,8 +146,10 @@ static enum session_step step(struct session *session)
 
 	switch (s->doing) {
 	case POP3_DOING_OPEN:
+		session_take_time();
 		return open_maildrop(s);
 	case POP3_DOING_LIST:
+		session_take_time();
 		return go_on(s, pop3_list_more(s));
 	case POP3_DOING_RETR:
 		return go_on(s, pop3_retr_more(s));
@@ -192,6 +198,7 @@ const struct session_protocol pop3_protocol = {
 	.name = "pop3",
 	.size = sizeof(struct pop3),
 	.idle_ms = 10 * 60 * 1000,
+	.quick = true,
 	.needs = TICKET_MAY_READ,
 	.open = open_session,
 	.run = run,

@@ -84,8 +84,10 @@ enum err pop3_retr_more(struct pop3 *s)
 	struct pop3_sending *p = s->sending;
 	enum err e = OK;
 
-	if (!is_sent(p))
+	if (!is_sent(p)) {
+		session_take_time();
 		e = send_batch(s, p);
+	}
 	if (e) {
 		/* The client could not find the end of what was begun. */
 		s->session.closed = true;

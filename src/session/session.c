@@ -140,6 +140,11 @@ void session_take_time(void)
 	loop_let_go();
 }
 
+void session_may_last(void)
+{
+	loop_may_last();
+}
+
 /* Notes an event; the session's job is submitted unless it runs already. */
 static void schedule(struct session *s, uint32_t event)
 {

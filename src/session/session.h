@@ -61,7 +61,7 @@ struct session_protocol {
 	 * write to s->out. */
 	void (*open)(struct session *, const struct handover *);
 	/* May be called in the loop's thread: before what takes long it calls
-	 * session_take_time. */
+	 * session_take_time, before what may do so session_may_last. */
 	bool quick;
 	enum session_want (*run)(struct session *, unsigned events);
 	/* Frees what open and run made. */
@@ -230,6 +230,9 @@ MUST enum err session_read_into(
 /* What follows takes longer than a moment: others are served meanwhile. Writes
  * to the store do it by themselves. */
 void session_take_time(void);
+/* What follows is mostly short, but may have to wait for a disk: others are
+ * served meanwhile if it takes longer than a moment. */
+void session_may_last(void);
 /* Around a call that waits for stable storage: others run meanwhile, so that
  * they come to wait for the same sync (net/pool.h). */
 void session_wait_begin(struct session *);

@@ -26,6 +26,8 @@
 /* Bytes that may be sent within one transaction, as long as the client takes
  * them at once. */
 #define SENT_AT_ONCE (512 * 1024)
+/* So many messages are read in the thread that the command came to. */
+#define SHORT_MOST 4
 /* Of fewer messages nothing is kept. */
 #define KEEP_LEAST 16
 
@@ -226,6 +228,8 @@ enum err imap_fetch(
 		reply->text = "ENABLE QRESYNC first";
 		return ERR_INVALID;
 	}
+	if (c->fetch.changed || c->fetch.some)
+		session_take_time();
 	e = prepare(s, c, &uids);
 	if (e == ERR_INVALID) {
 		reply->bad = true;
@@ -686,6 +690,7 @@ static bool send_some(struct imap *s, struct imap_fetch_run *run)
 {
 	size_t n = imap_out(s)->n;
 
+	session_take_time();
 	if (run->sent >= SENT_AT_ONCE || session_flush(&s->session))
 		return false;
 	run->sent += n;
@@ -752,6 +757,11 @@ static enum err read_batch(struct imap *s, struct imap_fetch_run *run)
 	if (run->may_keep)
 		kept_pause(&run->kept);
 	return e;
+}
+
+bool imap_fetch_is_short(const struct imap *s)
+{
+	return s->fetch->count <= SHORT_MOST && !s->fetch->in_message;
 }
 
 enum err imap_fetch_more(struct imap *s)

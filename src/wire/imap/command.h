@@ -98,7 +98,7 @@ enum imap_command_flag {
 	/* Holds a secret: not for logs. */
 	IMAP_SECRET = 1 << 7,
 	/* Mostly takes no longer than to give it to another thread would, and
-	 * waits for nothing. */
+	 * waits for nothing, or says so (session_may_last). */
 	IMAP_QUICK = 1 << 8,
 };
 
