@@ -187,7 +187,7 @@ static void set_window(struct section_source *src, uint64_t length)
 }
 
 enum err source_open(struct section_source *src, struct store_txn *txn,
-	account_num account, message_num message, struct records *firsts,
+	account_num account, message_num message, struct message_records *along,
 	struct record_window *window, const struct digest *digest,
 	const struct imap_section *x, uint64_t *length_r)
 {
@@ -203,7 +203,7 @@ enum err source_open(struct section_source *src, struct store_txn *txn,
 		return e;
 	*src = (struct section_source){.reader = {.account = account,
 					       .message = message,
-					       .firsts = firsts},
+					       .along = along},
 		.section = x,
 		.window = window};
 	src->kind = range.filter ? SOURCE_FILTER

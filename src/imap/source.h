@@ -43,12 +43,12 @@ struct section_source {
 /* ERR_CTE when the section is to be decoded and cannot be. */
 MUST enum err source_check(const struct digest *, const struct imap_section *);
 
-/* firsts: as in mail/bytes.h, as long as the source. window: where there are
+/* along: as in mail/bytes.h, as long as the source. window: where there are
  * other sections of the message to come, or NULL. length_r: bytes that
  * source_read will give in all. ERR_NOTFOUND: the message has no such section.
  * The section must outlive the source. */
 MUST enum err source_open(struct section_source *, struct store_txn *,
-	account_num, message_num, struct records *firsts,
+	account_num, message_num, struct message_records *along,
 	struct record_window *, const struct digest *,
 	const struct imap_section *, uint64_t *length_r);
 /* Appends some bytes, about as many as one record of the store has, at most

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/bytes.h"
 #include "base/cursor.h"
-#include "mail/records.h"
-#include "store/store.h"
 
 #include <lz4.h>
 #include <string.h>
 #include <xxhash.h>
+#ifdef __x86_64__
+/* The library's own choice of the processor's widest instructions. */
+#include <xxh_x86dispatch.h>
+#endif
 
 #define SUM_SIZE 8
 #define PLAIN_SIZE 4
 /* Less is not worth a header of its own. */
 #define COMPRESS_MIN 512
-/* What LZ4 wants between what it reads and what it writes, when it decompresses
- * n bytes to where they end (lz4.h: LZ4_DECOMPRESS_INPLACE_MARGIN). */
-#define IN_PLACE_MARGIN(n) ((n) / 256 + 32)
-
 /* Bytes of the header with the empty line after it; 0: it does not end here. */
 static size_t header_size(str bytes)
 {
@@ -126,32 +124,23 @@ void chunk_delete_unknown(
 	buf_fini(&key);
 }
 
-/* The n bytes from `from` on become the `plain` that they were: they are moved
- * behind where these will end, and decompressed to where they were. */
-static enum err decompress(struct buf *b, size_t from, size_t n, size_t plain)
+static enum err decompress(str bytes, size_t plain, struct buf *out)
 {
-	size_t room = plain + IN_PLACE_MARGIN(plain);
-	char *to;
+	char *room = plain > CHUNK_SIZE ? NULL : buf_reserve(out, plain);
 	int got;
 
-	if (plain > CHUNK_SIZE || n > plain)
-		return ERR_CORRUPT;
-	buf_truncate(b, from);
-	to = buf_reserve(b, room);
-	if (!to)
-		return buf_err(b);
-	memmove(to + room - n, to, n);
-	got = LZ4_decompress_safe(to + room - n, to, (int)n, (int)plain);
+	if (!room)
+		return plain > CHUNK_SIZE ? ERR_CORRUPT : buf_err(out);
+	got = LZ4_decompress_safe(bytes.p, room, (int)bytes.n, (int)plain);
 	if (got < 0 || (size_t)got != plain)
 		return ERR_CORRUPT;
-	buf_added(b, plain);
+	buf_added(out, plain);
 	return OK;
 }
 
 enum err chunk_decode(
-	struct buf *b, size_t from, message_num message, uint32_t chunk)
+	str value, message_num message, uint32_t chunk, struct buf *out)
 {
-	str value = str_skip(buf_str(b), from);
 	size_t n = value.n - CHUNK_TAIL;
 	struct cursor c;
 	uint32_t plain;
@@ -164,30 +153,52 @@ enum err chunk_decode(
 		checksum(str_take(value, n + PLAIN_SIZE), message, chunk))
 		return ERR_CORRUPT;
 	if (plain)
-		return decompress(b, from, n, plain);
-	buf_truncate(b, from + n);
-	return OK;
+		return n <= plain ? decompress(str_take(value, n), plain, out)
+				  : ERR_CORRUPT;
+	buf_add(out, str_take(value, n));
+	return buf_err(out);
+}
+
+void message_records_begin(
+	struct message_records *r, struct store_txn *txn, account_num account)
+{
+	records_begin(&r->firsts, txn, account, 'f');
+	records_begin(&r->rests, txn, account, 'c');
+}
+
+void message_records_end(struct message_records *r)
+{
+	records_end(&r->firsts);
+	records_end(&r->rests);
+}
+
+struct wanted_chunk {
+	struct record_place at;
+	struct buf *out;
+};
+
+static enum err decode_wanted(str value, void *arg)
+{
+	const struct wanted_chunk *w = arg;
+
+	return chunk_decode(value, w->at.message, w->at.chunk, w->out);
 }
 
 /* Appends a record. */
 static enum err get_chunk(const struct message_reader *r, struct store_txn *txn,
 	uint32_t chunk, struct buf *out)
 {
+	struct wanted_chunk wanted = {{r->message, chunk}, out};
 	struct buf key = BUF_UNBOUNDED;
-	size_t before = out->n;
 	enum err e;
 
-	if (!chunk && r->firsts) {
-		e = records_get(r->firsts, r->message, out);
-	} else {
-		key_chunk(&key, r->account, r->message, chunk);
-		e = store_get_add(txn, buf_str(&key), true, out);
-		buf_fini(&key);
-	}
-	if (!e)
-		e = chunk_decode(out, before, r->message, chunk);
-	if (e)
-		buf_truncate(out, before);
+	if (r->along)
+		return records_visit(
+			chunk ? &r->along->rests : &r->along->firsts, wanted.at,
+			decode_wanted, &wanted);
+	key_chunk(&key, r->account, r->message, chunk);
+	e = store_look(txn, buf_str(&key), true, decode_wanted, &wanted);
+	buf_fini(&key);
 	return e;
 }
 

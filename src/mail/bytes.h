@@ -24,10 +24,9 @@
 #define MAIL_BYTES_H
 
 #include "base/buf.h"
-#include "mail/layout.h"
+#include "mail/records.h"
 
-struct records;
-struct store_txn;
+struct message_records;
 
 /* A message up to this size is one record. */
 #define CHUNK_WHOLE 4000
@@ -53,20 +52,29 @@ void chunk_delete_all(
 	struct store_txn *, account_num, message_num, uint64_t size);
 /* The same, whatever its size is. */
 void chunk_delete_unknown(struct store_txn *, account_num, message_num);
-/* What stands in the buf from `from` on is the value of such a key: puts its
- * bytes in its place. ERR_CORRUPT when the checksum is not theirs. */
+/* Appends the bytes that the value of such a key stands for. ERR_CORRUPT when
+ * the checksum is not theirs; nothing is appended then. */
 MUST enum err chunk_decode(
-	struct buf *, size_t from, message_num, uint32_t chunk);
+	str value, message_num, uint32_t chunk, struct buf *out);
 
 /* Reading, in any order; records that follow each other are each read once. */
 struct message_reader {
 	account_num account;
 	message_num message;
 	uint64_t first; /* length of its first record; 0: not known yet */
-	/* First records are read along with those of other messages; or NULL:
-	 * each for itself. */
-	struct records *firsts;
+	/* Records are read along with those of other messages; or NULL: each
+	 * for itself. */
+	struct message_records *along;
 };
+
+/* Within a transaction, as records_begin and records_end. */
+struct message_records {
+	struct records firsts, rests;
+};
+
+void message_records_begin(
+	struct message_records *, struct store_txn *, account_num);
+void message_records_end(struct message_records *);
 
 /* Appends the whole record that has the byte at this offset; start_r: where the
  * record begins in the message. Nothing past the message's end. ERR_EXPUNGED

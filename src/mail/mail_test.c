@@ -97,17 +97,20 @@ static enum err put_chunk(struct store_txn *txn, void *arg)
 static void check_damaged_chunk(
 	const struct buf *record, size_t at, uint32_t chunk)
 {
-	struct buf b = BUF_UNBOUNDED;
+	struct buf b = BUF_UNBOUNDED, out = BUF_UNBOUNDED;
 
 	buf_add(&b, buf_str(record));
 	b.p[at] ^= 4;
-	assert_int_equal(chunk_decode(&b, 0, 1, chunk), ERR_CORRUPT);
-	buf_truncate(&b, 0);
-	buf_add(&b, buf_str(record));
-	assert_int_equal(chunk_decode(&b, 0, 2, chunk), ERR_CORRUPT);
-	buf_truncate(&b, at);
-	assert_int_equal(chunk_decode(&b, 0, 1, chunk), ERR_CORRUPT);
+	assert_int_equal(
+		chunk_decode(buf_str(&b), 1, chunk, &out), ERR_CORRUPT);
+	assert_int_equal(
+		chunk_decode(buf_str(record), 2, chunk, &out), ERR_CORRUPT);
+	assert_int_equal(
+		chunk_decode(str_take(buf_str(record), at), 1, chunk, &out),
+		ERR_CORRUPT);
+	assert_int_equal(out.n, 0);
 	buf_fini(&b);
+	buf_fini(&out);
 }
 
 /* A record's form, by how much of it is stored, and that damage is seen before
@@ -154,8 +157,8 @@ static void test_records_are_compressed(void **unused)
 			check_damaged_chunk(&record, at, rows[i].chunk);
 		buf_truncate(&plain, 0);
 		buf_add_c(&plain, "before");
-		buf_add(&plain, buf_str(&record));
-		assert_ok(chunk_decode(&plain, 6, 1, rows[i].chunk));
+		assert_ok(chunk_decode(
+			buf_str(&record), 1, rows[i].chunk, &plain));
 		assert_int_equal(plain.n, 6 + rows[i].size);
 		for (size_t k = 0; !rows[i].random && k < rows[i].size; k++)
 			assert_int_equal(

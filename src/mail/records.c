@@ -5,11 +5,36 @@
 
 /* Records to pass over rather than look one up: other mailboxes' messages. */
 #define NEAR 16
+/* Of those that may be large none is passed over; and to read along begins with
+ * reading the first one in any case. */
+#define LARGE_FOLLOWED 2
 
 void records_begin(struct records *r, struct store_txn *txn,
 	account_num account, char letter)
 {
 	*r = (struct records){.txn = txn, .account = account, .letter = letter};
+}
+
+static bool are_large(const struct records *r)
+{
+	return r->letter == 'c';
+}
+
+/* What the reader of these checks himself. */
+static bool are_summed(const struct records *r)
+{
+	return r->letter == 'c' || r->letter == 'f';
+}
+
+static bool is_before(struct record_place a, struct record_place b)
+{
+	return a.message != b.message ? a.message < b.message
+				      : a.chunk < b.chunk;
+}
+
+static bool is_same(struct record_place a, struct record_place b)
+{
+	return a.message == b.message && a.chunk == b.chunk;
 }
 
 static enum err stop(struct records *r)
@@ -24,88 +49,131 @@ void records_end(struct records *r)
 {
 	/* What it could not read, somebody was told. */
 	if (stop(r))
-		r->last = 0;
+		r->last.message = 0;
 }
 
-static enum err look_up(
-	struct records *r, message_num message, struct buf *value)
+static void put_key(
+	const struct records *r, struct record_place at, struct buf *key)
+{
+	if (r->letter == 'c')
+		key_chunk(key, r->account, at.message, at.chunk);
+	else
+		key_message(key, r->account, r->letter, at.message);
+}
+
+static enum err look_up(struct records *r, struct record_place at,
+	store_value_fn *fn, void *arg)
 {
 	struct buf key = BUF_UNBOUNDED;
 	enum err e;
 
-	key_message(&key, r->account, r->letter, message);
-	e = store_get_add(r->txn, buf_str(&key), false, value);
+	put_key(r, at, &key);
+	e = store_look(r->txn, buf_str(&key), are_summed(r), fn, arg);
 	buf_fini(&key);
 	return e;
 }
 
-static void start(struct records *r, message_num message)
+static void start(struct records *r, struct record_place at)
 {
 	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
 
-	key_message(&from, r->account, r->letter, message);
+	put_key(r, at, &from);
 	key_account_prefix(&to, r->account, r->letter);
 	key_prefix_end(&to);
-	r->it = store_scan(r->txn, buf_str(&from), buf_str(&to));
-	r->last = 0;
+	r->it = are_summed(r)
+			? store_scan_summed(
+				  r->txn, buf_str(&from), buf_str(&to))
+			: store_scan(r->txn, buf_str(&from), buf_str(&to));
+	r->last.message = 0;
 	buf_fini(&from);
 	buf_fini(&to);
 }
 
-/* To this message's record, or the next one. */
-static enum err read_along(struct records *r, message_num message)
+static enum err read_next(struct records *r)
 {
+	struct cursor c;
 	str key;
 
-	while (r->last < message) {
-		struct cursor c;
+	if (!store_iter_next(r->it, &key, &r->value)) {
+		enum err e = stop(r);
 
-		if (!store_iter_next(r->it, &key, &r->value)) {
-			enum err e = stop(r);
-
-			return e ? e : ERR_NOTFOUND;
-		}
-		c = cursor_of(key_tail(key));
-		r->last = cursor_be64(&c);
-		if (!cursor_ok(&c))
-			return ERR_CORRUPT;
+		return e ? e : ERR_NOTFOUND;
 	}
-	return r->last == message ? OK : ERR_NOTFOUND;
+	c = cursor_of(key_tail(key));
+	r->last.message = cursor_be64(&c);
+	r->last.chunk = are_large(r) ? cursor_be32(&c) : 0;
+	return cursor_ok(&c) ? OK : ERR_CORRUPT;
 }
 
-static bool follows(const struct records *r, message_num message)
+/* To this record, or the next one. ERR_AGAIN: that is better looked up. */
+static enum err read_along(struct records *r, struct record_place at)
 {
-	return r->last && message >= r->last && message - r->last <= NEAR;
+	enum err e = OK;
+
+	if (!r->it)
+		start(r, at);
+	while (!e && is_before(r->last, at)) {
+		e = read_next(r);
+		r->scattered = !e && are_large(r) && is_before(r->last, at);
+		if (r->scattered)
+			return ERR_AGAIN;
+	}
+	if (e)
+		return e;
+	return is_same(r->last, at) ? OK : ERR_NOTFOUND;
 }
 
-static enum err find_alone(
-	struct records *r, message_num message, struct buf *value)
+/* Whether it is likely not far from the one before it, and worth the way. */
+static bool follows(struct records *r, struct record_place at)
+{
+	bool near = r->last.message && !is_before(at, r->last) &&
+		    at.message - r->last.message <= NEAR;
+
+	r->followed = near ? r->followed + 1 : 0;
+	return near && !r->scattered &&
+	       (!are_large(r) || r->followed >= LARGE_FOLLOWED);
+}
+
+static enum err visit_alone(struct records *r, struct record_place at,
+	store_value_fn *fn, void *arg)
 {
 	enum err e = stop(r);
 
-	r->last = message;
-	return e ? e : look_up(r, message, value);
+	r->last = at;
+	return e ? e : look_up(r, at, fn, arg);
 }
 
-/* r->value is it. */
-static enum err find_along(struct records *r, message_num message)
+enum err records_visit(struct records *r, struct record_place at,
+	store_value_fn *fn, void *arg)
 {
-	if (!r->it)
-		start(r, message);
-	return read_along(r, message);
+	enum err e;
+
+	if (!follows(r, at))
+		return visit_alone(r, at, fn, arg);
+	e = read_along(r, at);
+	if (e == ERR_AGAIN)
+		return visit_alone(r, at, fn, arg);
+	return e ? e : fn(r->value, arg);
+}
+
+static enum err copy(str value, void *arg)
+{
+	buf_add(arg, value);
+	return buf_err(arg);
 }
 
 enum err records_look(
 	struct records *r, message_num message, struct buf *room, str *value_r)
 {
+	struct record_place at = {message, 0};
 	enum err e;
 
 	buf_reset(room);
-	if (follows(r, message)) {
-		e = find_along(r, message);
+	if (follows(r, at)) {
+		e = read_along(r, at);
 		*value_r = r->value;
 	} else {
-		e = find_alone(r, message, room);
+		e = visit_alone(r, at, copy, room);
 		*value_r = buf_str(room);
 	}
 	return e;
@@ -113,13 +181,5 @@ enum err records_look(
 
 enum err records_get(struct records *r, message_num message, struct buf *value)
 {
-	enum err e;
-
-	if (!follows(r, message))
-		return find_alone(r, message, value);
-	e = find_along(r, message);
-	if (e)
-		return e;
-	buf_add(value, r->value);
-	return buf_err(value);
+	return records_visit(r, (struct record_place){message, 0}, copy, value);
 }

@@ -9,15 +9,22 @@
 
 #include "base/buf.h"
 #include "mail/layout.h"
+#include "store/store.h"
 
-struct store_txn;
-struct store_iter;
+/* Those of a message that are several ('c') are numbered from 1; others are
+ * number 0. */
+struct record_place {
+	message_num message;
+	uint32_t chunk;
+};
 
 struct records {
 	struct store_txn *txn;
 	account_num account;
-	char letter; /* 'd', 'f' or 'i' (layout.h) */
-	message_num last;
+	char letter; /* 'c', 'd', 'f' or 'i' (layout.h) */
+	struct record_place last;
+	unsigned followed;     /* so many came after the one before them */
+	bool scattered;	       /* large ones between them were not wanted */
 	struct store_iter *it; /* at `last`; NULL: none */
 	str value;	       /* there */
 };
@@ -31,6 +38,10 @@ MUST enum err records_get(struct records *, message_num, struct buf *value);
  * which is emptied. Errors as above. */
 MUST enum err records_look(
 	struct records *, message_num, struct buf *room, str *value_r);
+/* fn is called with the value of that record (store_look). Of 'c' and 'f' it
+ * checks the checksum. */
+MUST enum err records_visit(
+	struct records *, struct record_place, store_value_fn *, void *arg);
 void records_end(struct records *);
 
 #endif

@@ -31,7 +31,7 @@ struct verifying {
 	struct finding *findings;
 	size_t finding_count;
 	bool cancelled;
-	struct buf key, value;
+	struct buf key, value, plain;
 };
 
 static void problem(struct verifying *vs, const char *format, ...)
@@ -103,11 +103,13 @@ static bool hash_chunk(struct verifying *vs, message_num message,
 	uint32_t chunk, EVP_MD_CTX *hashing, uint64_t *size)
 {
 	key_chunk(&vs->key, vs->account, message, chunk);
-	if (get(vs) || chunk_decode(&vs->value, 0, message, chunk) ||
-		(chunk && vs->value.n == 0))
+	buf_reset(&vs->plain);
+	if (get(vs) ||
+		chunk_decode(buf_str(&vs->value), message, chunk, &vs->plain) ||
+		(chunk && vs->plain.n == 0))
 		return false;
-	*size += vs->value.n;
-	return EVP_DigestUpdate(hashing, vs->value.p, vs->value.n);
+	*size += vs->plain.n;
+	return EVP_DigestUpdate(hashing, buf_str(&vs->plain).p, vs->plain.n);
 }
 
 static const char *check_bytes(struct verifying *vs, message_num message,
@@ -697,6 +699,7 @@ static enum err verify_one(
 		.account = account,
 		.key = BUF_UNBOUNDED,
 		.value = BUF_UNBOUNDED,
+		.plain = BUF_UNBOUNDED,
 	};
 	struct buf value = BUF_UNBOUNDED;
 	enum err e;
@@ -710,6 +713,7 @@ static enum err verify_one(
 	buf_fini(&value);
 	buf_fini(&vs.key);
 	buf_fini(&vs.value);
+	buf_fini(&vs.plain);
 	uidset_fini(&vs.looked_at);
 	uidset_fini(&vs.referred);
 	free(vs.findings);

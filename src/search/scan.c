@@ -24,7 +24,7 @@ static enum err window_get(struct scan *scan, message_num message, uint64_t at,
 			*r = (struct message_reader){
 				.account = scan->digests.account,
 				.message = message,
-				.firsts = &scan->firsts};
+				.along = &scan->along};
 		e = message_read_record(
 			r, scan->txn, at, &scan->window, &scan->window_at);
 	}
@@ -234,13 +234,13 @@ void scan_begin(struct scan *scan, struct store_txn *txn, account_num account)
 {
 	scan->txn = txn;
 	records_begin(&scan->digests, txn, account, 'd');
-	records_begin(&scan->firsts, txn, account, 'f');
+	message_records_begin(&scan->along, txn, account);
 }
 
 void scan_end(struct scan *scan)
 {
 	records_end(&scan->digests);
-	records_end(&scan->firsts);
+	message_records_end(&scan->along);
 }
 
 enum err scan_header(struct scan *scan, const struct membership *m)

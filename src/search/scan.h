@@ -30,7 +30,8 @@ struct scan {
 	struct digest digest;
 	/* Of the messages of one transaction, read along. */
 	struct store_txn *txn;
-	struct records digests, firsts;
+	struct records digests;
+	struct message_records along;
 };
 
 void scan_init(struct scan *, struct plan *, struct arena *);

@@ -15,18 +15,20 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+enum store_scan_how { SCAN_PLAIN, SCAN_BACK, SCAN_SUMMED };
+
 struct store_ops {
 	/* Frees the store too. */
 	void (*close)(struct store *);
 
-	/* Reading; also within a write. get appends the value (value NULL: only
-	 * whether it is there); summed: it need not be checked. */
+	/* Reading; also within a write. look calls fn with the value; summed:
+	 * values need not be checked. */
 	struct store_txn *(*begin_read)(struct store *);
 	void (*end_read)(struct store_txn *);
-	enum err (*get)(
-		struct store_txn *, str key, bool summed, struct buf *value);
+	enum err (*look)(struct store_txn *, str key, bool summed,
+		store_value_fn *, void *arg);
 	struct store_iter *(*scan)(
-		struct store_txn *, str from, str to, bool back);
+		struct store_txn *, str from, str to, enum store_scan_how);
 	bool (*iter_next)(struct store_iter *, str *key_r, str *value_r);
 	enum err (*iter_end)(struct store_iter *);
 

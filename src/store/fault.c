@@ -94,20 +94,20 @@ static void fault_end_read(struct store_txn *t)
 	free(t);
 }
 
-static enum err fault_get(
-	struct store_txn *t, str key, bool summed, struct buf *value)
+static enum err fault_look(struct store_txn *t, str key, bool summed,
+	store_value_fn *fn, void *arg)
 {
 	enum err err = inject(t->store, FAULT_GET);
 
-	return err ? err : ops_of(t)->get(inner_of(t), key, summed, value);
+	return err ? err : ops_of(t)->look(inner_of(t), key, summed, fn, arg);
 }
 
 static struct store_iter *fault_scan(
-	struct store_txn *t, str from, str to, bool back)
+	struct store_txn *t, str from, str to, enum store_scan_how how)
 {
 	struct fault_iter *it = xmalloc(sizeof *it);
 
-	it->inner = ops_of(t)->scan(inner_of(t), from, to, back);
+	it->inner = ops_of(t)->scan(inner_of(t), from, to, how);
 	it->inner->txn = inner_of(t);
 	it->err = OK;
 	return &it->iter;
@@ -248,7 +248,7 @@ static const struct store_ops fault_ops = {
 	.close = fault_close,
 	.begin_read = fault_begin_read,
 	.end_read = fault_end_read,
-	.get = fault_get,
+	.look = fault_look,
 	.scan = fault_scan,
 	.iter_next = fault_next,
 	.iter_end = fault_iter_end,

@@ -6,16 +6,23 @@
 #define FORMAT_KEY STR("\0format")
 #define FORMAT_WORD STR("culver ")
 
+static enum err copy(str value, void *arg)
+{
+	buf_add(arg, value);
+	return buf_err(arg);
+}
+
 static enum err read_record(struct store *s, struct buf *value_r, bool *empty_r)
 {
 	struct store_txn *t = s->ops->begin_read(s);
 	struct store_iter *it;
-	enum err err = s->ops->get(t, FORMAT_KEY, false, value_r), scan_err;
+	enum err err = s->ops->look(t, FORMAT_KEY, false, copy, value_r),
+		 scan_err;
 	str k, v;
 
 	*empty_r = false;
 	if (err == ERR_NOTFOUND) {
-		it = s->ops->scan(t, STR(""), STR(""), false);
+		it = s->ops->scan(t, STR(""), STR(""), SCAN_PLAIN);
 		it->txn = t;
 		*empty_r = !s->ops->iter_next(it, &k, &v);
 		scan_err = s->ops->iter_end(it);

@@ -219,22 +219,19 @@ static struct store_txn *memory_begin_read(struct store *s)
 	return &txn_new(memory_of(s), false)->txn;
 }
 
-static enum err memory_get(
-	struct store_txn *t, str key, bool summed, struct buf *value)
+static enum err memory_look(struct store_txn *t, str key, bool summed,
+	store_value_fn *fn, void *arg)
 {
 	const struct entry *e = above(txn_of(t)->root, key, true);
 
 	(void)summed;
 	if (!e || !str_eq(e->key, key))
 		return ERR_NOTFOUND;
-	if (!value)
-		return OK;
-	buf_add(value, e->value);
-	return buf_err(value);
+	return fn(e->value, arg);
 }
 
 static struct store_iter *memory_scan(
-	struct store_txn *t, str from, str to, bool back)
+	struct store_txn *t, str from, str to, enum store_scan_how how)
 {
 	struct memory_iter *it = xmalloc(sizeof *it);
 
@@ -242,7 +239,7 @@ static struct store_iter *memory_scan(
 	it->from = it->to = BUF_UNBOUNDED;
 	buf_add(&it->from, from);
 	buf_add(&it->to, to);
-	it->back = back;
+	it->back = how == SCAN_BACK;
 	it->at = NULL;
 	return &it->iter;
 }
@@ -389,7 +386,7 @@ static const struct store_ops memory_ops = {
 	.close = memory_close,
 	.begin_read = memory_begin_read,
 	.end_read = txn_free,
-	.get = memory_get,
+	.look = memory_look,
 	.scan = memory_scan,
 	.iter_next = memory_next,
 	.iter_end = memory_iter_end,

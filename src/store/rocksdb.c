@@ -256,26 +256,14 @@ static void rocks_end_read(struct store_txn *txn)
 	txn_free(t);
 }
 
-static enum err give(const char *p, size_t n, struct buf *value)
+static enum err look_at_pending(const struct pending *p,
+	const struct pending_entry *e, store_value_fn *fn, void *arg)
 {
-	if (!p)
-		return ERR_NOTFOUND;
-	if (!value)
-		return OK;
-	buf_add(value, str_of(p, n));
-	return buf_err(value);
+	return e->deleted ? ERR_NOTFOUND : fn(pending_value(p, e), arg);
 }
 
-static enum err get_pending(const struct pending *p,
-	const struct pending_entry *e, struct buf *value)
-{
-	str v = pending_value(p, e);
-
-	return give(e->deleted ? NULL : v.p, v.n, value);
-}
-
-static enum err rocks_get(
-	struct store_txn *txn, str key, bool summed, struct buf *value)
+static enum err rocks_look(struct store_txn *txn, str key, bool summed,
+	store_value_fn *fn, void *arg)
 {
 	struct rocks_txn *t = txn_of(txn);
 	struct rocks *r = rocks_of_txn(txn);
@@ -289,7 +277,7 @@ static enum err rocks_get(
 	if (!t->db)
 		return atomic_load(&r->broken);
 	if (own)
-		return get_pending(&t->pending, own, value);
+		return look_at_pending(&t->pending, own, fn, arg);
 	if (!txn->writing)
 		rocksdb_readoptions_set_verify_checksums(t->options, !summed);
 	slice = rocksdb_get_pinned(t->db, txn->writing ? r->latest : t->options,
@@ -297,16 +285,17 @@ static enum err rocks_get(
 	err = check(r, "cannot read", status);
 	p = rocksdb_pinnableslice_value(slice, &n);
 	if (!err)
-		err = give(p, n, value);
+		err = p ? fn(str_of(p, n), arg) : ERR_NOTFOUND;
 	rocksdb_pinnableslice_destroy(slice);
 	return err;
 }
 
 static rocksdb_readoptions_t *scan_options(
-	const struct rocks_txn *t, str from, str to)
+	const struct rocks_txn *t, str from, str to, bool summed)
 {
 	rocksdb_readoptions_t *o = rocksdb_readoptions_create();
 
+	rocksdb_readoptions_set_verify_checksums(o, !summed);
 	if (t->snapshot)
 		rocksdb_readoptions_set_snapshot(o, t->snapshot);
 	rocksdb_readoptions_set_total_order_seek(o, 1);
@@ -318,17 +307,17 @@ static rocksdb_readoptions_t *scan_options(
 }
 
 static struct store_iter *rocks_scan(
-	struct store_txn *t, str from, str to, bool back)
+	struct store_txn *t, str from, str to, enum store_scan_how how)
 {
 	struct rocks_iter *it = xcalloc(1, sizeof *it);
 	rocksdb_t *db = txn_of(t)->db;
 
-	it->back = back;
+	it->back = how == SCAN_BACK;
 	it->from = it->to = it->key = it->value = BUF_UNBOUNDED;
 	buf_add(&it->from, from);
 	buf_add(&it->to, to);
-	it->options =
-		scan_options(txn_of(t), buf_str(&it->from), buf_str(&it->to));
+	it->options = scan_options(txn_of(t), buf_str(&it->from),
+		buf_str(&it->to), how == SCAN_SUMMED);
 	if (db)
 		it->it = rocksdb_create_iterator(db, it->options);
 	if (t->writing)
@@ -789,7 +778,7 @@ static const struct store_ops rocks_ops = {
 	.close = rocks_close,
 	.begin_read = rocks_begin_read,
 	.end_read = rocks_end_read,
-	.get = rocks_get,
+	.look = rocks_look,
 	.scan = rocks_scan,
 	.iter_next = rocks_next,
 	.iter_end = rocks_iter_end,

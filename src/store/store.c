@@ -94,35 +94,43 @@ static enum err check_key(str key)
 	return key.n > STORE_KEY_MAX ? ERR_TOOBIG : OK;
 }
 
-static enum err get(
-	struct store_txn *t, str key, bool summed, struct buf *value)
+enum err store_look(struct store_txn *t, str key, bool summed,
+	store_value_fn *fn, void *arg)
 {
 	enum err err = check_key(key);
 
 	COUNT(t->store, gets, 1);
 	if (!err)
-		err = t->store->ops->get(t, key, summed, value);
+		err = t->store->ops->look(t, key, summed, fn, arg);
 	return stick(t, err);
+}
+
+static enum err copy(str value, void *arg)
+{
+	buf_add(arg, value);
+	return buf_err(arg);
 }
 
 enum err store_get(struct store_txn *t, str key, struct buf *value_r)
 {
 	buf_reset(value_r);
-	return get(t, key, false, value_r);
+	return store_look(t, key, false, copy, value_r);
+}
+
+static enum err ignore(str value, void *arg)
+{
+	(void)value;
+	(void)arg;
+	return OK;
 }
 
 enum err store_has(struct store_txn *t, str key)
 {
-	return get(t, key, false, NULL);
+	return store_look(t, key, false, ignore, NULL);
 }
 
-enum err store_get_add(
-	struct store_txn *t, str key, bool summed, struct buf *value)
-{
-	return get(t, key, summed, value);
-}
-
-static struct store_iter *scan(struct store_txn *t, str from, str to, bool back)
+static struct store_iter *scan(
+	struct store_txn *t, str from, str to, enum store_scan_how how)
 {
 	struct store_iter *it;
 
@@ -130,7 +138,7 @@ static struct store_iter *scan(struct store_txn *t, str from, str to, bool back)
 	t->iters++;
 	if (str_cmp(from, first_key) < 0)
 		from = first_key;
-	it = t->store->ops->scan(t, from, to, back);
+	it = t->store->ops->scan(t, from, to, how);
 	it->txn = t;
 	it->scanned = 0;
 	return it;
@@ -138,12 +146,17 @@ static struct store_iter *scan(struct store_txn *t, str from, str to, bool back)
 
 struct store_iter *store_scan(struct store_txn *t, str from, str to)
 {
-	return scan(t, from, to, false);
+	return scan(t, from, to, SCAN_PLAIN);
+}
+
+struct store_iter *store_scan_summed(struct store_txn *t, str from, str to)
+{
+	return scan(t, from, to, SCAN_SUMMED);
 }
 
 struct store_iter *store_scan_back(struct store_txn *t, str from, str to)
 {
-	return scan(t, from, to, true);
+	return scan(t, from, to, SCAN_BACK);
 }
 
 bool store_iter_next(struct store_iter *it, str *key_r, str *value_r)

@@ -61,10 +61,12 @@ void store_end_read(struct store_txn *);
 /* Replaces what value_r held. ERR_NOTFOUND when there is no such key. */
 MUST enum err store_get(struct store_txn *, str key, struct buf *value_r);
 MUST enum err store_has(struct store_txn *, str key);
-/* As store_get, but appends. summed: the value carries a checksum, and the
- * caller checks it: the engine may leave out its own. */
-MUST enum err store_get_add(
-	struct store_txn *, str key, bool summed, struct buf *value);
+/* fn is called with the value where it is, and what it returns is the result.
+ * It writes nothing. summed: the value carries a checksum, and fn checks it:
+ * the engine may leave out its own. */
+typedef enum err store_value_fn(str value, void *arg);
+MUST enum err store_look(
+	struct store_txn *, str key, bool summed, store_value_fn *, void *arg);
 
 /* Keys in [from, to), ascending; to.n == 0 means to the end. The strs that
  * next() gives are valid until the following next() or end(). In a write
@@ -73,6 +75,8 @@ MUST enum err store_get_add(
 struct store_iter *store_scan(struct store_txn *, str from, str to);
 /* Keys that begin with these bytes. */
 struct store_iter *store_scan_prefix(struct store_txn *, str prefix);
+/* As store_scan, of values that carry a checksum, which the caller checks. */
+struct store_iter *store_scan_summed(struct store_txn *, str from, str to);
 /* As store_scan, descending. */
 struct store_iter *store_scan_back(struct store_txn *, str from, str to);
 bool store_iter_next(struct store_iter *, str *key_r, str *value_r);

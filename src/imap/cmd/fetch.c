@@ -65,7 +65,8 @@ struct imap_fetch_run {
 	uint32_t number;
 
 	/* Within a transaction. */
-	struct records digests, firsts;
+	struct records digests;
+	struct message_records along;
 	struct record_window window;
 	size_t sent;
 
@@ -611,7 +612,7 @@ static enum err begin_section(
 	struct buf *out = item(s, run);
 	uint64_t length;
 	enum err e = source_open(&run->source, txn, s->selected->ref.account,
-		run->member.message, &run->firsts,
+		run->member.message, &run->along,
 		run->q->sections->next ? &run->window : NULL, &run->digest, x,
 		&length);
 
@@ -747,10 +748,10 @@ static enum err read_batch(struct imap *s, struct imap_fetch_run *run)
 	enum err e;
 
 	records_begin(&run->digests, txn, s->selected->ref.account, 'd');
-	records_begin(&run->firsts, txn, s->selected->ref.account, 'f');
+	message_records_begin(&run->along, txn, s->selected->ref.account);
 	e = fetch_batch(s, run, txn);
 	records_end(&run->digests);
-	records_end(&run->firsts);
+	message_records_end(&run->along);
 	record_window_fini(&run->window);
 	store_end_read(txn);
 	/* Output may have to wait for the client. */
