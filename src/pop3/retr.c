@@ -19,6 +19,7 @@ struct pop3_sending {
 	/* Without UTF8 a message with UTF-8 in its header is sent as a
 	 * surrogate (RFC 6856 section 2.1). */
 	bool surrogate;
+	bool as_it_is; /* but for dots: its lines need no other end */
 	struct downgrade downgrade;
 	struct pop3_dots dots;
 };
@@ -36,6 +37,23 @@ static void put_bytes(struct pop3 *s, struct pop3_sending *p, str bytes)
 		downgrade_finish(&p->downgrade, &made);
 	pop3_dots_feed(&p->dots, pop3_out(s), buf_str(&made));
 	buf_fini(&made);
+}
+
+/* The next piece of the message, straight to where it goes. */
+static enum err send_as_it_is(
+	struct pop3 *s, struct pop3_sending *p, struct store_txn *txn)
+{
+	struct buf *out = pop3_out(s);
+	size_t before = out->n;
+	enum err e = message_read(
+		&p->reader, txn, p->at, p->member.size - p->at, out);
+
+	if (!e && out->n == before)
+		e = ERR_CORRUPT;
+	p->at += out->n - before;
+	if (!e)
+		pop3_dots_double(&p->dots, out, before);
+	return e;
 }
 
 /* The next piece of the message. */
@@ -68,7 +86,8 @@ static enum err send_batch(struct pop3 *s, struct pop3_sending *p)
 
 	do {
 		if (!is_sent(p))
-			e = send_piece(s, p, txn);
+			e = p->as_it_is ? send_as_it_is(s, p, txn)
+					: send_piece(s, p, txn);
 	} while (!e && !is_sent(p) && pop3_out(s)->n < SESSION_OUT_HIGH);
 	if (e == ERR_EXPUNGED)
 		e = damage_why_gone(txn, &s->drop.ref, &p->member);
@@ -124,6 +143,7 @@ static enum err begin(struct pop3 *s, struct pop3_sending *p)
 	p->reader = (struct message_reader){
 		.account = s->drop.ref.account, .message = p->member.message};
 	p->surrogate = p->member.eightbit && !s->before.utf8;
+	p->as_it_is = !p->surrogate && !p->dots.top && !p->member.growth;
 	downgrade_init(&p->downgrade);
 	s->sending = p;
 	e = send_batch(s, p);

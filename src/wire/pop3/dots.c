@@ -85,6 +85,52 @@ void pop3_dots_feed(struct pop3_dots *d, struct buf *out, str bytes)
 	}
 }
 
+/* Where the first line begins that has a dot there; or the end. */
+static size_t find_dotted(const struct pop3_dots *d, str bytes)
+{
+	if (bytes.n && bytes.p[0] == '.' && !d->amid_line)
+		return 0;
+	for (size_t at = 1; at < bytes.n; at++) {
+		at += str_find_byte(str_skip(bytes, at), '.');
+		if (at < bytes.n && bytes.p[at - 1] == '\n')
+			return at;
+	}
+	return bytes.n;
+}
+
+static void add_doubled(struct pop3_dots *d, struct buf *out, str bytes)
+{
+	while (bytes.n) {
+		size_t at = find_dotted(d, bytes);
+
+		buf_add(out, str_take(bytes, at));
+		if (at < bytes.n)
+			buf_add(out, STR(".."));
+		d->amid_line = at < bytes.n || bytes.p[bytes.n - 1] != '\n';
+		bytes = str_skip(bytes, at + 1);
+	}
+}
+
+void pop3_dots_double(struct pop3_dots *d, struct buf *out, size_t from)
+{
+	str bytes = str_skip(buf_str(out), from);
+	size_t at = find_dotted(d, bytes);
+	struct buf rest = BUF_UNBOUNDED;
+
+	d->octets += bytes.n;
+	if (at == bytes.n) {
+		if (at)
+			d->amid_line = bytes.p[at - 1] != '\n';
+		return;
+	}
+	buf_add(&rest, str_skip(bytes, at));
+	buf_truncate(out, from + at);
+	if (at)
+		d->amid_line = false;
+	add_doubled(d, out, buf_str(&rest));
+	buf_fini(&rest);
+}
+
 void pop3_dots_finish(struct pop3_dots *d, struct buf *out)
 {
 	if (d->amid_line || d->after_cr) {

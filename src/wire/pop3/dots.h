@@ -26,6 +26,9 @@ void pop3_dots_init(struct pop3_dots *);
 void pop3_dots_init_top(struct pop3_dots *, uint32_t lines);
 /* Appends at most twice as many bytes. */
 void pop3_dots_feed(struct pop3_dots *, struct buf *out, str bytes);
+/* For a message of which is known that every line ends with CRLF, the last one
+ * too (RETR only): the bytes from `from` on were appended as they are. */
+void pop3_dots_double(struct pop3_dots *, struct buf *out, size_t from);
 /* Ends the last line, if need be, and the answer. */
 void pop3_dots_finish(struct pop3_dots *, struct buf *out);
 

@@ -2,6 +2,7 @@
 #include "base/mechanism.h"
 #include "base/test.h"
 #include "wire/pop3/command.h"
+#include "message/eol.h"
 #include "wire/pop3/dots.h"
 #include "wire/pop3/framer.h"
 #include "wire/pop3/respond.h"
@@ -202,6 +203,47 @@ static const struct {
 	{"\r\na\r\nb\r\n", 1, "\r\na\r\n.\r\n", "no header"},
 };
 
+/* The same, of what has its ends of lines already; false: it does not. */
+static bool double_dots(str message, size_t piece, struct buf *out)
+{
+	struct eol_count count = {0};
+	struct pop3_dots d;
+
+	eol_count(&count, message);
+	if (eol_growth(&count))
+		return false;
+	pop3_dots_init(&d);
+	for (; message.n; message = str_skip(message, piece)) {
+		size_t from = out->n;
+
+		buf_add(out, str_take(message, piece));
+		pop3_dots_double(&d, out, from);
+	}
+	pop3_dots_finish(&d, out);
+	return true;
+}
+
+static void test_doubled_dots(void **unused)
+{
+	unsigned doubled = 0;
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(messages); i++) {
+		for (size_t piece = 1; piece < 9; piece++) {
+			struct buf out = BUF_UNBOUNDED;
+
+			if (messages[i].lines < 0 &&
+				double_dots(str_c(messages[i].message), piece,
+					&out)) {
+				assert_str(buf_str(&out), messages[i].expected);
+				doubled++;
+			}
+			buf_fini(&out);
+		}
+	}
+	assert_true(doubled > 32);
+}
+
 static void test_dots(void **unused)
 {
 	(void)unused;
@@ -342,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_framer),
 		cmocka_unit_test(test_dots),
+		cmocka_unit_test(test_doubled_dots),
 		cmocka_unit_test(test_uidl),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_before),
