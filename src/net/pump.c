@@ -12,7 +12,7 @@
 enum { TURN = 4 };
 
 /* One for all pumps of a thread: bytes are in it only within one call. */
-static _Thread_local char room[PUMP_ROOM];
+static _Thread_local char room[PUMP_ROOM_DOWN];
 
 static void keep(struct pump_rest *rest, str bytes)
 {
@@ -98,7 +98,7 @@ static enum err go_up(struct pump *p)
 
 		if (turn >= TURN && !tls_pending(p->tls))
 			return OK;
-		err = tls_read(p->tls, room, sizeof room, &n);
+		err = tls_read(p->tls, room, PUMP_ROOM, &n);
 		p->wants_to_write =
 			err == ERR_AGAIN && tls_wants(p->tls) == EPOLLOUT;
 		if (err == ERR_CLOSED) {

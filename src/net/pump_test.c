@@ -155,7 +155,7 @@ static void test_slow_client(void **unused)
 	} while (n);
 	assert_true(sent > 0 && sent < MUCH);
 	assert_non_null(l.pump.down.p);
-	assert_true(l.pump.down.n <= PUMP_ROOM);
+	assert_true(l.pump.down.n <= PUMP_ROOM_DOWN);
 	close(l.inside[1]);
 	l.inside[1] = -1;
 	turn(&l);
