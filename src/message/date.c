@@ -393,15 +393,42 @@ static const char *month_name(int month)
 	return months + 3 * (month - 1);
 }
 
+/* Two digits; printf took a good part of listing a mailbox. */
+static void print_two(struct buf *out, int n, char pad)
+{
+	if (n > 99) {
+		buf_addf(out, "%d", n);
+		return;
+	}
+	buf_add_byte(out, (char)(n < 10 ? pad : '0' + n / 10));
+	buf_add_byte(out, (char)('0' + n % 10));
+}
+
+static void print_month_year(struct buf *out, int month, int32_t year)
+{
+	buf_add_byte(out, '-');
+	buf_add(out, str_of(month_name(month), 3));
+	buf_add_byte(out, '-');
+	if (year >= 1000)
+		buf_add_u64(out, (uint64_t)year);
+	else
+		buf_addf(out, "%04d", (int)year);
+}
+
 static void print_time_zone(struct buf *out, struct date d)
 {
 	int64_t local = local_seconds(d);
 	int64_t of_day = local - (int64_t)day_of_seconds(local) * 86400;
 	int zone = d.zone < 0 ? -d.zone : d.zone;
 
-	buf_addf(out, "%02d:%02d:%02d %c%02d%02d", (int)(of_day / 3600),
-		(int)(of_day / 60 % 60), (int)(of_day % 60),
-		d.zone < 0 ? '-' : '+', zone / 60, zone % 60);
+	print_two(out, (int)(of_day / 3600), '0');
+	buf_add_byte(out, ':');
+	print_two(out, (int)(of_day / 60 % 60), '0');
+	buf_add_byte(out, ':');
+	print_two(out, (int)(of_day % 60), '0');
+	buf_add(out, d.zone < 0 ? STR(" -") : STR(" +"));
+	print_two(out, zone / 60, '0');
+	print_two(out, zone % 60, '0');
 }
 
 void date_print_imap(struct buf *out, struct date d)
@@ -410,7 +437,9 @@ void date_print_imap(struct buf *out, struct date d)
 	int month, mday;
 
 	date_day_split(date_day(d), &year, &month, &mday);
-	buf_addf(out, "%2d-%.3s-%04d ", mday, month_name(month), (int)year);
+	print_two(out, mday, ' ');
+	print_month_year(out, month, year);
+	buf_add_byte(out, ' ');
 	print_time_zone(out, d);
 }
 
