@@ -197,7 +197,8 @@ static enum err get_chunk(const struct message_reader *r, struct store_txn *txn,
 			chunk ? &r->along->rests : &r->along->firsts, wanted.at,
 			decode_wanted, &wanted);
 	key_chunk(&key, r->account, r->message, chunk);
-	e = store_look(txn, buf_str(&key), true, decode_wanted, &wanted);
+	/* As in records.c: first ones lie with others that have no sum. */
+	e = store_look(txn, buf_str(&key), chunk != 0, decode_wanted, &wanted);
 	buf_fini(&key);
 	return e;
 }

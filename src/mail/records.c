@@ -15,15 +15,11 @@ void records_begin(struct records *r, struct store_txn *txn,
 	*r = (struct records){.txn = txn, .account = account, .letter = letter};
 }
 
+/* Only these may do without the engine's checksum: first ones share blocks of
+ * tables with records that have none of their own. */
 static bool are_large(const struct records *r)
 {
 	return r->letter == 'c';
-}
-
-/* What the reader of these checks himself. */
-static bool are_summed(const struct records *r)
-{
-	return r->letter == 'c' || r->letter == 'f';
 }
 
 static bool is_before(struct record_place a, struct record_place b)
@@ -68,7 +64,7 @@ static enum err look_up(struct records *r, struct record_place at,
 	enum err e;
 
 	put_key(r, at, &key);
-	e = store_look(r->txn, buf_str(&key), are_summed(r), fn, arg);
+	e = store_look(r->txn, buf_str(&key), are_large(r), fn, arg);
 	buf_fini(&key);
 	return e;
 }
@@ -80,10 +76,9 @@ static void start(struct records *r, struct record_place at)
 	put_key(r, at, &from);
 	key_account_prefix(&to, r->account, r->letter);
 	key_prefix_end(&to);
-	r->it = are_summed(r)
-			? store_scan_summed(
-				  r->txn, buf_str(&from), buf_str(&to))
-			: store_scan(r->txn, buf_str(&from), buf_str(&to));
+	r->it = are_large(r) ? store_scan_summed(
+				       r->txn, buf_str(&from), buf_str(&to))
+			     : store_scan(r->txn, buf_str(&from), buf_str(&to));
 	r->last.message = 0;
 	buf_fini(&from);
 	buf_fini(&to);

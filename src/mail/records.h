@@ -38,7 +38,7 @@ MUST enum err records_get(struct records *, message_num, struct buf *value);
  * which is emptied. Errors as above. */
 MUST enum err records_look(
 	struct records *, message_num, struct buf *room, str *value_r);
-/* fn is called with the value of that record (store_look). Of 'c' and 'f' it
+/* fn is called with the value of that record (store_look). Of 'c' it
  * checks the checksum. */
 MUST enum err records_visit(
 	struct records *, struct record_place, store_value_fn *, void *arg);
