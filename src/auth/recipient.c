@@ -92,6 +92,14 @@ static enum err convert(convert_fn *fn, str domain, struct buf *out)
 	return OK;
 }
 
+/* A label that was Punycode of something that begins like Punycode. What it
+ * became would be read again as another one. */
+static bool has_ace_label(str domain)
+{
+	return str_starts(domain, STR("xn--")) ||
+	       str_find(domain, STR(".xn--")) < domain.n;
+}
+
 static void add_lower(str s, struct buf *out)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -125,6 +133,7 @@ static enum err add_domain(str domain, struct buf *unicode, struct buf *ascii)
 	if (domain.n == 0 || domain.n > 2 * DOMAIN_MAX)
 		return ERR_INVALID;
 	if (convert(uidna_nameToUnicodeUTF8, domain, unicode) == OK &&
+		!has_ace_label(buf_str(unicode)) &&
 		convert(uidna_nameToASCII_UTF8, domain, ascii) == OK)
 		return OK;
 	/* "xn--" that is no Punycode, and whatever else DNS lets pass. */
