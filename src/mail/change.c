@@ -454,6 +454,13 @@ enum err box_add(
 	return OK;
 }
 
+static void take_away(struct box_change *box, const struct membership *m)
+{
+	count_member(box, m, -1);
+	uidset_run_add(&box->journal.expunged, &box->expunged, m->uid);
+	box->removed[box->removed_count++] = *m;
+}
+
 /* Those of the list that are in the block: how many; all of them must be. */
 static size_t remove_from_block(
 	struct box_change *box, const struct membership *members, size_t count)
@@ -464,10 +471,7 @@ static size_t remove_from_block(
 		const struct membership *m = &box->members[i];
 
 		if (gone < count && m->uid == members[gone].uid) {
-			count_member(box, m, -1);
-			uidset_run_add(
-				&box->journal.expunged, &box->expunged, m->uid);
-			box->removed[box->removed_count++] = *m;
+			take_away(box, m);
 			gone++;
 		} else if (kept++ != i) {
 			box->members[kept - 1] = *m;
@@ -533,11 +537,28 @@ static bool wants_all(const struct uidset *uids,
 	return uidset_count_range(uids, first, last) == last - first + 1;
 }
 
+/* Blocks that may have some of these, as they are once nothing is loaded. */
+static struct store_iter *scan_blocks(
+	struct box_change *box, const struct uidset *uids)
+{
+	struct change *ch = box->ch;
+	struct buf end = BUF_UNBOUNDED;
+	struct store_iter *it;
+
+	key_mailbox_u32(&end, ch->account, 'b', box->id,
+		uids ? uidset_max(uids) / BLOCK_UIDS : UINT32_MAX);
+	buf_add_byte(&end, '\0');
+	key_mailbox_u32(&ch->key, ch->account, 'b', box->id,
+		uids ? uidset_min(uids) / BLOCK_UIDS : 0);
+	it = store_scan(ch->txn, buf_str(&ch->key), buf_str(&end));
+	buf_fini(&end);
+	return it;
+}
+
 enum err box_collect(struct box_change *box, const struct uidset *uids,
 	struct membership **members_r, size_t *count_r)
 {
 	struct change *ch = box->ch;
-	struct buf end = BUF_UNBOUNDED;
 	struct store_iter *it;
 	struct membership *all;
 	size_t n = 0;
@@ -552,12 +573,7 @@ enum err box_collect(struct box_change *box, const struct uidset *uids,
 	box->block_loaded = false;
 	all = ARENA_ARRAY(
 		&ch->arena, struct membership, collect_room(box, uids));
-	key_mailbox_u32(&end, ch->account, 'b', box->id,
-		uids ? uidset_max(uids) / BLOCK_UIDS : UINT32_MAX);
-	buf_add_byte(&end, '\0');
-	key_mailbox_u32(&ch->key, ch->account, 'b', box->id,
-		uids ? uidset_min(uids) / BLOCK_UIDS : 0);
-	it = store_scan(ch->txn, buf_str(&ch->key), buf_str(&end));
+	it = scan_blocks(box, uids);
 	while (!e && store_iter_next(it, &key, &value)) {
 		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
 		size_t count = 0;
@@ -575,10 +591,67 @@ enum err box_collect(struct box_change *box, const struct uidset *uids,
 		}
 	}
 	scan_e = store_iter_end(it);
-	buf_fini(&end);
 	*members_r = all;
 	*count_r = n;
 	return e ? e : scan_e;
+}
+
+/* Of the block that is loaded. */
+static enum err remove_matching(
+	struct box_change *box, const struct uidset *uids, uint64_t flags)
+{
+	bool whole = wants_all(uids, box->members, box->count);
+	size_t kept = 0;
+
+	if (box->count > box->record.exists)
+		return ERR_CORRUPT;
+	for (size_t i = 0; i < box->count; i++) {
+		const struct membership *m = &box->members[i];
+
+		if ((m->flags & flags) == flags &&
+			(whole || uidset_has(uids, m->uid)))
+			take_away(box, m);
+		else if (kept++ != i)
+			box->members[kept - 1] = *m;
+	}
+	box->count = kept;
+	if (!box->removed_count)
+		return OK;
+	touch(box);
+	return flush_block(box);
+}
+
+/* What is written lies behind the scan. */
+enum err box_remove_flagged(struct box_change *box, const struct uidset *uids,
+	uint64_t flags, struct mail_progress *progress)
+{
+	uint32_t of = box->record.exists;
+	struct store_iter *it;
+	size_t looked_at = 0;
+	str key, value;
+	enum err e = flush_block(box), scan_e;
+
+	if (e)
+		return e;
+	it = scan_blocks(box, uids);
+	while (!e && store_iter_next(it, &key, &value)) {
+		struct cursor c = cursor_of(str_skip(key_tail(key), 4));
+
+		box->block = cursor_be32(&c);
+		box->block_loaded = true;
+		e = block_decode(value, box->block, box->members, &box->count);
+		if (!e)
+			e = remove_matching(box, uids, flags);
+		tell_progress(progress, looked_at += BLOCK_UIDS, of);
+	}
+	scan_e = store_iter_end(it);
+	return e ? e : scan_e;
+}
+
+void box_expunged(struct box_change *box, struct uidset *uids_r)
+{
+	uidset_run_end(&box->journal.expunged, &box->expunged);
+	uidset_copy(uids_r, &box->journal.expunged);
 }
 
 static bool keyword_in_use(

@@ -320,27 +320,14 @@ struct expunge_request {
 static enum err expunge_in_box(
 	struct box_change *box, struct expunge_request *q)
 {
-	struct membership *members;
-	struct uidset_run run = {0};
-	size_t count, n = 0;
 	enum err e;
 
 	if (box->record.deleted == 0 && !q->any)
 		return OK;
-	e = box_collect(box, q->uids, &members, &count);
-	for (size_t i = 0; !e && i < count; i++) {
-		if (!q->any && !(members[i].flags & FLAG_DELETED))
-			continue;
-		uidset_run_add(q->expunged, &run, members[i].uid);
-		members[n++] = members[i];
-	}
-	uidset_run_end(q->expunged, &run);
-	for (size_t i = 0; !e && i < n; i += PROGRESS_STEP) {
-		tell_progress(q->ref->progress, i, n);
-		e = box_remove_all(box, members + i,
-			n - i < PROGRESS_STEP ? n - i : PROGRESS_STEP);
-	}
+	e = box_remove_flagged(
+		box, q->uids, q->any ? 0 : FLAG_DELETED, q->ref->progress);
 	q->modseq = box->record.modseq;
+	box_expunged(box, q->expunged);
 	return e;
 }
 

@@ -221,6 +221,11 @@ MUST enum err box_remove(struct box_change *, uid_num);
 /* The same of many, ascending, as box_collect gave them. */
 MUST enum err box_remove_all(
 	struct box_change *, const struct membership *members, size_t count);
+/* The same of those of `uids` (NULL: of all) that have all of these flags. */
+MUST enum err box_remove_flagged(struct box_change *, const struct uidset *uids,
+	uint64_t flags, struct mail_progress *);
+/* All that this change expunged so far. */
+void box_expunged(struct box_change *, struct uidset *uids_r);
 /* All members of `uids` (NULL: every one), ascending, in the arena. */
 MUST enum err box_collect(struct box_change *, const struct uidset *uids,
 	struct membership **members_r, size_t *count_r);
