@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Fewer hold too little for it to matter. */
+#define MANY 256
 
 static void die_of_hunger(void)
 {
@@ -73,4 +77,23 @@ char *xasprintf(const char *format, ...)
 	if (n < 0)
 		die_of_hunger();
 	return text;
+}
+
+void alloc_rises(struct alloc_tide *tide, size_t count)
+{
+	if (tide->most < count)
+		tide->most = count;
+}
+
+bool alloc_ebbs(struct alloc_tide *tide, size_t count)
+{
+	if (tide->most < MANY || count > tide->most / 2)
+		return false;
+	tide->most = count;
+	return true;
+}
+
+void alloc_give_back(void)
+{
+	malloc_trim(0);
 }

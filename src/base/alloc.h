@@ -6,6 +6,9 @@
 #ifndef BASE_ALLOC_H
 #define BASE_ALLOC_H
 
+#include "base/err.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 
 void *xmalloc(size_t n) __attribute__((malloc, returns_nonnull));
@@ -17,6 +20,19 @@ char *xstrdup(const char *z) __attribute__((malloc));
 char *xstrndup(const char *p, size_t n) __attribute__((malloc));
 /* printf into memory of its own. */
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Of what there may be thousands of. What they needed lies between what others
+ * need still, and malloc does not give it back by itself: alloc_ebbs says when
+ * half of them have gone, and alloc_give_back, which takes some milliseconds
+ * and is called without locks, returns it to the system.
+ */
+struct alloc_tide {
+	size_t most; /* at a time, since it was given back */
+};
+void alloc_rises(struct alloc_tide *, size_t count);
+MUST bool alloc_ebbs(struct alloc_tide *, size_t count);
+void alloc_give_back(void);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 

@@ -72,6 +72,8 @@ static void forget(struct conn *c)
 	f->count--;
 	SCOREBOARD_SUB(f->board, connections, 1);
 	free(c);
+	if (alloc_ebbs(&f->tide, f->count))
+		alloc_give_back();
 	if (!f->count && f->drained)
 		f->drained(f->loop);
 }
@@ -685,6 +687,7 @@ struct conn *conn_new(struct front *f, const struct front_door *door)
 		c->next->link = &c->next;
 	f->conns = c;
 	f->count++;
+	alloc_rises(&f->tide, f->count);
 	SCOREBOARD_ADD(f->board, connections, 1);
 	conn_make_visit(c, door);
 	return c;

@@ -4,6 +4,7 @@
 #ifndef SERVER_FRONT_CONN_H
 #define SERVER_FRONT_CONN_H
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/ipc.h"
 #include "net/endpoint.h"
@@ -89,6 +90,7 @@ struct front {
 	struct buf room; /* of messages received */
 	struct conn *conns;
 	size_t count, refusals;
+	struct alloc_tide tide;
 	/* Oldest first, as auth answers. */
 	struct conn *asking, **last_asking;
 	uint32_t last_id;

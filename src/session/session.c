@@ -44,6 +44,7 @@ struct session_service {
 	struct session_notes notes;
 	struct session *sessions;
 	unsigned count;
+	struct alloc_tide tide;
 	struct counts counts; /* of each account */
 	bool stopping;
 };
@@ -199,6 +200,7 @@ static void note_activity(struct session *s)
 static void list_remove(struct session *s)
 {
 	struct session_service *service = s->service;
+	bool ebbs;
 
 	pthread_mutex_lock(&service->lock);
 	if (s->next)
@@ -208,9 +210,12 @@ static void list_remove(struct session *s)
 	else
 		service->sessions = s->next;
 	service->count--;
+	ebbs = alloc_ebbs(&service->tide, service->count);
 	if (s->user.account)
 		counts_remove(&service->counts, s->user.account);
 	pthread_mutex_unlock(&service->lock);
+	if (ebbs)
+		alloc_give_back();
 }
 
 static void log_end(const struct session *s)
@@ -689,6 +694,7 @@ static void list_add(struct session *s)
 		s->next->prev = s;
 	service->sessions = s;
 	service->count++;
+	alloc_rises(&service->tide, service->count);
 	pthread_mutex_unlock(&service->lock);
 }
 
