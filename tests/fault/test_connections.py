@@ -10,6 +10,7 @@ import random
 import re
 import resource
 import statistics
+import time
 
 from daemons import Directory, ssha
 from delivering import DOMAIN, LmtpServer
@@ -83,9 +84,11 @@ async def idle_session(load, number, kept):
 
 async def renew(lines):
     """IDLE anew, one after another, each after so many seconds."""
+    due = time.monotonic()
     while True:
         for line in lines:
-            await asyncio.sleep(RENEWAL / len(lines))
+            due += RENEWAL / len(lines)
+            await asyncio.sleep(due - time.monotonic())
             await line.say(b"DONE\r\n")
             assert (await line.line()).startswith(b"i OK")
             await line.say(b"i IDLE\r\n")
