@@ -13,7 +13,8 @@
  * nowhere, makes connections, and listens nowhere. With PAM it also starts the
  * system's programs, since pam_unix does; these inherit all of this. Unix
  * sockets it gets only where it must: the control socket is one, and takes who
- * reaches it for the administrator, which only another user of its own prevents.
+ * reaches it for the administrator, which only another user of its own
+ * prevents.
  *
  * After confine_enter() a role names files relative to its directory: "db",
  * not the configured path. Sockets, secrets and memory come from the master as

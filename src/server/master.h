@@ -11,8 +11,8 @@
  *	SIGTERM, SIGINT	ends in order; a second one, at once
  *
  * A role that dies comes back after 100 ms, doubled each time up to 10 s,
- * and 100 ms again once it held for a minute, or after a SIGHUP. If one dies before all have
- * been ready once, the start has failed.
+ * and 100 ms again once it held for a minute, or after a SIGHUP. If one dies
+ * before all have been ready once, the start has failed.
  */
 #ifndef SERVER_MASTER_H
 #define SERVER_MASTER_H
