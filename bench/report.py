@@ -95,6 +95,14 @@ def package(name):
         r"Candidate: (\S+)", said("apt-cache", "policy", name)) or "  ")[1]
 
 
+def revision():
+    """What is measured; the results themselves are no change of it."""
+    changed = said("git", "status", "--porcelain", "-uno", "--", ".",
+                   ":!bench/RESULTS.md", ":!bench/plots")
+    return (said("git", "describe", "--always")
+            + ("-dirty" if changed else ""))
+
+
 def machine_lines(place):
     cpu = re.search(r"model name\s*: (.*)",
                     pathlib.Path("/proc/cpuinfo").read_text())
@@ -105,8 +113,7 @@ def machine_lines(place):
     yield (f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, "
            f"{int(memory[1]) // 1048576} GiB, Linux {kernel}, "
            f"{disk}")
-    yield (f"Culver {said('git', 'describe', '--always', '--dirty')} "
-           f"({said(CULVER, '--version')}), Dovecot "
+    yield (f"Culver {revision()} ({said(CULVER, '--version')}), Dovecot "
            f"{package('dovecot-core')}, Cyrus {package('cyrus-common')}")
 
 
