@@ -8,6 +8,13 @@
 
 /* -------- STORE of all -------- */
 
+/* Who changes nothing is not told (by Dovecot): what ran before may have left
+ * some of them. */
+static void take_flags_away(struct imap *im)
+{
+	imap_do(im, "STORE 1:* -FLAGS.SILENT (\\Flagged)");
+}
+
 struct storing {
 	bool on; /* \Flagged is being set */
 	uint64_t seen;
@@ -44,6 +51,7 @@ static void run_store(void)
 	imap_open(&im, 1);
 	imap_login(&im, work_first_user());
 	count = imap_select(&im, work_mailbox());
+	take_flags_away(&im);
 	im.untagged = see_stored;
 	result_begin("store");
 	while (result_wants_more(10)) {
@@ -56,9 +64,6 @@ static void run_store(void)
 		result_op(took, count, 0);
 	}
 	result_end();
-	im.untagged = NULL;
-	if (work.on)
-		imap_do(&im, "STORE 1:* -FLAGS.SILENT (\\Flagged)");
 	imap_close(&im);
 }
 
@@ -118,10 +123,8 @@ static void run_stores(void)
 		struct imap *im = &work.clients.all[i];
 
 		work.count = imap_select(im, work_mailbox());
-		/* Who changes nothing is not told: no flag is left of before.
-		 */
 		if (i == 0)
-			imap_do(im, "STORE 1:* -FLAGS.SILENT (\\Flagged)");
+			take_flags_away(im);
 		/* So that the first turn sets the flag. */
 		if (im->sent % 2)
 			imap_do(im, "NOOP");
