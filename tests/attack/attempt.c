@@ -251,19 +251,27 @@ static long try_clone3(void)
 	return CALL(SYS_clone3, room, sizeof args, 0, 0, 0);
 }
 
-static long try_tcp(void)
+/* A stream socket, with which it connects or binds. */
+static long use_socket(long nr, const void *address, size_t n)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)atoi(arguments[0])),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	long fd = CALL(SYS_socket, AF_INET, SOCK_STREAM, 0, 0, 0), result;
+	sa_family_t family = ((const struct sockaddr *)address)->sa_family;
+	long fd = CALL(SYS_socket, family, SOCK_STREAM, 0, 0, 0), result;
 
 	if (fd < 0)
 		return fd;
-	poke(room, &to, sizeof to);
-	result = CALL(SYS_connect, fd, room, sizeof to, 0, 0);
+	poke(room, address, n);
+	result = CALL(nr, fd, room, n, 0, 0);
 	close_again(fd);
 	return result;
+}
+
+static long try_tcp(void)
+{
+	const struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)atoi(arguments[0])),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	return use_socket(SYS_connect, &to, sizeof to);
 }
 
 static long try_udp(void)
@@ -285,29 +293,17 @@ static long try_netlink(void)
 static long try_unix(void)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	long fd = CALL(SYS_socket, AF_UNIX, SOCK_STREAM, 0, 0, 0), result;
 
-	if (fd < 0)
-		return fd;
 	snprintf(to.sun_path, sizeof to.sun_path, "%s", arguments[0]);
-	poke(room, &to, sizeof to);
-	result = CALL(SYS_connect, fd, room, sizeof to, 0, 0);
-	close_again(fd);
-	return result;
+	return use_socket(SYS_connect, &to, sizeof to);
 }
 
 static long try_listen(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET,
+	const struct sockaddr_in at = {.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	long fd = CALL(SYS_socket, AF_INET, SOCK_STREAM, 0, 0, 0), result;
 
-	if (fd < 0)
-		return fd;
-	poke(room, &at, sizeof at);
-	result = CALL(SYS_bind, fd, room, sizeof at, 0, 0);
-	close_again(fd);
-	return result;
+	return use_socket(SYS_bind, &at, sizeof at);
 }
 
 static long try_ptrace(void)
