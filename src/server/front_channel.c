@@ -286,6 +286,8 @@ static void take_from_mail(struct front *f, const struct ipc_msg *m)
 {
 	if (m->type == IPC_HANDBACK) {
 		return_take(f, m);
+		/* It may have held the next login. */
+		secret_wipe(f->room.p, f->room.n);
 		return;
 	}
 	log_error("server", "mail says what it should not",

@@ -40,6 +40,23 @@ def test_a_day(server, tls):
     imap.logout()
 
 
+def test_utf8(server):
+    """RFC 6855, as enable() has it: names and headers in UTF-8. What append()
+    writes then is not what the RFC says, and means it."""
+    imap = login(server)
+    ok(imap.enable("UTF8=ACCEPT"))
+    ok(imap.create('"Entwürfe & mehr"'))
+    assert any("Entwürfe & mehr".encode() in line for line in ok(imap.list()))
+    data = "From: Jürgen <jürgen@exämple.org>\r\nSubject: Grüße\r\n\r\n" \
+        "Hallo (du)\r\n".encode()
+    append(imap, '"Entwürfe & mehr"', data, data * 1000)
+    ok(imap.select('"Entwürfe & mehr"'))
+    assert ok(imap.fetch("1", "(BODY.PEEK[])"))[0][1] == data
+    assert ok(imap.fetch("2", "(BODY.PEEK[])"))[0][1] == data * 1000
+    assert ok(imap.search(None, "SUBJECT", '"GRÜße"')) == [b"1 2"]
+    imap.logout()
+
+
 def test_big_message(server):
     """More than any buffer, through APPEND and FETCH, whole and in parts."""
     imap = login(server)

@@ -32,6 +32,8 @@
 #define TOGETHER_MAX 32
 #define TOGETHER_BYTES ((uint64_t)1 << 20)
 
+static const str WRAPPER = STR_LIT("UTF8 (");
+
 struct imap_append_run {
 	struct append_item *items; /* the last one is coming */
 	size_t count, room;
@@ -44,6 +46,11 @@ struct imap_append_run {
 	 * were found; where the last message is. */
 	bool only_7bit, has_8bit;
 	bool in_header, in_line;
+	/* tolerate_wrapped: bytes of the literal to come; of WRAPPER, those
+	 * that it began with. */
+	bool may_be_wrapped;
+	uint64_t left;
+	size_t wrapped;
 	bool joins;	  /* it may share a write with others */
 	uid_num replaced; /* REPLACE: this one goes */
 	uint64_t freed;	  /* its size */
@@ -104,6 +111,7 @@ static void add_item(struct imap *s, const struct imap_append_message *m)
 	run->size = 0;
 	run->in_header = true;
 	run->in_line = false;
+	run->may_be_wrapped = false;
 }
 
 static struct upload *last_upload(const struct imap_append_run *run)
@@ -260,6 +268,10 @@ static enum err add_message(struct imap *s, const struct imap_append *q,
 		return e;
 	if (!m->catenate && q->size == 0)
 		return ERR_UNSUPPORTED;
+	s->append->may_be_wrapped = s->accept && !q->binary && !m->catenate &&
+				    q->size > WRAPPER.n + 1;
+	s->append->left = q->size;
+	s->append->wrapped = 0;
 	return expect_bytes(s, q->size);
 }
 
@@ -366,11 +378,43 @@ enum err imap_append_next(struct imap *s, struct imap_command *c, str text,
 	return e;
 }
 
+/* A literal that holds the data item UTF8 itself, "UTF8 (", the message, ")".
+ * For Python's imaplib, which writes so after enable("UTF8=ACCEPT"); no header
+ * begins like that. Gives what is to be kept of the literal's next bytes, after
+ * `before`. */
+static str tolerate_wrapped(
+	struct imap_append_run *run, str bytes, str *before_r)
+{
+	run->left -= bytes.n;
+	*before_r = STR("");
+	while (run->wrapped < WRAPPER.n && bytes.n &&
+		*bytes.p == WRAPPER.p[run->wrapped]) {
+		run->wrapped++;
+		bytes = str_skip(bytes, 1);
+	}
+	if (run->wrapped == WRAPPER.n)
+		return run->left || !str_ends(bytes, STR(")"))
+			       ? bytes
+			       : str_take(bytes, bytes.n - 1);
+	if (bytes.n) {
+		run->may_be_wrapped = false;
+		*before_r = str_take(WRAPPER, run->wrapped);
+	}
+	return bytes;
+}
+
 enum err imap_append_bytes(struct imap *s, str bytes)
 {
-	if (s->append->only_7bit)
-		look_for_8bit(s->append, bytes);
-	return upload_feed(last_upload(s->append), bytes);
+	struct imap_append_run *run = s->append;
+	str before = STR("");
+	enum err e;
+
+	if (run->only_7bit)
+		look_for_8bit(run, bytes);
+	if (run->may_be_wrapped)
+		bytes = tolerate_wrapped(run, bytes, &before);
+	e = before.n ? upload_feed(last_upload(run), before) : OK;
+	return e ? e : upload_feed(last_upload(run), bytes);
 }
 
 /* RFC 8508 section 4.3: APPENDUID comes before the EXPUNGE. */
