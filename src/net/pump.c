@@ -181,7 +181,10 @@ static void set_interests(struct loop *loop, struct pump *p)
 
 	if (!p->up.p && !p->up_ended && !p->drained)
 		outside |= EPOLLIN;
-	if (p->down.p || (p->wants_to_write && !p->drained))
+	/* To read, when the client began to change its keys. */
+	if (p->down.p)
+		outside |= tls_wants(p->tls);
+	if (p->wants_to_write && !p->drained)
 		outside |= EPOLLOUT;
 	if (!p->down.p)
 		inside |= EPOLLIN;

@@ -3,8 +3,8 @@
  * pump: carries bytes between a TLS connection and a plain stream socket, both
  * ways, until one of them ends. While nothing flows it holds its struct and
  * nothing else; bytes that one side does not take yet are kept (at most
- * PUMP_ROOM up, PUMP_ROOM_DOWN down) and its source is not read until they
- * went.
+ * PUMP_ROOM up, PUMP_ROOM_DOWN down, and as much in the TLS) and its source is
+ * not read until they went.
  *
  * "Outside" is the client behind TLS, "inside" the session's socket.
  * The client's end of input is passed on (shutdown); the session then ends in

@@ -2,6 +2,7 @@
 #include "net/tls.h"
 #include "base/alloc.h"
 #include "net/tls_private.h"
+#include "net/tls_wire.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -255,9 +256,11 @@ void tls_server_free(struct tls_server *server)
 struct tls *tls_new(struct tls_server *server, int fd, const char *alpn)
 {
 	SSL *ssl = SSL_new(server->ctx);
+	BIO *wire = tls_wire_new(fd);
 
-	if (!ssl || !SSL_set_fd(ssl, fd))
+	if (!ssl)
 		abort();
+	SSL_set_bio(ssl, wire, wire);
 	SSL_set_app_data(ssl, (void *)(uintptr_t)alpn);
 	SSL_set_accept_state(ssl);
 	return (struct tls *)(void *)ssl;
@@ -337,12 +340,46 @@ enum err tls_read(struct tls *tls, char *p, size_t room, size_t *n_r)
 	return meaning(tls, SSL_read_ex(ssl_of(tls), p, room, n_r));
 }
 
+/* As many records as leave together. */
+static enum err write_records(struct tls *tls, str bytes, size_t *n_r)
+{
+	enum err err = OK;
+
+	for (int i = 0; !err && bytes.n && i < TLS_WIRE_RECORDS; i++) {
+		size_t n = 0;
+
+		ERR_clear_error();
+		errno = 0;
+		err = meaning(
+			tls, SSL_write_ex(ssl_of(tls), bytes.p, bytes.n, &n));
+		bytes = str_skip(bytes, n);
+		*n_r += n;
+	}
+	return err;
+}
+
+/* As long as some of it is held, the last byte counts as not written: so it is
+ * asked for again, and is the first one then. */
 enum err tls_write(struct tls *tls, str bytes, size_t *n_r)
 {
+	BIO *wire = SSL_get_wbio(ssl_of(tls));
+	size_t n = tls_wire_holds(wire);
+	enum err err = tls_wire_send(wire), sent;
+
 	*n_r = 0;
-	ERR_clear_error();
-	errno = 0;
-	return meaning(tls, SSL_write_ex(ssl_of(tls), bytes.p, bytes.n, n_r));
+	if (err)
+		return err;
+	tls_wire_gather();
+	err = write_records(tls, str_skip(bytes, n), &n);
+	sent = tls_wire_send(wire);
+	if (err && err != ERR_AGAIN)
+		return err;
+	if (sent && sent != ERR_AGAIN)
+		return sent;
+	if (sent && !n)
+		return ERR_IO;
+	*n_r = sent ? n - 1 : n;
+	return *n_r ? OK : ERR_AGAIN;
 }
 
 void tls_close_notify(struct tls *tls)
@@ -355,7 +392,11 @@ void tls_close_notify(struct tls *tls)
 
 uint32_t tls_wants(const struct tls *tls)
 {
-	return SSL_want_write(ssl_of(tls)) ? EPOLLOUT : EPOLLIN;
+	SSL *ssl = ssl_of(tls);
+
+	return SSL_want_write(ssl) || tls_wire_holds(SSL_get_wbio(ssl))
+		       ? EPOLLOUT
+		       : EPOLLIN;
 }
 
 bool tls_pending(const struct tls *tls)

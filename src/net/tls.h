@@ -62,8 +62,9 @@ MUST enum err tls_handshake(struct tls *);
  * for bytes that the library already has: read until ERR_AGAIN, or ask
  * tls_pending. */
 MUST enum err tls_read(struct tls *, char *p, size_t room, size_t *n_r);
-/* At least one byte when OK, perhaps not all. After ERR_AGAIN the same bytes
- * come first again, from any address. */
+/* At least one byte when OK, perhaps not all. What is left comes first the next
+ * time, from any address; the other side may have some of it already, or not
+ * yet what was told. Several records leave with one system call. */
 MUST enum err tls_write(struct tls *, str, size_t *n_r);
 /* Tells the other side that no more comes, once; as far as it goes. */
 void tls_close_notify(struct tls *);

@@ -19,6 +19,9 @@ enum { KEY_OF_MANY = 0 };
 /* For a handshake whose only purpose is to say BYE. */
 enum { REFUSAL_MS = 5000 };
 
+/* The kernel doubles it. */
+enum { INSIDE_BUFFER = 208 * 1024 };
+
 static int fd_of(const struct conn *c)
 {
 	return c->pump.outside.fd;
@@ -534,6 +537,9 @@ static enum err pair_up(struct conn *c)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 		    fds) < 0)
 		return err_from_errno(errno);
+	/* Twice what is usual: a session has so much more to send at a time. */
+	(void)setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &(int){INSIDE_BUFFER},
+		sizeof(int));
 	c->pump.inside.fd = fds[0];
 	c->mail_end = fds[1];
 	c->mail_end_cookie = return_cookie(fds[1]);
