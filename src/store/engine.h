@@ -57,6 +57,10 @@ struct store_ops {
 	uint64_t (*lost_bytes)(struct store *);
 	void (*regained)(struct store *);
 	enum err (*read_lost)(struct store *, struct buf *bytes_r);
+	/* May be NULL: nothing is ever unreadable. store.h has them. */
+	void (*bury)(struct store_txn *, str from, str to);
+	enum err (*mend)(
+		struct store *, const struct store_damage *, size_t count);
 	/* May be NULL. For tests: what a power cut would lose is lost. */
 	void (*crash)(struct store *);
 };
@@ -88,6 +92,7 @@ struct store_txn {
 	enum err err;	  /* of a write: sticks until it ends */
 	unsigned iters;	  /* open now */
 	uint64_t written; /* bytes of keys and values */
+	uint64_t damage;  /* that the last ERR_CORRUPT came from (store_mend) */
 };
 
 struct store_iter {

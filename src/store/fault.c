@@ -17,12 +17,15 @@ struct fault {
 struct fault_txn {
 	struct store_txn txn;
 	struct store_txn *inner;
+	unsigned buries, saved; /* damages, as bits */
 };
 
 struct fault_iter {
 	struct store_iter iter;
 	struct store_iter *inner;
 	enum err err;
+	bool back;
+	struct buf from; /* the next key is no less */
 };
 
 static struct fault *fault_of(struct store *s)
@@ -78,6 +81,7 @@ static struct store_txn *txn_new(
 
 	store_txn_init(&t->txn, s, writing);
 	t->inner = inner;
+	t->buries = t->saved = 0;
 	return &t->txn;
 }
 
@@ -94,11 +98,55 @@ static void fault_end_read(struct store_txn *t)
 	free(t);
 }
 
+/* The damage that this key is in, from 1; 0: none. */
+static uint64_t damage_at(struct store_txn *t, str key)
+{
+	const struct store_fault *plan = fault_of(t->store)->plan;
+	unsigned own = ((struct fault_txn *)t)->buries;
+
+	for (unsigned i = 0; i < FAULT_DAMAGES; i++) {
+		const struct fault_damage *d = &plan->damaged[i];
+
+		if (d->to.n && !d->buried && !(own >> i & 1) &&
+			str_cmp(key, d->from) >= 0 && str_cmp(key, d->to) < 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+static enum err meet(struct store_txn *t, str key)
+{
+	uint64_t met = damage_at(t, key);
+
+	if (!met)
+		return OK;
+	t->damage = fault_of(t->store)->plan->damaged[met - 1].index ? 0 : met;
+	return ERR_CORRUPT;
+}
+
+/* Whatever lies from here to the next key that can be read. */
+static enum err meet_between(struct store_txn *t, str from, str next)
+{
+	const struct store_fault *plan = fault_of(t->store)->plan;
+	enum err e = meet(t, next);
+
+	for (unsigned i = 0; !e && i < FAULT_DAMAGES; i++) {
+		str first = plan->damaged[i].from;
+
+		if (plan->damaged[i].to.n && str_cmp(first, from) >= 0 &&
+			str_cmp(first, next) <= 0)
+			e = meet(t, first);
+	}
+	return e;
+}
+
 static enum err fault_look(struct store_txn *t, str key, bool summed,
 	store_value_fn *fn, void *arg)
 {
 	enum err err = inject(t->store, FAULT_GET);
 
+	if (!err)
+		err = meet(t, key);
 	return err ? err : ops_of(t)->look(inner_of(t), key, summed, fn, arg);
 }
 
@@ -110,6 +158,9 @@ static struct store_iter *fault_scan(
 	it->inner = ops_of(t)->scan(inner_of(t), from, to, how);
 	it->inner->txn = inner_of(t);
 	it->err = OK;
+	it->back = how == SCAN_BACK;
+	it->from = BUF_UNBOUNDED;
+	buf_add(&it->from, from);
 	return &it->iter;
 }
 
@@ -117,10 +168,23 @@ static bool fault_next(struct store_iter *iter, str *key_r, str *value_r)
 {
 	struct fault_iter *it = (struct fault_iter *)iter;
 
+	bool more;
+
 	if (!it->err)
 		it->err = inject(iter->txn->store, FAULT_SCAN);
-	return !it->err &&
-	       ops_of(iter->txn)->iter_next(it->inner, key_r, value_r);
+	if (!it->err && !it->back)
+		it->err = meet(iter->txn, buf_str(&it->from));
+	if (it->err)
+		return false;
+	more = ops_of(iter->txn)->iter_next(it->inner, key_r, value_r);
+	if (more && !it->back)
+		it->err = meet_between(iter->txn, buf_str(&it->from), *key_r);
+	if (it->err || !more)
+		return false;
+	buf_reset(&it->from);
+	buf_add(&it->from, *key_r);
+	buf_add_byte(&it->from, '\0');
+	return true;
 }
 
 static enum err fault_iter_end(struct store_iter *iter)
@@ -130,6 +194,7 @@ static enum err fault_iter_end(struct store_iter *iter)
 
 	if (it->err)
 		err = it->err;
+	buf_fini(&it->from);
 	free(it);
 	return err;
 }
@@ -184,13 +249,37 @@ static struct store_txn *fault_begin_batch(struct store *s, bool durable)
 	return txn_new(s, inner->ops->begin_batch(inner, durable), true);
 }
 
+static void fault_bury(struct store_txn *t, str from, str to)
+{
+	const struct store_fault *plan = fault_of(t->store)->plan;
+	struct store_iter *it;
+	struct buf one = BUF_UNBOUNDED;
+	str key, value;
+
+	for (unsigned i = 0; i < FAULT_DAMAGES; i++)
+		if (str_cmp(plan->damaged[i].from, from) >= 0 &&
+			str_cmp(plan->damaged[i].to, to) <= 0)
+			((struct fault_txn *)t)->buries |= 1u << i;
+	it = ops_of(t)->scan(inner_of(t), from, to, SCAN_PLAIN);
+	it->txn = inner_of(t);
+	while (ops_of(t)->iter_next(it, &key, &value)) {
+		buf_reset(&one);
+		buf_add(&one, key);
+		ops_of(t)->remove(inner_of(t), buf_str(&one));
+	}
+	(void)!ops_of(t)->iter_end(it);
+	buf_fini(&one);
+}
+
 static void fault_savepoint(struct store_txn *t)
 {
+	((struct fault_txn *)t)->saved = ((struct fault_txn *)t)->buries;
 	ops_of(t)->savepoint(inner_of(t));
 }
 
 static void fault_rollback(struct store_txn *t)
 {
+	((struct fault_txn *)t)->buries = ((struct fault_txn *)t)->saved;
 	ops_of(t)->rollback(inner_of(t));
 }
 
@@ -210,6 +299,9 @@ static enum err fault_commit(struct store_txn *t, bool sync)
 	}
 	inner_of(t)->written = t->written;
 	err = ops_of(t)->commit(inner_of(t), sync);
+	for (unsigned i = 0; !err && i < FAULT_DAMAGES; i++)
+		if (((struct fault_txn *)t)->buries >> i & 1)
+			fault_of(t->store)->plan->damaged[i].buried = true;
 	free(t);
 	return err;
 }
@@ -261,6 +353,7 @@ static const struct store_ops fault_ops = {
 	.commit = fault_commit,
 	.abort = fault_abort,
 	.sync = fault_sync,
+	.bury = fault_bury,
 	.stats = fault_stats,
 };
 

@@ -23,6 +23,8 @@ enum fault_call {
 	FAULT_ANY = 7,
 };
 
+#define FAULT_DAMAGES 8
+
 /* The caller's, must outlive the store; start with {0}. The plain members may
  * be changed while no call runs. */
 struct store_fault {
@@ -32,6 +34,13 @@ struct store_fault {
 	enum err err;	/* with this */
 	bool conflicts; /* each write function runs twice; the first run is
 			 * undone, as after a conflict */
+	/* What the engine cannot read: keys in these ranges, until they are
+	 * buried, which lets go of them. */
+	struct fault_damage {
+		str from, to; /* to.n == 0: there is none */
+		bool index;   /* it cannot be mended */
+		bool buried;
+	} damaged[FAULT_DAMAGES];
 	_Atomic uint64_t calls;	 /* counted since fault_arm */
 	_Atomic uint64_t failed; /* how many of them failed */
 };

@@ -36,6 +36,7 @@
  */
 #include "store/engine.h"
 #include "store/pending.h"
+#include "store/table.h"
 #include "store/wal.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -46,6 +47,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -87,6 +89,13 @@
 /* Of damage not all may be there to be measured. */
 #define LOST_LEAST MIB
 
+/* A block of a table, as RocksDB names it where it cannot be read. */
+struct rocks_damage {
+	char file[32]; /* name only */
+	uint64_t offset, size;
+};
+#define DAMAGES_MAX 10000
+
 struct rocks {
 	struct store store;
 	char *dir;
@@ -99,6 +108,11 @@ struct rocks {
 	_Atomic time_t told;	 /* the second in which want was logged */
 	uint64_t lost;		 /* bytes, found at its opening */
 	_Atomic bool untidy;	 /* compacts nothing, for there is damage */
+
+	/* All that was met, each once. */
+	pthread_mutex_t damage_lock;
+	struct rocks_damage *damages;
+	size_t damage_count;
 
 	/* Transactions hold the database; who opens it again waits until none
 	 * does. */
@@ -120,6 +134,9 @@ struct rocks_txn {
 	/* writing */
 	struct pending pending;
 	bool durable;
+	/* Ranges that are buried: from and to, one after another. */
+	struct buf *buried;
+	size_t buried_count, buried_saved;
 };
 
 struct rocks_iter {
@@ -204,6 +221,69 @@ static enum err check(struct rocks *r, const char *doing, char *status)
 	return err;
 }
 
+/* "Corruption: block checksum mismatch: stored = 1, computed = 2, type = 4  in
+ * /where/000012.sst offset 16384 size 4096". False: of something else. */
+static bool read_damage(
+	const char *status, struct rocks_damage *d, unsigned long *computed_r)
+{
+	const char *at = strstr(status, "block checksum mismatch");
+	const char *end = at ? strstr(at, ".sst offset ") : NULL;
+	const char *name = end, *computed = at ? strstr(at, "computed = ") : at;
+	unsigned long long offset, size;
+
+	if (!end || !computed ||
+		sscanf(end, ".sst offset %llu size %llu", &offset, &size) != 2)
+		return false;
+	while (name > at && name[-1] >= '0' && name[-1] <= '9')
+		name--;
+	snprintf(d->file, sizeof d->file, "%.*s.sst", (int)(end - name), name);
+	d->offset = offset;
+	d->size = size;
+	*computed_r = strtoul(computed + strlen("computed = "), NULL, 10);
+	return true;
+}
+
+/* Its number, from 1; *known_r: it was met before. */
+static uint64_t number_damage(
+	struct rocks *r, const struct rocks_damage *d, bool *known_r)
+{
+	size_t i = 0;
+
+	pthread_mutex_lock(&r->damage_lock);
+	while (i < r->damage_count &&
+		(strcmp(r->damages[i].file, d->file) ||
+			r->damages[i].offset != d->offset))
+		i++;
+	*known_r = i < r->damage_count;
+	if (!*known_r && r->damage_count < DAMAGES_MAX) {
+		r->damages = xrealloc(
+			r->damages, r->damage_count + 1, sizeof *r->damages);
+		r->damages[r->damage_count++] = *d;
+	}
+	i = i < r->damage_count ? i + 1 : 0;
+	pthread_mutex_unlock(&r->damage_lock);
+	return i;
+}
+
+/* What a read came to. The same damage is told once: it is met often. */
+static enum err check_read(struct store_txn *t, char *status)
+{
+	struct rocks *r = rocks_of_txn(t);
+	struct rocks_damage d;
+	unsigned long computed;
+	bool known = false;
+
+	if (!status)
+		return OK;
+	t->damage = 0;
+	if (read_damage(status, &d, &computed))
+		t->damage = number_damage(r, &d, &known);
+	if (!known)
+		return check(r, "cannot read", status);
+	rocksdb_free(status);
+	return ERR_CORRUPT;
+}
+
 static void reopen(struct rocks *r);
 
 /* Who has another transaction open does not wait: it would for itself. */
@@ -266,7 +346,7 @@ static enum err rocks_look(struct store_txn *txn, str key, bool summed,
 	store_value_fn *fn, void *arg)
 {
 	struct rocks_txn *t = txn_of(txn);
-	struct rocks *r = rocks_of_txn(txn);
+	const struct rocks *r = rocks_of_txn(txn);
 	const struct pending_entry *own = pending_find(&t->pending, key);
 	rocksdb_pinnableslice_t *slice;
 	char *status = NULL;
@@ -282,7 +362,7 @@ static enum err rocks_look(struct store_txn *txn, str key, bool summed,
 		rocksdb_readoptions_set_verify_checksums(t->options, !summed);
 	slice = rocksdb_get_pinned(t->db, txn->writing ? r->latest : t->options,
 		key.p, key.n, &status);
-	err = check(r, "cannot read", status);
+	err = check_read(txn, status);
 	p = rocksdb_pinnableslice_value(slice, &n);
 	if (!err)
 		err = p ? fn(str_of(p, n), arg) : ERR_NOTFOUND;
@@ -422,16 +502,15 @@ static bool rocks_next(struct store_iter *iter, str *key_r, str *value_r)
 static enum err rocks_iter_end(struct store_iter *iter)
 {
 	struct rocks_iter *it = (struct rocks_iter *)iter;
-	struct rocks *r = rocks_of_txn(iter->txn);
 	char *status = NULL;
 	enum err err;
 
 	if (it->it) {
 		rocksdb_iter_get_error(it->it, &status);
-		err = check(r, "cannot read", status);
+		err = check_read(iter->txn, status);
 		rocksdb_iter_destroy(it->it);
 	} else {
-		err = atomic_load(&r->broken);
+		err = atomic_load(&rocks_of_txn(iter->txn)->broken);
 	}
 	rocksdb_readoptions_destroy(it->options);
 	buf_fini(&it->from);
@@ -453,6 +532,25 @@ static void rocks_delete(struct store_txn *t, str key)
 	pending_delete(&txn_of(t)->pending, key);
 }
 
+static void rocks_bury(struct store_txn *txn, str from, str to)
+{
+	struct rocks_txn *t = txn_of(txn);
+	size_t n = t->buried_count;
+
+	t->buried = xrealloc(t->buried, n + 2, sizeof *t->buried);
+	t->buried[n] = t->buried[n + 1] = BUF_UNBOUNDED;
+	buf_add(&t->buried[n], from);
+	buf_add(&t->buried[n + 1], to);
+	t->buried_count += 2;
+}
+
+/* Those from this one on are not. */
+static void unbury(struct rocks_txn *t, size_t from)
+{
+	while (t->buried_count > from)
+		buf_fini(&t->buried[--t->buried_count]);
+}
+
 static struct store_txn *rocks_begin_batch(struct store *s, bool durable)
 {
 	struct rocks_txn *t = txn_new(rocks_of(s), true);
@@ -464,11 +562,13 @@ static struct store_txn *rocks_begin_batch(struct store *s, bool durable)
 static void rocks_savepoint(struct store_txn *t)
 {
 	pending_savepoint(&txn_of(t)->pending);
+	txn_of(t)->buried_saved = txn_of(t)->buried_count;
 }
 
 static void rocks_rollback(struct store_txn *t)
 {
 	pending_rollback(&txn_of(t)->pending);
+	unbury(txn_of(t), txn_of(t)->buried_saved);
 	t->err = OK;
 }
 
@@ -477,6 +577,8 @@ static void rocks_abort(struct store_txn *txn)
 	struct rocks_txn *t = txn_of(txn);
 
 	pending_fini(&t->pending);
+	unbury(t, 0);
+	free(t->buried);
 	txn_free(t);
 }
 
@@ -570,6 +672,9 @@ static rocksdb_writebatch_t *make_batch(struct rocks_txn *t)
 	if (t->durable)
 		rocksdb_writebatch_put_log_data(
 			batch, WAL_MARK, sizeof WAL_MARK - 1);
+	for (size_t i = 0; i < t->buried_count; i += 2)
+		rocksdb_writebatch_delete_range(batch, t->buried[i].p,
+			t->buried[i].n, t->buried[i + 1].p, t->buried[i + 1].n);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct pending_entry *e = pending_entry(p, all[i]);
 		str key = pending_key(p, e), value = pending_value(p, e);
@@ -722,7 +827,9 @@ static void rocks_close(struct store *s)
 	if (r->db)
 		rocksdb_close(r->db);
 	pthread_mutex_destroy(&r->lock);
+	pthread_mutex_destroy(&r->damage_lock);
 	pthread_cond_destroy(&r->changed);
+	free(r->damages);
 	rocksdb_readoptions_destroy(r->latest);
 	rocksdb_writeoptions_destroy(r->sync);
 	rocksdb_writeoptions_destroy(r->lazy);
@@ -774,6 +881,154 @@ static enum err rocks_read_lost(struct store *s, struct buf *bytes_r)
 	return e;
 }
 
+/* Mending a table (table.h). RocksDB itself says what the checksum has to be,
+ * whichever kind it is. */
+#define CRC32C_TYPE "type = 1 "
+
+/* As RocksDB stores it; it reports others as they are. */
+static uint32_t mask_crc32c(uint32_t crc)
+{
+	return (crc >> 15 | crc << 17) + 0xa282ead8;
+}
+
+/* What RocksDB says of it now: the status of a read from there on, or NULL. */
+static char *try_block(struct rocks *r, str key)
+{
+	rocksdb_readoptions_t *o = rocksdb_readoptions_create();
+	rocksdb_iterator_t *it;
+	char *status = NULL;
+
+	/* What was buried hides it. */
+	rocksdb_readoptions_set_ignore_range_deletions(o, 1);
+	rocksdb_readoptions_set_total_order_seek(o, 1);
+	it = rocksdb_create_iterator(r->db, o);
+	rocksdb_iter_seek(it, key.p, key.n);
+	rocksdb_iter_get_error(it, &status);
+	rocksdb_iter_destroy(it);
+	rocksdb_readoptions_destroy(o);
+	return status;
+}
+
+/* The checksum that the block should have; false: it is right. */
+static bool wanted_checksum(
+	struct rocks *r, const struct rocks_damage *d, str key, uint32_t *sum_r)
+{
+	char *status = try_block(r, key);
+	struct rocks_damage met;
+	unsigned long computed;
+	bool wanted = status && read_damage(status, &met, &computed) &&
+		      strcmp(met.file, d->file) == 0 && met.offset == d->offset;
+
+	if (wanted) {
+		*sum_r = (uint32_t)computed;
+		if (strstr(status, CRC32C_TYPE))
+			*sum_r = mask_crc32c(*sum_r);
+	}
+	if (status)
+		rocksdb_free(status);
+	return wanted;
+}
+
+static bool write_at(int fd, str bytes, uint64_t at)
+{
+	return pwrite(fd, bytes.p, bytes.n, (off_t)at) == (ssize_t)bytes.n &&
+	       fdatasync(fd) == 0;
+}
+
+static bool replace_block(struct rocks *r, const struct rocks_damage *d, int fd,
+	str key, struct buf *filler)
+{
+	uint32_t sum;
+
+	table_set_checksum(filler, 0);
+	if (!write_at(fd, buf_str(filler), d->offset))
+		return false;
+	if (!wanted_checksum(r, d, key, &sum))
+		return true;
+	table_set_checksum(filler, sum);
+	return write_at(fd, buf_str(filler), d->offset) &&
+	       !wanted_checksum(r, d, key, &sum);
+}
+
+static enum err mend_in_file(
+	struct rocks *r, const struct rocks_damage *d, int fd, str key)
+{
+	size_t size = d->size + TABLE_TRAILER;
+	struct buf filler = BUF_UNBOUNDED;
+	uint64_t end = table_data_end(fd);
+	char *was = xmalloc(size);
+	uint32_t sum;
+	enum err e = OK;
+
+	if (d->size > end || d->offset > end - d->size ||
+		pread(fd, was, size, (off_t)d->offset) != (ssize_t)size)
+		e = ERR_CORRUPT;
+	/* Otherwise it is whole by now, or somewhere else. */
+	if (!e && wanted_checksum(r, d, key, &sum)) {
+		e = table_make_filler(key, d->size, &filler);
+		if (!e && !replace_block(r, d, fd, key, &filler)) {
+			(void)!write_at(fd, str_of(was, size), d->offset);
+			e = ERR_CORRUPT;
+		}
+	}
+	buf_fini(&filler);
+	free(was);
+	return e;
+}
+
+static enum err mend_one(struct rocks *r, const struct rocks_damage *d, str key)
+{
+	char *path = path_in(r, d->file);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	enum err e;
+
+	/* It was compacted, and is not there any more. */
+	if (fd < 0 && errno == ENOENT)
+		e = OK;
+	else if (fd < 0)
+		e = err_from_errno(errno);
+	else
+		e = mend_in_file(r, d, fd, key);
+	if (e)
+		log_error("store", "a damaged table cannot be mended",
+			LOG_C("where", path), LOG_U64("offset", d->offset),
+			LOG_ERR(e));
+	else
+		log_info("store", "a damaged table was mended",
+			LOG_C("where", path), LOG_U64("offset", d->offset),
+			LOG_U64("size", d->size));
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return e;
+}
+
+static enum err rocks_mend(
+	struct store *s, const struct store_damage *damages, size_t count)
+{
+	struct rocks *r = rocks_of(s);
+	struct store_txn *t = rocks_begin_read(s); /* it is not opened anew */
+	enum err e = OK, one;
+
+	for (size_t i = 0; i < count; i++) {
+		struct rocks_damage d;
+
+		if (!damages[i].number || !txn_of(t)->db)
+			continue;
+		pthread_mutex_lock(&r->damage_lock);
+		d = r->damages[damages[i].number - 1];
+		pthread_mutex_unlock(&r->damage_lock);
+		one = mend_one(r, &d, buf_str(&damages[i].key));
+		e = e ? e : one;
+	}
+	rocks_end_read(t);
+	/* Opened anew, it is compacted again. */
+	if (!e && atomic_exchange(&r->untidy, false))
+		atomic_compare_exchange_strong(
+			&r->broken, &(enum err){OK}, ERR_CORRUPT);
+	return e;
+}
+
 static const struct store_ops rocks_ops = {
 	.close = rocks_close,
 	.begin_read = rocks_begin_read,
@@ -795,6 +1050,8 @@ static const struct store_ops rocks_ops = {
 	.lost_bytes = rocks_lost_bytes,
 	.regained = rocks_regained,
 	.read_lost = rocks_read_lost,
+	.bury = rocks_bury,
+	.mend = rocks_mend,
 };
 
 static const char *advice(enum err err)
@@ -992,6 +1249,7 @@ enum err store_open_rocksdb(const char *dir, struct store **store_r)
 	rocksdb_writeoptions_set_sync(r->sync, 1);
 	r->lazy = rocksdb_writeoptions_create();
 	pthread_mutex_init(&r->lock, NULL);
+	pthread_mutex_init(&r->damage_lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&r->changed, &monotonic);

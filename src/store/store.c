@@ -117,6 +117,15 @@ enum err store_get(struct store_txn *t, str key, struct buf *value_r)
 	return store_look(t, key, false, copy, value_r);
 }
 
+enum err store_peek(struct store_txn *t, str key, struct buf *value_r)
+{
+	enum err err = check_key(key);
+
+	COUNT(t->store, gets, 1);
+	buf_reset(value_r);
+	return err ? err : t->store->ops->look(t, key, false, copy, value_r);
+}
+
 static enum err ignore(str value, void *arg)
 {
 	(void)value;

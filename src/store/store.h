@@ -61,6 +61,8 @@ void store_end_read(struct store_txn *);
 /* Replaces what value_r held. ERR_NOTFOUND when there is no such key. */
 MUST enum err store_get(struct store_txn *, str key, struct buf *value_r);
 MUST enum err store_has(struct store_txn *, str key);
+/* As store_get, for who can do without it: its error is not the write's. */
+MUST enum err store_peek(struct store_txn *, str key, struct buf *value_r);
 /* fn is called with the value where it is, and what it returns is the result.
  * It writes nothing. summed: the value carries a checksum, and fn checks it:
  * the engine may leave out its own. */
@@ -141,6 +143,38 @@ void store_stats(struct store *, struct store_stats *stats_r);
 uint64_t store_lost_bytes(struct store *);
 void store_regained(struct store *);
 MUST enum err store_read_lost(struct store *, struct buf *bytes_r);
+
+/*
+ * Damage: where the engine cannot read what it stored, and says ERR_CORRUPT.
+ *
+ * store_salvage goes through [from, to) as a scan does, and goes on behind what
+ * cannot be read: of each such place it tells the range of keys that may have
+ * been there, and the number of the damage, by which others know it too; 0:
+ * it is none that store_mend can mend. What entry returns ends it. In a write,
+ * too, whose result it does not concern.
+ *
+ * store_bury, in a write: whatever cannot be read in the range is gone, and
+ * does not come back in an older form either; what this write puts there stays.
+ * Only for ranges of a gap that store_salvage told.
+ *
+ * store_mend: once all that each of these damages covers, whosever it was, is
+ * buried, the place itself is made readable. `key` is where the first gap of it
+ * began. ERR_CORRUPT when one cannot be mended; the others are.
+ */
+struct store_salvage {
+	enum err (*entry)(void *arg, str key, str value);
+	void (*gap)(void *arg, str from, str to, uint64_t damage);
+	void *arg;
+};
+MUST enum err store_salvage(
+	struct store_txn *, str from, str to, const struct store_salvage *);
+void store_bury(struct store_txn *, str from, str to);
+struct store_damage {
+	uint64_t number;
+	struct buf key;
+};
+MUST enum err store_mend(
+	struct store *, const struct store_damage *, size_t count);
 
 /* Aborts unless the calling thread has no transaction open. */
 void store_assert_idle(void);

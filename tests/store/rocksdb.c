@@ -249,6 +249,195 @@ static void test_damaged_file(void **state)
 /* A limit on the size of files stands for a disk that fails: writes are
  * refused from then on, reads go on, and a new start has all that was
  * acknowledged. */
+/* Damage that is mended: keys and values as they should be. */
+
+#define MANY 4000
+
+static str many_key(char room[16], int i)
+{
+	return str_of(room, (size_t)snprintf(room, 16, "k%06d", i));
+}
+
+static str many_value(char room[200], int i)
+{
+	unsigned long long x = (unsigned long long)i * 0x9e3779b97f4a7c15;
+
+	/* It does not compress. */
+	for (int n = 0; n < 100; n++) {
+		x = x * 6364136223846793005 + 1442695040888963407;
+		room[n] = (char)(x >> 56);
+	}
+	return str_of(room, 100);
+}
+
+static enum err put_many(struct store_txn *t, void *arg)
+{
+	char key[16], value[200];
+
+	(void)arg;
+	for (int i = 0; i < MANY; i++)
+		store_put(t, many_key(key, i), many_value(value, i));
+	return OK;
+}
+
+struct mending {
+	struct store_damage damage; /* the first */
+	struct buf from, to;	    /* its gap */
+	unsigned gaps, entries;
+	bool put;
+};
+
+static enum err count_entry(void *arg, str key, str value)
+{
+	struct mending *m = arg;
+
+	(void)key;
+	assert_int_equal(value.n, 100);
+	m->entries++;
+	return OK;
+}
+
+static void keep_gap(void *arg, str from, str to, uint64_t damage)
+{
+	struct mending *m = arg;
+
+	if (m->gaps++)
+		return;
+	m->damage.number = damage;
+	buf_add(&m->damage.key, from);
+	buf_add(&m->from, from);
+	buf_add(&m->to, to);
+}
+
+/* All that is in the gap is written anew, but for what is no multiple of 7. */
+static enum err write_gap(struct store_txn *t, void *arg)
+{
+	struct mending *m = arg;
+	const struct store_salvage how = {count_entry, keep_gap, m};
+	char room[16], value[200];
+	enum err e;
+
+	m->gaps = m->entries = 0;
+	e = store_salvage(t, STR("k"), STR("l"), &how);
+	if (e || !m->gaps)
+		return e;
+	store_bury(t, buf_str(&m->from), buf_str(&m->to));
+	for (int i = 0; i < MANY; i += 7) {
+		str key = many_key(room, i);
+
+		if (str_cmp(key, buf_str(&m->from)) >= 0 &&
+			str_cmp(key, buf_str(&m->to)) < 0)
+			store_put(t, key, many_value(value, i));
+	}
+	return OK;
+}
+
+static void check_many(struct store *s, const struct mending *m)
+{
+	struct store_txn *t = store_begin_read(s);
+	struct store_iter *it = store_scan(t, STR("k"), STR("l"));
+	char room[16], wanted[200];
+	str key, value;
+
+	for (int i = 0; i < MANY; i++) {
+		str expected = many_key(room, i);
+		bool lost = m->gaps && i % 7 &&
+			    str_cmp(expected, buf_str(&m->from)) >= 0 &&
+			    str_cmp(expected, buf_str(&m->to)) < 0;
+
+		assert_int_equal(
+			store_has(t, expected), lost ? ERR_NOTFOUND : OK);
+		if (lost)
+			continue;
+		assert_true(store_iter_next(it, &key, &value));
+		assert_str(key, expected.p);
+		assert_true(str_eq(value, many_value(wanted, i)));
+	}
+	assert_false(store_iter_next(it, &key, &value));
+	assert_ok(store_iter_end(it));
+	/* Backwards, too. */
+	it = store_scan_back(t, STR("k"), STR("l"));
+	while (store_iter_next(it, &key, &value))
+		;
+	assert_ok(store_iter_end(it));
+	store_end_read(t);
+}
+
+static void compact(const char *dir)
+{
+	rocksdb_options_t *o = rocksdb_options_create();
+	char *status = NULL;
+	rocksdb_t *db = rocksdb_open(o, dir, &status);
+
+	assert_null(status);
+	rocksdb_compact_range(db, NULL, 0, NULL, 0);
+	rocksdb_close(db);
+	rocksdb_options_destroy(o);
+}
+
+static void flip_bit(const char *path, off_t at)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	char byte;
+
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 4;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+/* One bit in every 30,000 bytes of the table, one after another; all but those
+ * behind its data can be mended, and are gone then for RocksDB, too. */
+static void test_mended_table(void **state)
+{
+	unsigned mended = 0, not_mended = 0;
+	struct stat st = {.st_size = 1000}; /* before it is known */
+
+	for (off_t at = 20; at < st.st_size; at += 30011) {
+		struct mending m = {.from = BUF_UNBOUNDED,
+			.to = BUF_UNBOUNDED,
+			.damage.key = BUF_UNBOUNDED};
+		char *dir = dir_make(), *file;
+		struct store *s;
+		enum err e;
+
+		assert_ok(store_open_rocksdb(dir, &s));
+		assert_ok(store_write(s, STR("s"), put_many, NULL));
+		store_close(s);
+		assert_ok(store_open_rocksdb(dir, &s));
+		store_close(s);
+		file = newest(dir, ".sst");
+		assert_int_equal(stat(file, &st), 0);
+		flip_bit(file, at);
+		e = store_open_rocksdb(dir, &s);
+		if (!e) {
+			assert_ok(store_write(s, STR("s"), write_gap, &m));
+			e = m.gaps ? store_mend(s, &m.damage, 1) : OK;
+			assert_true(m.gaps <= 1);
+			if (!e) {
+				mended += m.gaps;
+				check_many(s, &m);
+			}
+			store_close(s);
+		}
+		if (!e) {
+			compact(dir);
+			assert_ok(store_open_rocksdb(dir, &s));
+			check_many(s, &m);
+			store_close(s);
+		}
+		not_mended += e != OK;
+		buf_fini(&m.from);
+		buf_fini(&m.to);
+		buf_fini(&m.damage.key);
+		free(file);
+		dir_remove(dir);
+	}
+	(void)state;
+	assert_in_range(mended, 10, 100);
+	assert_in_range(not_mended, 0, 2);
+}
+
 static void test_failing_disk(void **state)
 {
 	struct rlimit was, small = {.rlim_cur = 100000};
@@ -351,6 +540,7 @@ int main(void)
 		TEST(test_open_what_cannot_be),
 		TEST(test_torn_log),
 		TEST(test_damaged_file),
+		TEST(test_mended_table),
 		TEST(test_failing_disk),
 		TEST(test_real_syncs),
 		TEST(test_failing_sync),
