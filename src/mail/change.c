@@ -31,6 +31,7 @@ enum err history_read(struct store_txn *txn, account_num account,
 	e = store_get(txn, buf_str(&key), &value);
 	if (!e)
 		e = history_decode(buf_str(&value), record_r);
+	e = damage_told(txn, buf_str(&key), e);
 	buf_fini(&key);
 	buf_fini(&value);
 	return e == ERR_NOTFOUND ? OK : e;
@@ -65,7 +66,11 @@ static enum err read_account(struct change *ch)
 		};
 		return OK;
 	}
-	return e ? e : account_decode(buf_str(&ch->value), &ch->record);
+	if (!e)
+		e = account_decode(buf_str(&ch->value), &ch->record);
+	if (e)
+		ch->record = (struct account_record){0};
+	return damage_told(ch->txn, buf_str(&ch->key), e);
 }
 
 void change_begin(struct change *ch, struct store_txn *txn, account_num account)
@@ -113,16 +118,7 @@ void change_pending(struct change *ch, char kind, uint64_t number)
 
 enum err change_find_name(struct change *ch, str name, mailbox_num *mailbox_r)
 {
-	struct cursor c;
-	enum err e;
-
-	key_name(&ch->key, ch->account, 'n', name);
-	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
-	if (e)
-		return e;
-	c = cursor_of(buf_str(&ch->value));
-	*mailbox_r = cursor_be32(&c);
-	return cursor_ok(&c) ? OK : ERR_CORRUPT;
+	return name_find(ch->txn, ch->account, name, mailbox_r);
 }
 
 enum err change_read_mailbox(
@@ -137,7 +133,7 @@ enum err change_read_mailbox(
 	if (!e)
 		e = mailbox_decode(
 			arena_str(&ch->arena, buf_str(&ch->value)), record_r);
-	return e;
+	return damage_told(ch->txn, buf_str(&ch->key), e);
 }
 
 void change_write_mailbox(struct change *ch, mailbox_num mailbox,
@@ -234,7 +230,9 @@ static enum err add_removed_before(struct box_change *box)
 		e = block_decode(
 			buf_str(&ch->value), box->block, before, &count);
 	if (e)
-		return e == ERR_NOTFOUND ? OK : e;
+		return e == ERR_NOTFOUND
+			       ? OK
+			       : damage_told(ch->txn, buf_str(&ch->key), e);
 	if (n + count > BLOCK_UIDS)
 		return ERR_CORRUPT;
 	for (size_t i = 0; i < count; i++) {
@@ -303,9 +301,12 @@ static enum err load_block(struct box_change *box, uint32_t block)
 	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
 	if (e == ERR_NOTFOUND)
 		return OK;
-	return e ? e
-		 : block_decode(buf_str(&ch->value), block, box->members,
-			   &box->count);
+	if (!e)
+		e = block_decode(
+			buf_str(&ch->value), block, box->members, &box->count);
+	/* Nothing is written into what could not be read. */
+	box->block_loaded = !e;
+	return damage_told(ch->txn, buf_str(&ch->key), e);
 }
 
 static void write_journal(struct box_change *box)
@@ -537,6 +538,21 @@ static bool wants_all(const struct uidset *uids,
 	return uidset_count_range(uids, first, last) == last - first + 1;
 }
 
+/* Where it ended, when it ended too early: at the block before that one, or
+ * behind. */
+static enum err end_blocks(
+	struct box_change *box, struct store_iter *it, uint32_t next)
+{
+	struct change *ch = box->ch;
+	enum err e = store_iter_end(it);
+
+	if (e == ERR_CORRUPT) {
+		key_mailbox_u32(&ch->key, ch->account, 'b', box->id, next);
+		damage_note_key(ch->txn, buf_str(&ch->key));
+	}
+	return e;
+}
+
 /* Blocks that may have some of these, as they are once nothing is loaded. */
 static struct store_iter *scan_blocks(
 	struct box_change *box, const struct uidset *uids)
@@ -561,6 +577,7 @@ enum err box_collect(struct box_change *box, const struct uidset *uids,
 	struct change *ch = box->ch;
 	struct store_iter *it;
 	struct membership *all;
+	uint32_t next = uids ? uidset_min(uids) / BLOCK_UIDS : 0;
 	size_t n = 0;
 	str key, value;
 	enum err e, scan_e;
@@ -579,7 +596,9 @@ enum err box_collect(struct box_change *box, const struct uidset *uids,
 		size_t count = 0;
 		bool whole;
 
-		e = block_decode(value, cursor_be32(&c), box->members, &count);
+		next = cursor_be32(&c);
+		e = damage_told(ch->txn, key,
+			block_decode(value, next++, box->members, &count));
 		whole = wants_all(uids, box->members, count);
 		for (size_t i = 0; !e && i < count; i++) {
 			if (!whole && !uidset_has(uids, box->members[i].uid))
@@ -590,7 +609,7 @@ enum err box_collect(struct box_change *box, const struct uidset *uids,
 				all[n++] = box->members[i];
 		}
 	}
-	scan_e = store_iter_end(it);
+	scan_e = end_blocks(box, it, next);
 	*members_r = all;
 	*count_r = n;
 	return e ? e : scan_e;
@@ -626,6 +645,7 @@ enum err box_remove_flagged(struct box_change *box, const struct uidset *uids,
 	uint64_t flags, struct mail_progress *progress)
 {
 	uint32_t of = box->record.exists;
+	uint32_t next = uids ? uidset_min(uids) / BLOCK_UIDS : 0;
 	struct store_iter *it;
 	size_t looked_at = 0;
 	str key, value;
@@ -639,12 +659,15 @@ enum err box_remove_flagged(struct box_change *box, const struct uidset *uids,
 
 		box->block = cursor_be32(&c);
 		box->block_loaded = true;
-		e = block_decode(value, box->block, box->members, &box->count);
+		next = box->block + 1;
+		e = damage_told(box->ch->txn, key,
+			block_decode(
+				value, box->block, box->members, &box->count));
 		if (!e)
 			e = remove_matching(box, uids, flags);
 		tell_progress(progress, looked_at += BLOCK_UIDS, of);
 	}
-	scan_e = store_iter_end(it);
+	scan_e = end_blocks(box, it, next);
 	return e ? e : scan_e;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/damage.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "mail/bytes.h"
 #include "mail/private.h"
@@ -96,7 +97,7 @@ static void find_name(
 	struct mailbox_record record;
 
 	key_mailbox(&key, ref->account, 'm', ref->id);
-	if (store_get(txn, buf_str(&key), &value) ||
+	if (store_peek(txn, buf_str(&key), &value) ||
 		mailbox_decode(buf_str(&value), &record))
 		buf_addf(name, "number %u", ref->id);
 	else
@@ -142,4 +143,100 @@ enum err damage_why_gone(struct store_txn *txn, const struct mailbox_ref *ref,
 	buf_fini(&key);
 	buf_fini(&value);
 	return why;
+}
+
+/* Records. */
+
+/* What the letter of a key stands for, and what follows it. */
+static const struct damage_what {
+	char letter;
+	bool mailbox; /* its number follows, */
+	bool block;   /* and a block's */
+	const char *words;
+} whats[] = {
+	{'a', false, false, "the account's record is damaged"},
+	{'b', true, true, "flags and numbers of messages are damaged"},
+	{'d', false, false, "what was parsed of a message is damaged"},
+	{'e', true, false, "annotations are damaged"},
+	{'h', true, false, "what is known of a mailbox's history is damaged"},
+	{'i', false, false, "a message's record is damaged"},
+	{'j', true, false, "a mailbox's journal is damaged"},
+	{'l', false, false, "what leads from messages to mailboxes is damaged"},
+	{'m', true, false, "a mailbox's record is damaged"},
+	{'n', false, false, "what leads from names to mailboxes is damaged"},
+	{'o', true, false, "what was delivered before is damaged"},
+	{'p', true, true, "what was expunged is damaged"},
+	{'q', true, false, "POP3 unique-ids are damaged"},
+	{'s', false, false, "subscriptions are damaged"},
+	{'x', false, false, "what leads from content to messages is damaged"},
+};
+
+static const struct damage_what *find_what(char letter)
+{
+	for (size_t i = 0; i < sizeof whats / sizeof *whats; i++)
+		if (whats[i].letter == letter)
+			return &whats[i];
+	return NULL;
+}
+
+static const struct damage_what *what_of(str key)
+{
+	return key.n >= KEY_HEAD ? find_what(key.p[KEY_HEAD - 1]) : NULL;
+}
+
+const char *damage_words(char letter)
+{
+	const struct damage_what *what = find_what(letter);
+
+	return what ? what->words : "records are damaged";
+}
+
+bool damage_is_of_mailbox(char letter)
+{
+	const struct damage_what *what = find_what(letter);
+
+	return what && what->mailbox;
+}
+
+/* The log is told once of each, for as long as it is among the last ones: it is
+ * met again with every command. Of the process, as the log is. */
+static bool is_told(str key)
+{
+	static _Atomic uint64_t told[DAMAGE_MAX];
+	uint64_t hash = hash_str(key) | 1;
+
+	return atomic_exchange(&told[hash % DAMAGE_MAX], hash) == hash;
+}
+
+void damage_note_key(struct store_txn *txn, str key)
+{
+	const struct damage_what *what = what_of(key);
+	struct cursor c = cursor_of(key_tail(key));
+	struct mailbox_ref ref = {.account = key_account_of(key)};
+	struct buf name = BUF_UNBOUNDED;
+	uid_num first = 0, last = 0;
+
+	if (!what || is_told(key))
+		return;
+	if (what->mailbox && (ref.id = cursor_be32(&c)))
+		find_name(txn, &ref, &name);
+	if (what->block) {
+		first = cursor_be32(&c) * BLOCK_UIDS;
+		last = first + BLOCK_UIDS - 1;
+	}
+	if (what->letter == 'n' || what->letter == 's')
+		buf_add(&name, key_tail(key));
+	log_error("mail", what->words, LOG_U64("account_number", ref.account),
+		LOG_STR("mailbox", buf_str(&name)), LOG_U64("uids_from", first),
+		LOG_U64("uids_to", last),
+		LOG_C("remedy", "culver verify tells all that is damaged, "
+				"culver repair mends it"));
+	buf_fini(&name);
+}
+
+enum err damage_told(struct store_txn *txn, str key, enum err e)
+{
+	if (e == ERR_CORRUPT)
+		damage_note_key(txn, key);
+	return e;
 }

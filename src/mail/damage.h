@@ -20,6 +20,21 @@ enum damage_kind {
 	DAMAGE_DIGEST = 2, /* what was parsed from them */
 };
 
+/*
+ * Records of mailboxes and accounts (layout.h) that cannot be read. Whoever
+ * meets one says so here, and passes the error on: what the record is, whose,
+ * of which mailbox, and the UIDs that are concerned. The key is of it, or,
+ * where a scan ended, the first that it can have been. Each is told once.
+ */
+void damage_note_key(struct store_txn *, str key);
+/* Passes `e` on, told when it is ERR_CORRUPT. */
+MUST enum err damage_told(struct store_txn *, str key, enum err e);
+
+/* In words, what records of this letter are; whether they are each one
+ * mailbox's. */
+const char *damage_words(char letter);
+bool damage_is_of_mailbox(char letter);
+
 /* Logs it, and remembers it if it is damaged (ERR_CORRUPT). account: its name,
  * or NULL where only its number is known. */
 void damage_note(struct mail *, struct store_txn *, const struct mailbox_ref *,

@@ -183,9 +183,12 @@ static enum err was_seen(
 	if (!d->options.duplicates_ms || !d->has_id)
 		return ERR_NOTFOUND;
 	key_seen(&ch->key, ch->account, box, d->id_hash);
-	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
+	e = store_peek(ch->txn, buf_str(&ch->key), &ch->value);
 	if (!e)
 		e = seen_decode(buf_str(&ch->value), &until);
+	/* Rather twice than not at all. */
+	if (damage_told(ch->txn, buf_str(&ch->key), e) == ERR_CORRUPT)
+		e = ERR_NOTFOUND;
 	if (!e && until <= d->options.now)
 		e = ERR_NOTFOUND;
 	if (e != ERR_NOTFOUND)

@@ -73,10 +73,10 @@ static enum err delete_message(struct change *ch, message_num message)
 	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
 	if (e)
 		return e == ERR_NOTFOUND ? OK : e;
-	store_delete(ch->txn, buf_str(&ch->key));
 	e = message_decode(buf_str(&ch->value), &record);
 	if (e)
-		return e;
+		return damage_told(ch->txn, buf_str(&ch->key), e);
+	store_delete(ch->txn, buf_str(&ch->key));
 	key_hash(&ch->key, ch->account, record.hash);
 	store_delete(ch->txn, buf_str(&ch->key));
 	key_message(&ch->key, ch->account, 'd', message);
@@ -116,7 +116,8 @@ static enum err purge_members(
 	struct change *ch = p->ch;
 	struct membership members[BLOCK_UIDS];
 	size_t count = 0;
-	enum err e = block_decode(value, block, members, &count);
+	enum err e = damage_told(
+		ch->txn, key, block_decode(value, block, members, &count));
 
 	for (size_t i = 0; !e && i < count; i++) {
 		p->gone[p->count++] = (struct link_gone){
@@ -439,7 +440,7 @@ static bool thin_out(struct pruning *p, struct change *ch, str key,
 	struct journal_record j;
 	bool enough;
 
-	p->err = journal_decode(value, &j);
+	p->err = damage_told(ch->txn, key, journal_decode(value, &j));
 	enough = p->err || j.when >= p->flags_until;
 	if (!enough) {
 		h->pruned = modseq;
@@ -462,7 +463,7 @@ static bool forget_first(struct pruning *p, struct change *ch, str key,
 	struct journal_record j;
 	bool enough;
 
-	p->err = journal_decode(value, &j);
+	p->err = damage_told(ch->txn, key, journal_decode(value, &j));
 	enough = p->err || modseq > h->pruned;
 	if (!enough) {
 		h->oldest = j.when;
@@ -562,32 +563,67 @@ static enum err next_journal(struct mail *mail, account_num account,
 	return e;
 }
 
+/* The next account that has keys, or, where they cannot be read, may have. */
+struct next_account {
+	account_num after, found;
+};
+
+/* Damage is of few accounts; where it seems to be of more, they are others. */
+#define DAMAGED_ACCOUNTS 1000
+
+static enum err found_account(void *arg, str key, str value)
+{
+	struct next_account *n = arg;
+
+	(void)value;
+	if (!n->found)
+		n->found = key_account_of(key);
+	return ERR_CLOSED;
+}
+
+static void may_be_account(void *arg, str from, str to, uint64_t damage)
+{
+	struct next_account *n = arg;
+	account_num first = key_account_of(from), end = key_account_of(to);
+
+	(void)damage;
+	if (!end || end > first + DAMAGED_ACCOUNTS)
+		end = first + DAMAGED_ACCOUNTS;
+	if (first <= n->after)
+		first = n->after + 1;
+	if (!n->found && first <= end)
+		n->found = first;
+}
+
 enum err mail_next_account(
 	struct mail *mail, account_num after, account_num *account_r)
 {
+	struct next_account n = {.after = after};
+	const struct store_salvage how = {found_account, may_be_account, &n};
 	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
-	struct buf key = BUF_UNBOUNDED;
+	struct store_txn *txn = store_begin_read(mail->store);
 	enum err e;
 
 	key_account_range(&from, &to, after + 1);
-	e = first_key(mail, buf_str(&from), STR("B"), &key);
-	*account_r = !e && key.n ? key_account_of(buf_str(&key)) : 0;
+	e = store_salvage(txn, buf_str(&from), STR("B"), &how);
+	store_end_read(txn);
 	buf_fini(&from);
 	buf_fini(&to);
-	buf_fini(&key);
-	return e;
+	*account_r = n.found;
+	return e == ERR_CLOSED ? OK : e;
 }
 
 static enum err prune_account(struct mail *mail, struct pruning *p)
 {
-	enum err e;
+	enum err e, first = OK;
 
 	p->mailbox = 0;
 	while (!(e = next_journal(mail, p->account, p->mailbox, &p->mailbox)) &&
-		p->mailbox && !mail->stopping)
-		if ((e = prune_mailbox(mail, p)))
-			break;
-	return e;
+		p->mailbox && !mail->stopping) {
+		e = prune_mailbox(mail, p);
+		first = first ? first : e;
+	}
+	return first ? first : e;
 }
 
 /* Message-IDs that were delivered so long ago that they may come again. */
@@ -605,25 +641,25 @@ static enum err forget_step(struct store_txn *txn, void *arg)
 	struct store_iter *it;
 	size_t keys = 0;
 	str key, value;
-	enum err e = OK, scan_e;
+	enum err e;
 
 	key_account_prefix(&to, f->account, 'o' + 1);
 	it = store_scan(txn, buf_str(&f->from), buf_str(&to));
-	while (!e && keys < STEP_KEYS && store_iter_next(it, &key, &value)) {
+	while (keys < STEP_KEYS && store_iter_next(it, &key, &value)) {
 		int64_t until;
 
-		e = seen_decode(value, &until);
 		buf_reset(&f->next);
 		buf_add(&f->next, key);
 		buf_add_byte(&f->next, '\0');
-		if (!e && until <= f->now)
+		/* Of one that says nothing nothing is known. */
+		if (seen_decode(value, &until) || until <= f->now)
 			store_delete(txn, key);
 		keys++;
 	}
 	f->more = keys == STEP_KEYS;
-	scan_e = store_iter_end(it);
+	e = store_iter_end(it);
 	buf_fini(&to);
-	return e ? e : scan_e;
+	return e;
 }
 
 static enum err forget_seen(struct mail *mail, account_num account, int64_t now)

@@ -3,7 +3,6 @@
 #include "base/cursor.h"
 
 #define RECORD_VERSION 3
-#define PREFIX_SIZE 10 /* 'A', account, letter */
 
 static uint64_t zigzag(int64_t n)
 {
@@ -174,7 +173,7 @@ enum err key_pending_read(
 
 str key_tail(str key)
 {
-	return str_skip(key, PREFIX_SIZE);
+	return str_skip(key, KEY_HEAD);
 }
 
 account_num key_account_of(str key)

@@ -147,6 +147,9 @@ struct history_record {
 	uint64_t entries;     /* how many these are */
 };
 
+/* Of an account's key: 'A', its number, the letter. */
+#define KEY_HEAD 10
+
 /* Keys. Each replaces what the buf held. */
 void key_account(struct buf *, account_num);
 void key_account_prefix(struct buf *, account_num, char letter);

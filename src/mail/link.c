@@ -35,6 +35,7 @@ static enum err look_at_members(struct store_txn *txn, account_num account,
 	e = store_get(txn, buf_str(&key), &value);
 	if (!e)
 		e = look_at_value(buf_str(&value), block, false, look, arg);
+	e = damage_told(txn, buf_str(&key), e);
 	buf_fini(&key);
 	buf_fini(&value);
 	return e == ERR_NOTFOUND ? OK : e;
@@ -53,8 +54,9 @@ static enum err look_at_kept(struct store_txn *txn, account_num account,
 	while (!e && store_iter_next(it, &k, &v))
 		e = look_at_value(v, block, true, look, arg);
 	scan_e = store_iter_end(it);
+	e = damage_told(txn, buf_str(&key), e ? e : scan_e);
 	buf_fini(&key);
-	return e ? e : scan_e;
+	return e;
 }
 
 static enum err look_at_block(struct store_txn *txn, account_num account,
@@ -90,7 +92,7 @@ static enum err each_block(struct store_txn *txn, account_num account,
 		else if (fn(arg, mailbox, block, &e))
 			break;
 	}
-	scan_e = store_iter_end(it);
+	scan_e = damage_told(txn, buf_str(&key), store_iter_end(it));
 	buf_fini(&key);
 	return e ? e : scan_e;
 }

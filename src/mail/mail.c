@@ -96,6 +96,7 @@ enum err mail_account_info(
 	e = store_get(txn, buf_str(&key), &value);
 	if (!e)
 		e = account_decode(buf_str(&value), record_r);
+	e = damage_told(txn, buf_str(&key), e);
 	store_end_read(txn);
 	buf_fini(&key);
 	buf_fini(&value);

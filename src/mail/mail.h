@@ -134,6 +134,8 @@ struct mailbox_info {
 	str name;
 	bool exists;
 	bool subscribed;
+	bool assumed; /* that it is subscribed: it cannot be read */
+	bool damaged; /* its record: nothing that follows is known */
 	uint32_t special_use;
 	uint32_t uidvalidity;
 	uid_num uidnext;
@@ -152,7 +154,9 @@ MUST enum err mailbox_open_info(struct mail *, const struct mail_user *,
 
 /* All mailboxes and subscriptions that the user may look up, in byte order of
  * names, INBOX first; parents that do not exist themselves are not made up
- * here. In the arena. */
+ * here. A mailbox whose record is damaged is listed like others; where
+ * subscriptions are, all mailboxes are assumed to be subscribed. In the arena.
+ */
 MUST enum err mailbox_list(struct mail *, const struct mail_user *,
 	struct arena *, struct mailbox_info **list_r, size_t *count_r);
 MUST enum err mailbox_status(struct mail *, const struct mailbox_ref *,

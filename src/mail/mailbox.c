@@ -8,19 +8,51 @@
 
 /* Finding. */
 
-static enum err find_by_name(struct store_txn *txn, account_num account,
+/* Of a mailbox's record, where its name does not lead to it. One that is
+ * damaged may have any name. */
+static enum err find_by_record(struct store_txn *txn, account_num account,
 	str name, mailbox_num *mailbox_r)
+{
+	struct buf prefix = BUF_UNBOUNDED;
+	enum err e = ERR_NOTFOUND, scan_e;
+	struct store_iter *it;
+	str key, value;
+
+	key_account_prefix(&prefix, account, 'm');
+	it = store_scan_prefix(txn, buf_str(&prefix));
+	while (e != OK && store_iter_next(it, &key, &value)) {
+		struct cursor c = cursor_of(key_tail(key));
+		struct mailbox_record record;
+
+		if (mailbox_decode(value, &record)) {
+			e = ERR_CORRUPT;
+		} else if (str_eq(record.name, name)) {
+			*mailbox_r = cursor_be32(&c);
+			e = OK;
+		}
+	}
+	scan_e = store_iter_end(it);
+	buf_fini(&prefix);
+	return e && scan_e ? scan_e : e;
+}
+
+enum err name_find(struct store_txn *txn, account_num account, str name,
+	mailbox_num *mailbox_r)
 {
 	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
 	struct cursor c;
 	enum err e;
 
 	key_name(&key, account, 'n', name);
-	e = store_get(txn, buf_str(&key), &value);
+	e = store_peek(txn, buf_str(&key), &value);
 	c = cursor_of(buf_str(&value));
 	if (!e) {
 		*mailbox_r = cursor_be32(&c);
-		e = cursor_ok(&c) ? OK : ERR_CORRUPT;
+		e = cursor_ok(&c) && cursor_done(&c) ? OK : ERR_CORRUPT;
+	}
+	if (e == ERR_CORRUPT) {
+		damage_note_key(txn, buf_str(&key));
+		e = find_by_record(txn, account, name, mailbox_r);
 	}
 	buf_fini(&key);
 	buf_fini(&value);
@@ -35,8 +67,11 @@ static enum err read_mailbox(struct store_txn *txn, account_num account,
 
 	key_mailbox(&key, account, 'm', mailbox);
 	e = store_get(txn, buf_str(&key), value);
+	if (!e)
+		e = mailbox_decode(buf_str(value), record_r);
+	e = damage_told(txn, buf_str(&key), e);
 	buf_fini(&key);
-	return e ? e : mailbox_decode(buf_str(value), record_r);
+	return e;
 }
 
 struct make_request {
@@ -113,7 +148,7 @@ static enum err find_mailbox(struct mail *mail, const struct mail_user *user,
 	if (opened_get(mail, user->account, name, info_r))
 		return OK;
 	txn = store_begin_read(mail->store);
-	e = find_by_name(txn, user->account, name, &id);
+	e = name_find(txn, user->account, name, &id);
 	if (!e)
 		e = read_mailbox(txn, user->account, id, &value, &record);
 	if (!e) {
@@ -197,13 +232,53 @@ static enum err scan_mailboxes(
 		struct cursor c = cursor_of(key_tail(key));
 		struct mailbox_record record;
 
-		e = mailbox_decode(value, &record);
+		e = damage_told(txn, key, mailbox_decode(value, &record));
 		if (!e)
 			info_from_record(listing_add(list, record.name),
 				cursor_be32(&c), &record);
 	}
 	scan_e = store_iter_end(it);
 	buf_fini(&prefix);
+	return e ? e : scan_e;
+}
+
+static enum err info_of_damaged(struct mailbox_info *info, mailbox_num id)
+{
+	info->id = id;
+	info->exists = info->damaged = true;
+	return OK;
+}
+
+/* Each by its name, where the mailboxes cannot all be read: one that is damaged
+ * is there, for who is not told of it throws his copy away. */
+static enum err list_by_name(
+	struct store_txn *txn, account_num account, struct listing *list)
+{
+	struct buf prefix = BUF_UNBOUNDED, record_value = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+	enum err e = OK, scan_e;
+
+	list->count = 0;
+	key_account_prefix(&prefix, account, 'n');
+	it = store_scan_prefix(txn, buf_str(&prefix));
+	while (!e && store_iter_next(it, &key, &value)) {
+		struct cursor c = cursor_of(value);
+		mailbox_num id = cursor_be32(&c);
+		struct mailbox_info *info = listing_add(list, key_tail(key));
+		struct mailbox_record record;
+
+		e = cursor_ok(&c) ? read_mailbox(txn, account, id,
+					    &record_value, &record)
+				  : ERR_CORRUPT;
+		if (!e)
+			info_from_record(info, id, &record);
+		else if (e == ERR_CORRUPT && cursor_ok(&c))
+			e = info_of_damaged(info, id);
+	}
+	scan_e = store_iter_end(it);
+	buf_fini(&prefix);
+	buf_fini(&record_value);
 	return e ? e : scan_e;
 }
 
@@ -261,6 +336,13 @@ static enum err scan_subscriptions(
 		info->subscribed = true;
 	}
 	e = store_iter_end(it);
+	if (e == ERR_CORRUPT) {
+		/* Nobody loses sight of a mailbox for this. */
+		damage_note_key(txn, buf_str(&prefix));
+		for (size_t i = 0; i < mailboxes; i++)
+			list->all[i].subscribed = list->all[i].assumed = true;
+		e = OK;
+	}
 	buf_fini(&prefix);
 	return e;
 }
@@ -278,10 +360,12 @@ enum err mailbox_list(struct mail *mail, const struct mail_user *user,
 	if (!holds(user, RIGHT_LOOKUP))
 		return OK;
 	e = mailbox_open(mail, user, STR("INBOX"), 0, &inbox);
-	if (e && e != ERR_NOTFOUND)
+	if (e && e != ERR_NOTFOUND && e != ERR_CORRUPT)
 		return e;
 	txn = store_begin_read(mail->store);
 	e = scan_mailboxes(txn, user->account, &list);
+	if (e == ERR_CORRUPT)
+		e = list_by_name(txn, user->account, &list);
 	sort_listing(&list);
 	if (!e)
 		e = scan_subscriptions(txn, user->account, &list);

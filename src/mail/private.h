@@ -87,7 +87,8 @@ void mail_wake_janitor(struct mail *);
 /* The least floor of all who watch it; UINT64_MAX when nobody does. */
 modseq_num mail_watch_floor(struct mail *, account_num, mailbox_num);
 
-/* The least account above that has keys; 0: there is none. */
+/* The least account above that has keys, or may have where they cannot be read;
+ * 0: there is none. */
 MUST enum err mail_next_account(
 	struct mail *, account_num after, account_num *account_r);
 
@@ -132,6 +133,11 @@ bool opened_get(
 void opened_put(struct mail *, account_num, uint64_t moment,
 	const struct mailbox_info *);
 void opened_fini(struct mail *);
+
+/* The number of the mailbox of that name. Where what leads from names is
+ * damaged, the mailboxes themselves are asked. */
+MUST enum err name_find(
+	struct store_txn *, account_num, str name, mailbox_num *mailbox_r);
 
 /* A write of one account; the writers of an account are one scope. */
 MUST enum err account_write(

@@ -288,12 +288,14 @@ static enum err find_same(
 	enum err e;
 
 	key_hash(&ch->key, u->account, u->hash);
-	e = store_get(ch->txn, buf_str(&ch->key), &ch->value);
-	if (e)
-		return e;
+	e = store_peek(ch->txn, buf_str(&ch->key), &ch->value);
 	c = cursor_of(buf_str(&ch->value));
 	*message_r = cursor_be64(&c);
-	return cursor_ok(&c) ? OK : ERR_CORRUPT;
+	if (!e && !(cursor_ok(&c) && cursor_done(&c)))
+		e = ERR_CORRUPT;
+	/* Then the same bytes are kept twice. */
+	e = damage_told(ch->txn, buf_str(&ch->key), e);
+	return e == ERR_CORRUPT ? ERR_NOTFOUND : e;
 }
 
 static void put_message(

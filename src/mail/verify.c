@@ -24,6 +24,7 @@ struct verifying {
 	struct store_txn *txn;
 	account_num account;
 	struct account_record record;
+	bool known;		  /* the record */
 	uint64_t bytes, messages; /* of all memberships */
 	uint32_t mailboxes;
 	/* Messages, as far as their numbers fit. */
@@ -58,40 +59,124 @@ static enum err get(struct verifying *vs)
 	return store_get(vs->txn, buf_str(&vs->key), &vs->value);
 }
 
+/* Where that cannot be read, it is told of the records there, not of those that
+ * need them. */
 static bool has(struct verifying *vs)
 {
-	return store_has(vs->txn, buf_str(&vs->key)) == OK;
+	enum err e = store_has(vs->txn, buf_str(&vs->key));
+
+	return e == OK || e == ERR_CORRUPT;
+}
+
+/* The name of a mailbox; also of one whose record is damaged. */
+static void add_name(struct verifying *vs, mailbox_num id, struct buf *out)
+{
+	struct buf key = BUF_UNBOUNDED, value = BUF_UNBOUNDED;
+	struct mailbox_record record;
+	struct store_iter *it;
+	size_t before = out->n;
+	str k, v;
+
+	key_mailbox(&key, vs->account, 'm', id);
+	if (store_get(vs->txn, buf_str(&key), &value) == OK &&
+		mailbox_decode(buf_str(&value), &record) == OK) {
+		buf_add(out, record.name);
+	} else {
+		key_account_prefix(&key, vs->account, 'n');
+		it = store_scan_prefix(vs->txn, buf_str(&key));
+		while (out->n == before && store_iter_next(it, &k, &v)) {
+			struct cursor c = cursor_of(v);
+
+			if (cursor_be32(&c) == id)
+				buf_add(out, key_tail(k));
+		}
+		(void)!store_iter_end(it);
+	}
+	if (out->n == before)
+		buf_addf(out, "mailbox %u", id);
+	buf_fini(&key);
+	buf_fini(&value);
+}
+
+/* What the place of a key says, as far as it has bytes: it need not be whole.
+ */
+static uint64_t place(str key, size_t at, unsigned bytes)
+{
+	uint64_t n = 0;
+
+	for (size_t i = KEY_HEAD + at; bytes--; i++)
+		n = n << 8 | (i < key.n ? (unsigned char)key.p[i] : 0);
+	return n;
+}
+
+/* What cannot be read: of which mailbox, if it is of one. */
+static void tell_gap(void *arg, str from, str to, uint64_t damage)
+{
+	struct verifying *vs = arg;
+	char letter = from.n >= KEY_HEAD ? from.p[KEY_HEAD - 1] : 0;
+	mailbox_num id = (mailbox_num)place(from, 0, 4);
+	bool one = place(to, 0, 4) == id && damage_is_of_mailbox(letter);
+	struct buf name = BUF_UNBOUNDED;
+
+	if (one) {
+		add_name(vs, id, &name);
+		buf_add_c(&name, ": ");
+	}
+	problem(vs, "%.*s%s, and cannot all be read%s", STR_ARG(buf_str(&name)),
+		damage_words(letter),
+		damage ? "" : ", nor mended (culver repair)");
+	buf_fini(&name);
 }
 
 /* Calls fn for each key that begins so, until it fails. */
 typedef enum err scan_fn(struct verifying *, str key, str value, void *arg);
 
-static enum err scan_prefix(
-	struct verifying *vs, str prefix, scan_fn *fn, void *arg)
-{
-	struct store_iter *it = store_scan_prefix(vs->txn, prefix);
-	str key, value;
-	enum err e = OK, scan_e;
+struct passing {
+	struct verifying *vs;
+	scan_fn *fn;
+	void *arg;
+	void (*gap)(void *arg, str from, str to, uint64_t damage);
+};
 
-	while (!e && store_iter_next(it, &key, &value))
-		e = fn(vs, key, value, arg);
-	scan_e = store_iter_end(it);
-	return e ? e : scan_e;
+static enum err pass_entry(void *arg, str key, str value)
+{
+	struct passing *p = arg;
+
+	return p->fn(p->vs, key, value, p->arg);
 }
 
-/* Where the records themselves are damaged, the others are looked at. */
+static void pass_gap(void *arg, str from, str to, uint64_t damage)
+{
+	struct passing *p = arg;
+
+	p->gap(p->gap == tell_gap ? p->vs : p->arg, from, to, damage);
+}
+
+/* Where the records themselves are damaged, that is told, and the others are
+ * looked at. */
+static enum err scan_past(struct verifying *vs, str prefix, struct passing *p)
+{
+	const struct store_salvage how = {pass_entry, pass_gap, p};
+	struct buf end = BUF_UNBOUNDED;
+	enum err e;
+
+	p->vs = vs;
+	buf_add(&end, prefix);
+	key_prefix_end(&end);
+	e = store_salvage(vs->txn, prefix, buf_str(&end), &how);
+	buf_fini(&end);
+	return e;
+}
+
 static enum err scan_letter(struct verifying *vs, char letter, scan_fn *fn)
 {
+	struct passing p = {.fn = fn, .gap = tell_gap};
 	struct buf prefix = BUF_UNBOUNDED;
 	enum err e;
 
 	key_account_prefix(&prefix, vs->account, letter);
-	e = scan_prefix(vs, buf_str(&prefix), fn, NULL);
+	e = scan_past(vs, buf_str(&prefix), &p);
 	buf_fini(&prefix);
-	if (e == ERR_CORRUPT) {
-		problem(vs, "records of kind '%c' cannot all be read", letter);
-		return OK;
-	}
 	return e;
 }
 
@@ -134,7 +219,8 @@ static const char *check_bytes(struct verifying *vs, message_num message,
 	if (!good)
 		return "its bytes cannot be read";
 	if (size != record->size ||
-		memcmp(hash, record->hash, HASH_SIZE) != 0 || has(vs))
+		memcmp(hash, record->hash, HASH_SIZE) != 0 ||
+		store_has(vs->txn, buf_str(&vs->key)) == OK)
 		return "its bytes are damaged";
 	return NULL;
 }
@@ -167,7 +253,7 @@ static const char *check_message(struct verifying *vs, message_num message)
 	vs->v->messages++;
 	if (e || message_decode(buf_str(&vs->value), &record))
 		return "its message's record is damaged";
-	if (message >= vs->record.next_message)
+	if (vs->known && message >= vs->record.next_message)
 		return "its message's number was not given out yet";
 	words = check_bytes(vs, message, &record);
 	if (!words)
@@ -217,10 +303,10 @@ static void note_referred(struct verifying *vs, message_num message)
 }
 
 struct box_count {
+	struct verifying *vs;
 	mailbox_num id;
 	struct mailbox_record record;
 	struct mailbox_record counted;
-	uint32_t next_block; /* behind those that were read */
 };
 
 static void verify_member(
@@ -260,12 +346,31 @@ static void verify_member(
 			STR_ARG(box->record.name), m->uid);
 }
 
-static void damaged_block(
-	struct verifying *vs, const struct box_count *box, uint32_t block)
+static void damaged_blocks(
+	const struct box_count *box, uint64_t first, uint64_t end)
 {
-	problem(vs, "%.*s: UIDs %u to %u are damaged",
-		STR_ARG(box->record.name), block * BLOCK_UIDS,
-		block * BLOCK_UIDS + BLOCK_UIDS - 1);
+	problem(box->vs, "%.*s: UIDs %llu to %llu are damaged",
+		STR_ARG(box->record.name), (unsigned long long)first,
+		(unsigned long long)end - 1);
+}
+
+/* From the first block that may be there to the last. */
+static void tell_blocks(void *arg, str from, str to, uint64_t damage)
+{
+	const struct box_count *box = arg;
+	uint64_t first = place(from, 4, 4), end = place(to, 4, 4),
+		 last = box->record.uidnext / BLOCK_UIDS + 1;
+
+	(void)damage;
+	/* A key that goes on, or is another mailbox's. */
+	end += to.n > KEY_HEAD + 8;
+	if (place(to, 0, 4) != box->id || end > last)
+		end = last;
+	/* Between blocks there may be nothing. */
+	if (first + (from.n > KEY_HEAD + 8) < end)
+		damaged_blocks(box,
+			(first + (from.n > KEY_HEAD + 8)) * BLOCK_UIDS,
+			end * BLOCK_UIDS);
 }
 
 static enum err verify_block(
@@ -277,9 +382,9 @@ static enum err verify_block(
 	uint32_t block = cursor_be32(&c);
 	size_t count;
 
-	box->next_block = block + 1;
 	if (!cursor_ok(&c) || block_decode(value, block, members, &count)) {
-		damaged_block(vs, box, block);
+		damaged_blocks(box, (uint64_t)block * BLOCK_UIDS,
+			((uint64_t)block + 1) * BLOCK_UIDS);
 		return OK;
 	}
 	for (size_t i = 0; i < count && !vs->cancelled; i++)
@@ -289,46 +394,17 @@ static enum err verify_block(
 	return OK;
 }
 
-/* From box->next_block on. */
-static enum err scan_blocks(struct verifying *vs, struct box_count *box)
-{
-	struct buf from = BUF_UNBOUNDED, to = BUF_UNBOUNDED;
-	struct store_iter *it;
-	enum err e = OK, scan_e;
-	str key, value;
-
-	key_mailbox_u32(&from, vs->account, 'b', box->id, box->next_block);
-	key_mailbox(&to, vs->account, 'b', box->id);
-	key_prefix_end(&to);
-	it = store_scan(vs->txn, buf_str(&from), buf_str(&to));
-	while (!e && store_iter_next(it, &key, &value))
-		e = verify_block(vs, key, value, box);
-	scan_e = store_iter_end(it);
-	buf_fini(&from);
-	buf_fini(&to);
-	return e ? e : scan_e;
-}
-
-/* A scan ends where the store is damaged; asked one by one, the blocks behind
- * that are there. */
 static enum err verify_blocks(struct verifying *vs, struct box_count *box)
 {
-	uint32_t end = box->record.uidnext / BLOCK_UIDS + 1;
-	enum err e = scan_blocks(vs, box);
+	struct passing p = {.fn = verify_block, .arg = box, .gap = tell_blocks};
+	struct buf prefix = BUF_UNBOUNDED;
+	enum err e;
 
-	while (e == ERR_CORRUPT && box->next_block < end) {
-		uint32_t block = box->next_block++;
-
-		key_mailbox_u32(&vs->key, vs->account, 'b', box->id, block);
-		e = get(vs);
-		if (e == ERR_CORRUPT) {
-			damaged_block(vs, box, block);
-			continue;
-		}
-		box->next_block = block;
-		e = scan_blocks(vs, box);
-	}
-	return e == ERR_CORRUPT ? OK : e;
+	box->vs = vs;
+	key_mailbox(&prefix, vs->account, 'b', box->id);
+	e = scan_past(vs, buf_str(&prefix), &p);
+	buf_fini(&prefix);
+	return e;
 }
 
 static void compare_count(struct verifying *vs, const struct box_count *box,
@@ -343,9 +419,13 @@ static void compare_count(struct verifying *vs, const struct box_count *box,
 static void verify_name(struct verifying *vs, const struct box_count *box)
 {
 	struct cursor c;
+	enum err e;
 
 	key_name(&vs->key, vs->account, 'n', box->record.name);
-	if (store_get(vs->txn, buf_str(&vs->key), &vs->value)) {
+	e = store_get(vs->txn, buf_str(&vs->key), &vs->value);
+	if (e == ERR_CORRUPT)
+		return; /* told of names */
+	if (e) {
 		problem(vs, "%.*s: its name leads nowhere",
 			STR_ARG(box->record.name));
 		return;
@@ -370,11 +450,16 @@ static enum err verify_mailbox(
 	vs->v->mailboxes++;
 	vs->mailboxes++;
 	if (mailbox_decode(value, &box.record)) {
-		problem(vs, "mailbox %u: its record is damaged", box.id);
+		struct buf name = BUF_UNBOUNDED;
+
+		add_name(vs, box.id, &name);
+		problem(vs, "%.*s: its record is damaged",
+			STR_ARG(buf_str(&name)));
+		buf_fini(&name);
 		return OK;
 	}
 	verify_name(vs, &box);
-	if (box.record.modseq > vs->record.modseq)
+	if (vs->known && box.record.modseq > vs->record.modseq)
 		problem(vs, "%.*s: its mod-sequence is in the future",
 			STR_ARG(box.record.name));
 	e = verify_blocks(vs, &box);
@@ -551,6 +636,54 @@ static enum err verify_annotation(
 	return OK;
 }
 
+static enum err verify_journal(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	struct cursor c = cursor_of(key_tail(key));
+	mailbox_num id = cursor_be32(&c);
+	modseq_num modseq = cursor_be64(&c);
+	struct buf name = BUF_UNBOUNDED;
+	struct journal_record j;
+
+	(void)arg;
+	if (journal_decode(value, &j)) {
+		add_name(vs, id, &name);
+		problem(vs, "%.*s: its journal is damaged at %llu",
+			STR_ARG(buf_str(&name)), (unsigned long long)modseq);
+	}
+	journal_fini(&j);
+	buf_fini(&name);
+	return OK;
+}
+
+static enum err verify_history(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	struct cursor c = cursor_of(key_tail(key));
+	struct buf name = BUF_UNBOUNDED;
+	struct history_record h;
+
+	(void)arg;
+	if (history_decode(value, &h)) {
+		add_name(vs, cursor_be32(&c), &name);
+		problem(vs, "%.*s: what is known of its history is damaged",
+			STR_ARG(buf_str(&name)));
+	}
+	buf_fini(&name);
+	return OK;
+}
+
+/* Of which nothing is wrong that can be read. */
+static enum err verify_readable(
+	struct verifying *vs, str key, str value, void *arg)
+{
+	(void)vs;
+	(void)key;
+	(void)value;
+	(void)arg;
+	return OK;
+}
+
 /* Keys that belong to a number: calls fn once for each number. */
 typedef void number_fn(struct verifying *, char letter, uint64_t number);
 
@@ -598,8 +731,8 @@ static enum err look_for_owners(
 
 	if (e != ERR_CORRUPT)
 		return e;
-	/* Said already, by mailbox and UID, if it is a message's bytes. */
-	if (letter != 'c' || !vs->finding_count)
+	/* Said already, by mailbox and UID if it is a message's bytes. */
+	if (strchr("cdf", letter) && !vs->finding_count)
 		problem(vs, "records of kind '%c' cannot all be read", letter);
 	return OK;
 }
@@ -633,7 +766,7 @@ static void verify_annotated(struct verifying *vs, char letter, uint64_t number)
 
 /* Accounts. */
 
-static enum err verify_account(struct verifying *vs, str value)
+static enum err verify_account(struct verifying *vs)
 {
 	static const struct {
 		char letter;
@@ -643,6 +776,10 @@ static enum err verify_account(struct verifying *vs, str value)
 		{'m', verify_mailbox},
 		{'n', verify_name_entry},
 		{'p', verify_expunged},
+		{'h', verify_history},
+		{'j', verify_journal},
+		{'q', verify_readable},
+		{'s', verify_readable},
 		{'i', verify_message},
 		{'l', verify_link},
 		{'o', verify_seen},
@@ -666,16 +803,14 @@ static enum err verify_account(struct verifying *vs, str value)
 	enum err e = OK;
 
 	vs->v->accounts++;
-	if (account_decode(value, &vs->record)) {
+	if (!vs->known)
 		problem(vs, "its record is damaged");
-		return OK;
-	}
 	for (size_t i = 0; !e && i < sizeof parts / sizeof *parts; i++)
 		e = scan_letter(vs, parts[i].letter, parts[i].fn);
 	for (size_t i = 0; !e && i < sizeof owned / sizeof *owned; i++)
 		e = look_for_owners(
 			vs, owned[i].letter, owned[i].wide, owned[i].fn);
-	if (e)
+	if (e || !vs->known)
 		return e;
 	if (vs->record.bytes != vs->bytes)
 		problem(vs, "says %llu bytes and has %llu",
@@ -691,6 +826,25 @@ static enum err verify_account(struct verifying *vs, str value)
 	return OK;
 }
 
+/* Someone's who is not being removed. */
+static bool has_mailboxes(struct verifying *vs)
+{
+	struct buf prefix = BUF_UNBOUNDED;
+	struct store_iter *it;
+	str key, value;
+	bool has_some;
+
+	if (is_pending(vs, 'a', 0))
+		return false;
+	key_account_prefix(&prefix, vs->account, 'm');
+	it = store_scan_prefix(vs->txn, buf_str(&prefix));
+	has_some = store_iter_next(it, &key, &value);
+	if (store_iter_end(it) == ERR_CORRUPT)
+		has_some = true;
+	buf_fini(&prefix);
+	return has_some;
+}
+
 static enum err verify_one(
 	struct mail *mail, account_num account, struct verify *v)
 {
@@ -701,27 +855,28 @@ static enum err verify_one(
 		.value = BUF_UNBOUNDED,
 		.plain = BUF_UNBOUNDED,
 	};
-	struct buf value = BUF_UNBOUNDED;
+	bool nobody;
 	enum err e;
 
 	vs.txn = store_begin_read(mail->store);
 	key_account(&vs.key, account);
-	e = store_get(vs.txn, buf_str(&vs.key), &value);
+	e = get(&vs);
+	nobody = e == ERR_NOTFOUND && !has_mailboxes(&vs);
 	if (!e)
-		e = verify_account(&vs, buf_str(&value));
+		e = account_decode(buf_str(&vs.value), &vs.record);
+	vs.known = !e;
+	if (nobody || e == ERR_NOTFOUND || e == ERR_CORRUPT)
+		e = OK;
+	if (!e && !nobody)
+		e = verify_account(&vs);
 	store_end_read(vs.txn);
-	buf_fini(&value);
 	buf_fini(&vs.key);
 	buf_fini(&vs.value);
 	buf_fini(&vs.plain);
 	uidset_fini(&vs.looked_at);
 	uidset_fini(&vs.referred);
 	free(vs.findings);
-	if (e == ERR_CORRUPT) {
-		problem(&vs, "the account cannot be read");
-		return OK;
-	}
-	return e == ERR_NOTFOUND ? OK : e;
+	return e;
 }
 
 /* What the log lost stays a problem until somebody removes the file. */

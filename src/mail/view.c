@@ -136,6 +136,7 @@ static enum err load_all(struct store_txn *txn, struct view *v)
 {
 	struct membership members[BLOCK_UIDS];
 	struct buf prefix = BUF_UNBOUNDED;
+	uint32_t next = 0;
 	struct store_iter *it;
 	str key, value;
 	enum err e = OK, scan_e;
@@ -147,13 +148,17 @@ static enum err load_all(struct store_txn *txn, struct view *v)
 		uint32_t number = cursor_be32(&c);
 		size_t count;
 
-		e = block_decode(value, number, members, &count);
+		next = number + 1;
+		e = damage_told(
+			txn, key, block_decode(value, number, members, &count));
 		if (e || count == 0)
 			continue;
 		append_block(v, block_new(number, members, count));
 		note_uids(&v->uids, v->blocks[v->block_count - 1]);
 	}
 	scan_e = store_iter_end(it);
+	key_mailbox_u32(&prefix, v->account, 'b', v->mailbox, next);
+	scan_e = damage_told(txn, buf_str(&prefix), scan_e);
 	buf_fini(&prefix);
 	uidset_compact(&v->uids);
 	return e ? e : scan_e;
@@ -178,7 +183,7 @@ static enum err changed_blocks(struct store_txn *txn, const struct view *v,
 		struct uidset_iter uids;
 		uint32_t uid;
 
-		e = journal_decode(value, &j);
+		e = damage_told(txn, key, journal_decode(value, &j));
 		uidset_or(&j.changed, &j.added);
 		uidset_or(&j.changed, &j.expunged);
 		uids = uidset_iter(&j.changed, 1);
@@ -193,7 +198,7 @@ static enum err changed_blocks(struct store_txn *txn, const struct view *v,
 		}
 		journal_fini(&j);
 	}
-	scan_e = store_iter_end(it);
+	scan_e = damage_told(txn, buf_str(&from), store_iter_end(it));
 	buf_fini(&from);
 	buf_fini(&to);
 	return e ? e : scan_e;
@@ -214,6 +219,7 @@ static enum err read_block(struct store_txn *txn, const struct view *v,
 		e = block_decode(buf_str(&value), number, members, &count);
 	if (e == ERR_NOTFOUND)
 		e = OK;
+	e = damage_told(txn, buf_str(&key), e);
 	if (!e && count)
 		*block_r = block_new(number, members, count);
 	buf_fini(&key);
@@ -476,8 +482,31 @@ static enum err is_usable(struct store_txn *txn, const struct view *old,
 	if (!old || old->uidvalidity != record->uidvalidity)
 		return OK;
 	e = history_read(txn, old->account, old->mailbox, &history);
-	*yes_r = history.pruned <= old->modseq;
+	*yes_r = !e && history.pruned <= old->modseq;
+	/* Then it is read anew. */
+	return e == ERR_CORRUPT ? OK : e;
+}
+
+/* A block that is not there would be taken for messages that were expunged. */
+static enum err is_whole(struct store_txn *txn, const struct view *v,
+	const struct mailbox_record *record)
+{
+	struct buf key = BUF_UNBOUNDED;
+	bool whole = uidset_count(&v->uids) == record->exists;
+	enum err e;
+
+	key_mailbox(&key, v->account, 'm', v->mailbox);
+	e = damage_told(txn, buf_str(&key), whole ? OK : ERR_CORRUPT);
+	buf_fini(&key);
 	return e;
+}
+
+static enum err load_anew_or_changes(struct store_txn *txn, struct view *v,
+	const struct view *old, const struct mailbox_record *record)
+{
+	enum err e = old ? load_changes(txn, v, old) : load_all(txn, v);
+
+	return e ? e : is_whole(txn, v, record);
 }
 
 static enum err load_view(struct mail *mail, struct store_txn *txn,
@@ -497,10 +526,16 @@ static enum err load_view(struct mail *mail, struct store_txn *txn,
 	e = is_usable(txn, old, record, &usable);
 	if (e)
 		return e;
-	v = view_from_record(ref, record);
 	if (!usable && record->exists > LOAD_AT_ONCE)
 		store_long(mail->store);
-	e = usable ? load_changes(txn, v, old) : load_all(txn, v);
+	v = view_from_record(ref, record);
+	e = load_anew_or_changes(txn, v, usable ? old : NULL, record);
+	if (e == ERR_CORRUPT && usable) {
+		/* If it is the journal that cannot be read. */
+		view_unref(v);
+		v = view_from_record(ref, record);
+		e = load_anew_or_changes(txn, v, NULL, record);
+	}
 	if (e)
 		view_unref(v);
 	else
@@ -522,11 +557,11 @@ static enum err collect_expunges(struct store_txn *txn, const struct view *v,
 	while (!e && store_iter_next(it, &key, &value)) {
 		struct journal_record j;
 
-		e = journal_decode(value, &j);
+		e = damage_told(txn, key, journal_decode(value, &j));
 		uidset_or(vanished, &j.expunged);
 		journal_fini(&j);
 	}
-	scan_e = store_iter_end(it);
+	scan_e = damage_told(txn, buf_str(&from), store_iter_end(it));
 	buf_fini(&from);
 	buf_fini(&to);
 	return e ? e : scan_e;
@@ -537,6 +572,7 @@ enum err view_vanished_since(struct mail *mail, const struct view *v,
 {
 	struct store_txn *txn;
 	struct history_record history;
+	bool known;
 	enum err e;
 
 	uidset_clear(vanished_r);
@@ -544,10 +580,15 @@ enum err view_vanished_since(struct mail *mail, const struct view *v,
 		return OK;
 	txn = store_begin_read(mail->store);
 	e = history_read(txn, v->account, v->mailbox, &history);
-	if (!e && since < history.forgotten && v->uidnext > 1)
-		uidset_add_range(vanished_r, 1, v->uidnext - 1);
-	else if (!e)
+	known = !e && since >= history.forgotten;
+	if (known)
 		e = collect_expunges(txn, v, since, vanished_r);
+	/* Nobody knows: all that are not there. */
+	if (e == ERR_CORRUPT || (!e && !known)) {
+		if (v->uidnext > 1)
+			uidset_add_range(vanished_r, 1, v->uidnext - 1);
+		e = OK;
+	}
 	uidset_andnot(vanished_r, &v->uids);
 	store_end_read(txn);
 	return e;
@@ -567,6 +608,7 @@ static enum err view_read(struct mail *mail, const struct mailbox_ref *ref,
 	e = store_get(txn, buf_str(&key), &value);
 	if (!e)
 		e = mailbox_decode(buf_str(&value), &record);
+	e = damage_told(txn, buf_str(&key), e);
 	if (!e)
 		e = load_view(mail, txn, ref, &record, old, view_r);
 	store_end_read(txn);
@@ -719,6 +761,7 @@ static enum err each_expunged(
 		e = key_expunged_read(key, &mailbox, &block, &at);
 		if (!e)
 			e = block_decode(value, block, members, &count);
+		e = damage_told(txn, key, e);
 		for (size_t i = 0; !e && i < count; i++)
 			fn(arg, at, &members[i]);
 	}

@@ -250,6 +250,8 @@ void imap_put_status(
 	struct buf *out = imap_out(s);
 	bool first = true;
 
+	if (info->damaged)
+		return; /* STATUS of it alone says why */
 	buf_add_c(out, "* STATUS ");
 	imap_put_mailbox(out, info->name, s->utf8);
 	buf_add_c(out, " (");
@@ -409,6 +411,27 @@ void imap_tell_normalized(struct imap *s, const struct imap_mailbox *asked,
 			LOG_C("session", s->session.id));
 }
 
+/* What is listed nevertheless; nobody is to take it for gone. */
+static void tell_damage(
+	struct imap *s, const struct mailbox_info *infos, size_t count)
+{
+	struct buf *out = imap_out(s);
+	size_t damaged = 0, assumed = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		damaged += infos[i].damaged;
+		assumed += infos[i].assumed;
+	}
+	if (damaged)
+		buf_addf(out,
+			"* NO [CORRUPTION] Damaged and not to be opened: %zu "
+			"mailboxes\r\n",
+			damaged);
+	if (assumed)
+		buf_add_c(out, "* NO [CORRUPTION] Damaged and taken for "
+			       "subscribed: all mailboxes\r\n");
+}
+
 static enum err list(struct imap *s, const struct imap_list *q, bool lsub)
 {
 	struct listing l = {.imap = s, .q = q, .lsub = lsub};
@@ -431,6 +454,7 @@ static enum err list(struct imap *s, const struct imap_list *q, bool lsub)
 	if (lsub || q->select & IMAP_LIST_RECURSIVEMATCH)
 		choose_ancestors(&l);
 	put_all(&l);
+	tell_damage(s, infos, count);
 	return OK;
 }
 
