@@ -201,7 +201,6 @@ static enum err was_seen(
 static enum err add_member(struct change *ch, struct copy *c, mailbox_num id)
 {
 	struct membership m = {
-		.message = c->message,
 		.internal_date = c->d->options.now,
 		.zone = c->d->options.zone,
 	};
@@ -210,6 +209,10 @@ static enum err add_member(struct change *ch, struct copy *c, mailbox_num id)
 	enum err e = box_begin(&box, ch, id);
 
 	upload_measure(c->upload, &m);
+	m.message = c->message;
+	if (!e && !c->message)
+		e = upload_settle(c->upload, &box, &m);
+	c->message = m.message;
 	if (!e)
 		e = box_add(&box, &m, &uid);
 	return box_end(&box, e);
@@ -235,9 +238,7 @@ static enum err deliver_part(struct change *ch, struct copy *c, struct part *p)
 		c->suppressed += !e;
 		return e;
 	}
-	e = c->message ? OK : upload_settle(c->upload, ch, &c->message);
-	if (!e)
-		e = add_member(ch, c, box);
+	e = add_member(ch, c, box);
 	c->boxes[c->box_count++] = box;
 	return e;
 }

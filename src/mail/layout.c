@@ -2,7 +2,7 @@
 #include "mail/layout.h"
 #include "base/cursor.h"
 
-#define RECORD_VERSION 3
+#define RECORD_VERSION 4
 
 static uint64_t zigzag(int64_t n)
 {
@@ -209,6 +209,11 @@ static bool has_entries(str value)
 	return value.n && value.p[0] > 2;
 }
 
+static bool has_home(str value)
+{
+	return value.n && value.p[0] > 3;
+}
+
 static struct cursor begun(str value)
 {
 	struct cursor c = cursor_of(value);
@@ -304,12 +309,21 @@ enum err mailbox_decode(str value, struct mailbox_record *r)
 	return ended(&c);
 }
 
+static int64_t between(int64_t from, int64_t to)
+{
+	return (int64_t)((uint64_t)to - (uint64_t)from);
+}
+
 void message_encode(const struct message_record *r, struct buf *value)
 {
 	begin(value);
 	buf_add_varint(value, r->size);
 	buf_add(value, str_of((const char *)r->hash, HASH_SIZE));
 	buf_add_varint(value, zigzag(r->received));
+	buf_add_varint(value, r->home);
+	buf_add_varint(value, r->home_uid);
+	buf_add_varint(value, zigzag(between(r->received, r->internal_date)));
+	buf_add_varint(value, zigzag(r->zone));
 }
 
 enum err message_decode(str value, struct message_record *r)
@@ -322,6 +336,17 @@ enum err message_decode(str value, struct message_record *r)
 	if (hash.n == HASH_SIZE)
 		memcpy(r->hash, hash.p, HASH_SIZE);
 	r->received = unzigzag(cursor_varint(&c));
+	r->home = r->home_uid = 0;
+	r->internal_date = r->received;
+	r->zone = 0;
+	if (has_home(value)) {
+		r->home = varint32(&c);
+		r->home_uid = varint32(&c);
+		r->internal_date =
+			(int64_t)((uint64_t)r->received +
+				  (uint64_t)unzigzag(cursor_varint(&c)));
+		r->zone = (int32_t)unzigzag(cursor_varint(&c));
+	}
 	return ended(&c);
 }
 

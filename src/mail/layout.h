@@ -61,7 +61,7 @@
  *
  * Values of records begin with a version byte. Version 1 had no growth (it is
  * read as 0), version 2 no history_record.entries (0 too: then more is kept
- * than need be). Numbers not said otherwise are varints; strings are length
+ * than need be), version 3 no message_record.home and what follows it. Numbers not said otherwise are varints; strings are length
  * and bytes.
  */
 #ifndef MAIL_LAYOUT_H
@@ -131,6 +131,12 @@ struct message_record {
 	uint64_t size;
 	unsigned char hash[HASH_SIZE];
 	int64_t received; /* unix seconds */
+	/* Where it was put first, whether or not it still is there, and as
+	 * what: its membership can be made anew from this (repair.h). */
+	mailbox_num home; /* 0: not known */
+	uid_num home_uid;
+	int64_t internal_date;
+	int32_t zone;
 };
 
 struct journal_record {

@@ -243,10 +243,11 @@ MUST enum err box_keywords(struct box_change *, const str *names, size_t count,
 void upload_allow(struct upload *, uint64_t more);
 /* Of a sealed one, normalised; "" for none. */
 str upload_message_id(const struct upload *);
-/* Within a write, when sealed: the number of the message that has these bytes,
- * which is one that is there already, or is made. */
+/* Within a write, when sealed: sets m->message, to one that has these bytes and
+ * is there already, or is made. m, all but its flags, is what box_add adds
+ * next. */
 MUST enum err upload_settle(
-	const struct upload *, struct change *, message_num *message_r);
+	const struct upload *, struct box_change *, struct membership *m);
 /* The write is on stable storage. */
 void upload_settled(struct upload *, message_num);
 

@@ -298,37 +298,47 @@ static enum err find_same(
 	return e == ERR_CORRUPT ? ERR_NOTFOUND : e;
 }
 
-static void put_message(
-	struct change *ch, const struct upload *u, message_num message)
+/* m: as it is added to the box next. */
+static void put_message(struct box_change *box, const struct upload *u,
+	const struct membership *m)
 {
-	struct message_record record = {.size = u->size, .received = ch->now};
+	struct change *ch = box->ch;
+	struct message_record record = {
+		.size = u->size,
+		.received = ch->now,
+		.home = box->id,
+		.home_uid = m->uid ? m->uid : box->record.uidnext,
+		.internal_date = m->internal_date,
+		.zone = m->zone,
+	};
 
 	memcpy(record.hash, u->hash, HASH_SIZE);
-	put_ready(ch->txn, u, message);
-	key_message(&ch->key, u->account, 'd', message);
+	put_ready(ch->txn, u, m->message);
+	key_message(&ch->key, u->account, 'd', m->message);
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&u->digest));
-	key_message(&ch->key, u->account, 'i', message);
+	key_message(&ch->key, u->account, 'i', m->message);
 	message_encode(&record, &ch->value);
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
 	key_hash(&ch->key, u->account, u->hash);
 	buf_reset(&ch->value);
-	buf_add_be64(&ch->value, message);
+	buf_add_be64(&ch->value, m->message);
 	store_put(ch->txn, buf_str(&ch->key), buf_str(&ch->value));
 }
 
 enum err upload_settle(
-	const struct upload *u, struct change *ch, message_num *message_r)
+	const struct upload *u, struct box_change *box, struct membership *m)
 {
-	enum err e = find_same(ch, u, message_r);
+	struct change *ch = box->ch;
+	enum err e = find_same(ch, u, &m->message);
 
 	if (e != ERR_NOTFOUND)
 		return e;
-	*message_r = u->message ? u->message : ch->record.next_message++;
+	m->message = u->message ? u->message : ch->record.next_message++;
 	if (u->message) {
 		key_pending(&ch->key, u->account, 'u', u->message);
 		store_delete(ch->txn, buf_str(&ch->key));
 	}
-	put_message(ch, u, *message_r);
+	put_message(box, u, m);
 	return OK;
 }
 
@@ -385,8 +395,8 @@ static enum err append_one(
 	m.own_uidl = item->uidl.n > 0;
 	m.flags |= item->system_flags & permitted;
 	if (!e)
-		e = upload_settle(item->upload, box->ch, &q->messages[i]);
-	m.message = q->messages[i];
+		e = upload_settle(item->upload, box, &m);
+	q->messages[i] = m.message;
 	if (!e)
 		e = box_add(box, &m, &uid);
 	if (!e && m.own_uidl)

@@ -121,8 +121,9 @@ void combine_write(struct store *, struct store_job *, size_t count, bool lazy);
  *	3	a message's records have checksums (mail/bytes.h)
  *	4	they are compressed before they come here; links, and what was
  *		expunged, lie by blocks (mail/link.h)
+ *	5	a message's record says where it was put first
  */
-#define STORE_FORMAT 4
+#define STORE_FORMAT 5
 MUST enum err format_check(struct store *, const char *where);
 
 /* The room on disk that RocksDB needs to stay healthy; tests lower it. */
