@@ -33,6 +33,12 @@ static bool is_same(struct record_place a, struct record_place b)
 	return a.message == b.message && a.chunk == b.chunk;
 }
 
+static bool is_near(struct record_place from, struct record_place at)
+{
+	return from.message && !is_before(at, from) &&
+	       at.message - from.message <= NEAR;
+}
+
 static enum err stop(struct records *r)
 {
 	enum err e = r->it ? store_iter_end(r->it) : OK;
@@ -79,7 +85,7 @@ static void start(struct records *r, struct record_place at)
 	r->it = are_large(r) ? store_scan_summed(
 				       r->txn, buf_str(&from), buf_str(&to))
 			     : store_scan(r->txn, buf_str(&from), buf_str(&to));
-	r->last.message = 0;
+	r->at = (struct record_place){0};
 	buf_fini(&from);
 	buf_fini(&to);
 }
@@ -95,8 +101,8 @@ static enum err read_next(struct records *r)
 		return e ? e : ERR_NOTFOUND;
 	}
 	c = cursor_of(key_tail(key));
-	r->last.message = cursor_be64(&c);
-	r->last.chunk = are_large(r) ? cursor_be32(&c) : 0;
+	r->at.message = cursor_be64(&c);
+	r->at.chunk = are_large(r) ? cursor_be32(&c) : 0;
 	return cursor_ok(&c) ? OK : ERR_CORRUPT;
 }
 
@@ -105,37 +111,36 @@ static enum err read_along(struct records *r, struct record_place at)
 {
 	enum err e = OK;
 
-	if (!r->it)
+	if (r->it && !is_near(r->at, at))
+		e = stop(r);
+	if (!e && !r->it)
 		start(r, at);
-	while (!e && is_before(r->last, at)) {
+	while (!e && is_before(r->at, at)) {
 		e = read_next(r);
-		r->scattered = !e && are_large(r) && is_before(r->last, at);
-		if (r->scattered)
-			return ERR_AGAIN;
+		r->scattered = !e && are_large(r) && is_before(r->at, at);
+		if (r->scattered) {
+			e = stop(r);
+			return e ? e : ERR_AGAIN;
+		}
 	}
 	if (e)
 		return e;
-	return is_same(r->last, at) ? OK : ERR_NOTFOUND;
+	return is_same(r->at, at) ? OK : ERR_NOTFOUND;
 }
 
-/* Whether it is likely not far from the one before it, and worth the way. */
+/* Whether it is likely not far from the one before it, or from where the store
+ * is read along, and worth the way. */
 static bool follows(struct records *r, struct record_place at)
 {
-	bool near = r->last.message && !is_before(at, r->last) &&
-		    at.message - r->last.message <= NEAR;
+	bool near = is_near(r->last, at);
 
-	r->followed = near ? r->followed + 1 : 0;
+	if (at.message != r->last.message)
+		r->followed = near ? r->followed + 1 : 0;
+	r->last = at;
+	if (r->it && is_near(r->at, at))
+		return true;
 	return near && !r->scattered &&
 	       (!are_large(r) || r->followed >= LARGE_FOLLOWED);
-}
-
-static enum err visit_alone(struct records *r, struct record_place at,
-	store_value_fn *fn, void *arg)
-{
-	enum err e = stop(r);
-
-	r->last = at;
-	return e ? e : look_up(r, at, fn, arg);
 }
 
 enum err records_visit(struct records *r, struct record_place at,
@@ -144,10 +149,10 @@ enum err records_visit(struct records *r, struct record_place at,
 	enum err e;
 
 	if (!follows(r, at))
-		return visit_alone(r, at, fn, arg);
+		return look_up(r, at, fn, arg);
 	e = read_along(r, at);
 	if (e == ERR_AGAIN)
-		return visit_alone(r, at, fn, arg);
+		return look_up(r, at, fn, arg);
 	return e ? e : fn(r->value, arg);
 }
 
@@ -168,7 +173,7 @@ enum err records_look(
 		e = read_along(r, at);
 		*value_r = r->value;
 	} else {
-		e = visit_alone(r, at, copy, room);
+		e = look_up(r, at, copy, room);
 		*value_r = buf_str(room);
 	}
 	return e;

@@ -2,7 +2,9 @@
 /*
  * records: one kind of record of many messages, one after another. Where their
  * numbers follow each other, as those of a mailbox mostly do, the store is read
- * along, which costs a fraction of looking each one up.
+ * along, which costs a fraction of looking each one up. One that lies elsewhere
+ * is looked up meanwhile: of messages that came together the large ones have
+ * their numbers first.
  */
 #ifndef MAIL_RECORDS_H
 #define MAIL_RECORDS_H
@@ -21,12 +23,13 @@ struct record_place {
 struct records {
 	struct store_txn *txn;
 	account_num account;
-	char letter; /* 'c', 'd', 'f' or 'i' (layout.h) */
-	struct record_place last;
-	unsigned followed;     /* so many came after the one before them */
-	bool scattered;	       /* large ones between them were not wanted */
-	struct store_iter *it; /* at `last`; NULL: none */
-	str value;	       /* there */
+	char letter;		  /* 'c', 'd', 'f' or 'i' (layout.h) */
+	struct record_place last; /* that was asked for */
+	unsigned followed;	  /* so many came after the one before them */
+	bool scattered;		  /* large ones between them were not wanted */
+	struct store_iter *it;	  /* NULL: none */
+	struct record_place at;	  /* where it stands; message 0: nowhere yet */
+	str value;		  /* there */
 };
 
 /* Within the transaction; records_end before its end. */
