@@ -21,6 +21,7 @@ ACCOUNTS = 50
 TLS_EVERY = 20      # idle connection is over TLS
 ROUNDS = 30         # commands of a busy connection before it comes anew
 RENEWAL = 20 * 60   # seconds: RFC 2177 has "at least every 29 minutes"
+RENEWERS = 20       # renew, each its share: one waits long among the busy
 # What a role may hold more after the warm-up than at its end: caches of
 # RocksDB and malloc fill up for long, so the short form only sees leaks that
 # are plain.
@@ -213,12 +214,14 @@ class Load:
         self.progress.tell(f"{len(kept)} idle connections")
         tasks = [asyncio.create_task(busy_session(self, n))
                  for n in range(busy)]
-        renewing = asyncio.create_task(renew(kept))
+        renewing = [asyncio.create_task(renew(kept[n::RENEWERS]))
+                    for n in range(min(idle, RENEWERS))]
         try:
-            await self.watch([*tasks, renewing], seconds)
+            await self.watch([*tasks, *renewing], seconds)
         finally:
             self.over = True
-            renewing.cancel()
+            for task in renewing:
+                task.cancel()
             await asyncio.wait(tasks, timeout=120)
         for task in tasks:
             task.result()
