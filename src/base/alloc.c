@@ -10,6 +10,7 @@
 
 /* Fewer hold too little for it to matter. */
 #define MANY 256
+#define MUCH ((size_t)8 << 20)
 
 static void die_of_hunger(void)
 {
@@ -96,4 +97,12 @@ bool alloc_ebbs(struct alloc_tide *tide, size_t count)
 void alloc_give_back(void)
 {
 	malloc_trim(0);
+}
+
+void alloc_tidy_up(void)
+{
+	struct mallinfo2 heap = mallinfo2();
+
+	if (heap.fordblks > MUCH && heap.fordblks > heap.uordblks / 4)
+		alloc_give_back();
 }

@@ -33,6 +33,10 @@ struct alloc_tide {
 void alloc_rises(struct alloc_tide *, size_t count);
 MUST bool alloc_ebbs(struct alloc_tide *, size_t count);
 void alloc_give_back(void);
+/* The same now and then, in a process that has much to do for long: what is
+ * free there lies scattered among what is used, as much as that after an hour.
+ * Does nothing where little is free. */
+void alloc_tidy_up(void);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 

@@ -752,22 +752,23 @@ static void let_others_first(struct mail *mail)
 	pthread_mutex_lock(&mail->janitor_lock);
 }
 
-/* Answers that nobody asked for in a while. */
-static void forget_kept(struct mail *mail)
+/* Answers that nobody asked for in a while, and what is free. */
+static void let_go_of_memory(struct mail *mail)
 {
 	uint64_t now = clock_monotonic_ms();
 
 	if (now > KEPT_SECONDS * 1000)
 		kept_forget_before(mail, now - KEPT_SECONDS * 1000);
+	alloc_tidy_up();
 }
 
 void mail_run_janitor(struct mail *mail)
 {
 	int64_t round = monotonic_s() + HISTORY_FIRST_S;
+	int64_t look = monotonic_s() + KEPT_LOOK_S;
 
 	pthread_mutex_lock(&mail->janitor_lock);
 	while (!mail->stopping) {
-		int64_t look = monotonic_s() + KEPT_LOOK_S;
 		enum err e = OK;
 		bool work;
 
@@ -779,7 +780,10 @@ void mail_run_janitor(struct mail *mail)
 		if (mail->stopping)
 			break;
 		pthread_mutex_unlock(&mail->janitor_lock);
-		forget_kept(mail);
+		if (monotonic_s() >= look) {
+			look = monotonic_s() + KEPT_LOOK_S;
+			let_go_of_memory(mail);
+		}
 		if (work || monotonic_s() >= round)
 			e = mail_purge(mail, false);
 		if (e)
