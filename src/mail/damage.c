@@ -167,6 +167,7 @@ static const struct damage_what {
 	{'o', true, false, "what was delivered before is damaged"},
 	{'p', true, true, "what was expunged is damaged"},
 	{'q', true, false, "POP3 unique-ids are damaged"},
+	{'r', false, false, "what mailboxes were called is damaged"},
 	{'s', false, false, "subscriptions are damaged"},
 	{'x', false, false, "what leads from content to messages is damaged"},
 };

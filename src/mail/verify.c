@@ -779,6 +779,7 @@ static enum err verify_account(struct verifying *vs)
 		{'h', verify_history},
 		{'j', verify_journal},
 		{'q', verify_readable},
+		{'r', verify_readable},
 		{'s', verify_readable},
 		{'i', verify_message},
 		{'l', verify_link},

@@ -124,6 +124,7 @@ void combine_write(struct store *, struct store_job *, size_t count, bool lazy);
  *	5	a message's record says where it was put first
  */
 #define STORE_FORMAT 5
+MUST enum err format_write(struct store *);
 MUST enum err format_check(struct store *, const char *where);
 
 /* The room on disk that RocksDB needs to stay healthy; tests lower it. */

@@ -32,7 +32,7 @@ static enum err read_record(struct store *s, struct buf *value_r, bool *empty_r)
 	return err;
 }
 
-static enum err write_record(struct store *s)
+enum err format_write(struct store *s)
 {
 	struct store_txn *t = s->ops->begin_batch(s, true);
 	struct buf value = BUF_UNBOUNDED;
@@ -83,7 +83,7 @@ enum err format_check(struct store *s, const char *where)
 	if (!err) {
 		err = check_record(buf_str(&record), where);
 	} else if (err == ERR_NOTFOUND && empty) {
-		err = write_record(s);
+		err = format_write(s);
 	} else if (err == ERR_CORRUPT) {
 		/* It shares a block with somebody's mail; all others' can be
 		 * read. A newer RocksDB's store was refused before. */
@@ -91,7 +91,7 @@ enum err format_check(struct store *s, const char *where)
 			"the place of the format record is damaged; it is "
 			"written anew; run culver verify",
 			LOG_C("where", where), LOG_U64("format", STORE_FORMAT));
-		err = write_record(s);
+		err = format_write(s);
 	} else if (err == ERR_NOTFOUND) {
 		log_error("store",
 			"not a store of Culver's: there is data, but no "

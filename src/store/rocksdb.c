@@ -1007,9 +1007,13 @@ static enum err rocks_mend(
 	struct store *s, const struct store_damage *damages, size_t count)
 {
 	struct rocks *r = rocks_of(s);
-	struct store_txn *t = rocks_begin_read(s); /* it is not opened anew */
-	enum err e = OK, one;
+	enum err e = format_write(s),
+		 one; /* it may have been in such a place */
+	struct store_txn *t;
 
+	if (e)
+		return e;
+	t = rocks_begin_read(s); /* it is not opened anew meanwhile */
 	for (size_t i = 0; i < count; i++) {
 		struct rocks_damage d;
 

@@ -21,6 +21,7 @@ static struct store_iter *scan(struct store_txn *t, str from, str to)
 	struct store_iter *it = t->store->ops->scan(t, from, to, SCAN_PLAIN);
 
 	t->iters++;
+	t->damage = 0;
 	it->txn = t;
 	return it;
 }
@@ -28,12 +29,9 @@ static struct store_iter *scan(struct store_txn *t, str from, str to)
 static enum err end(struct store_iter *it)
 {
 	struct store_txn *t = it->txn;
-	enum err e;
 
-	t->damage = 0;
-	e = t->store->ops->iter_end(it);
 	t->iters--;
-	return e;
+	return t->store->ops->iter_end(it);
 }
 
 /* Does a scan from there meet the same damage at once? */
