@@ -97,6 +97,16 @@ static const char verify_help[] =
 	"Reads every message. One line for each thing that is wrong, and exit\n"
 	"code 1 then.\n";
 
+static const char repair_help[] =
+	"For what verify finds. Without --write it says what would be done, "
+	"and does\nnothing. Makes damaged records anew from what is left: "
+	"messages come back\ninto their mailboxes, with their UIDs where these "
+	"are certain, and into the\nmailbox Recovered where nobody knows which "
+	"it was. What is lost is said. Who\nwrites to an account waits while "
+	"it "
+	"is repaired. Damaged tables are mended\nonce all accounts are: "
+	"without --account.\n";
+
 static const struct cli_command commands[] = {
 	{"serve", "", "run the server in the foreground",
 		"Logs one line with msg=ready once it accepts connections.\n"
@@ -156,6 +166,9 @@ static const struct cli_command commands[] = {
 	{"verify", "[--account NAME]",
 		"check all that is stored; changes nothing", verify_help,
 		cli_verify},
+	{"repair", "[--account NAME] [--write]",
+		"say how to repair what is damaged, and do it", repair_help,
+		cli_repair},
 	{"status", "[--json]", "show processes, connections, sessions, store",
 		"", cli_status},
 };

@@ -87,5 +87,6 @@ int cli_export(struct cli *);
 int cli_import(struct cli *);
 int cli_status(struct cli *);
 int cli_verify(struct cli *);
+int cli_repair(struct cli *);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of all that is stored: verify, and repair. */
 #include "base/alloc.h"
 #include "cli/client.h"
 
@@ -82,7 +83,34 @@ static json_int_t figure(const json_t *answer, const char *name)
 	return json_integer_value(json_object_get(answer, name));
 }
 
-static int summarise(const json_t *answer)
+/* The request is taken over. */
+static int ask_mail(struct cli *cli, const char *account, json_t *request,
+	int (*summarise)(const json_t *answer))
+{
+	json_t *problems = json_object(), *answer = NULL;
+	json_int_t number = 0;
+	struct client c;
+	int code = client_open(&c, cli, true), told;
+
+	if (!code && account)
+		code = client_account(&c, account, &number);
+	json_object_set_new(request, "account", json_integer(number));
+	if (!code)
+		code = client_call(&c, CLIENT_MAIL, json_incref(request),
+			keep_problem, problems, &answer);
+	told = tell_problems(&c, problems);
+	if (!code)
+		code = told;
+	if (!code)
+		code = summarise(answer);
+	json_decref(request);
+	json_decref(answer);
+	json_decref(problems);
+	client_close(&c);
+	return code;
+}
+
+static int summarise_verify(const json_t *answer)
 {
 	printf("%lld accounts, %lld mailboxes, %lld messages, %lld bytes: "
 	       "%lld problems\n",
@@ -98,31 +126,42 @@ int cli_verify(struct cli *cli)
 {
 	const char *account = NULL;
 	const struct cli_option options[] = {{"--account", NULL, &account}};
-	json_int_t number = 0;
-	json_t *answer = NULL, *problems;
-	struct client c;
-	int code = cli_options(cli, options, COUNT_OF(options)), told;
+	int code = cli_options(cli, options, COUNT_OF(options));
 
 	if (!code && cli->argc > 0)
 		code = cli_usage(cli, "takes no arguments");
-	if (code)
-		return code;
-	problems = json_object();
-	code = client_open(&c, cli, true);
-	if (!code && account)
-		code = client_account(&c, account, &number);
-	if (!code)
-		code = client_call(&c, CLIENT_MAIL,
-			json_pack("{s:s, s:I}", "cmd", "mail.verify", "account",
-				number),
-			keep_problem, problems, &answer);
-	told = tell_problems(&c, problems);
-	if (!code)
-		code = told;
-	if (!code)
-		code = summarise(answer);
-	json_decref(answer);
-	json_decref(problems);
-	client_close(&c);
-	return code;
+	return code ? code
+		    : ask_mail(cli, account,
+			      json_pack("{s:s}", "cmd", "mail.verify"),
+			      summarise_verify);
+}
+
+static int summarise_repair(const json_t *answer)
+{
+	bool dry = json_is_true(json_object_get(answer, "dry"));
+
+	printf("%lld accounts: %lld things %s, %lld %s lost\n",
+		(long long)figure(answer, "accounts"),
+		(long long)figure(answer, "done"), dry ? "to be done" : "done",
+		(long long)figure(answer, "lost"), dry ? "would be" : "are");
+	if (dry && figure(answer, "done") + figure(answer, "lost") > 0)
+		printf("Nothing was changed: culver repair --write does it.\n");
+	return CLI_OK;
+}
+
+int cli_repair(struct cli *cli)
+{
+	const char *account = NULL;
+	bool write = false;
+	const struct cli_option options[] = {
+		{"--account", NULL, &account}, {"--write", &write, NULL}};
+	int code = cli_options(cli, options, COUNT_OF(options));
+
+	if (!code && cli->argc > 0)
+		code = cli_usage(cli, "takes no arguments");
+	return code ? code
+		    : ask_mail(cli, account,
+			      json_pack("{s:s, s:b}", "cmd", "mail.repair",
+				      "write", (int)write),
+			      summarise_repair);
 }

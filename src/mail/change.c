@@ -41,11 +41,25 @@ enum err history_read(struct store_txn *txn, account_num account,
  * being removed: then none may be made. */
 static enum err check_not_removed(struct change *ch)
 {
+	struct store_iter *it;
+	str key, value;
+	bool has_mailboxes;
 	enum err e;
 
 	key_pending(&ch->key, ch->account, 'a', 0);
 	e = store_has(ch->txn, buf_str(&ch->key));
-	return e == ERR_NOTFOUND ? OK : e ? e : ERR_NOTFOUND;
+	if (e != ERR_NOTFOUND)
+		return e ? e : ERR_NOTFOUND;
+	/* One that is new has none: numbers would be given out again. */
+	key_account_prefix(&ch->key, ch->account, 'm');
+	it = store_scan_prefix(ch->txn, buf_str(&ch->key));
+	has_mailboxes = store_iter_next(it, &key, &value);
+	e = store_iter_end(it);
+	key_account(&ch->key, ch->account);
+	return damage_told(ch->txn, buf_str(&ch->key),
+		e		? e
+		: has_mailboxes ? ERR_CORRUPT
+				: OK);
 }
 
 static enum err read_account(struct change *ch)

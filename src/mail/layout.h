@@ -61,8 +61,8 @@
  *
  * Values of records begin with a version byte. Version 1 had no growth (it is
  * read as 0), version 2 no history_record.entries (0 too: then more is kept
- * than need be), version 3 no message_record.home and what follows it. Numbers not said otherwise are varints; strings are length
- * and bytes.
+ * than need be), version 3 no message_record.home and what follows it. Numbers
+ *not said otherwise are varints; strings are length and bytes.
  */
 #ifndef MAIL_LAYOUT_H
 #define MAIL_LAYOUT_H

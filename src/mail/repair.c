@@ -5,9 +5,11 @@
 #include "mail/repair_private.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* What an account's write comes to that shall not be done. */
 #define DRY ERR_CLOSED
+#define TRIES 4
 
 struct mending {
 	struct store_damage *list;
@@ -58,8 +60,10 @@ static void settle_account(struct repairing *r)
 		};
 	if (a->next_mailbox <= r->greatest_mailbox)
 		a->next_mailbox = r->greatest_mailbox + 1;
-	if (a->next_message <= r->greatest_message && !r->account_good)
+	if (a->next_message <= r->greatest_message)
 		a->next_message = r->greatest_message + 1;
+	if (a->next_message <= r->greatest_linked && !r->account_good)
+		a->next_message = r->greatest_linked + 1;
 	if (a->next_uidvalidity <= r->greatest_uidvalidity && !r->account_good)
 		a->next_uidvalidity = r->greatest_uidvalidity + 1;
 	if (a->modseq < r->greatest_modseq)
@@ -69,7 +73,7 @@ static void settle_account(struct repairing *r)
 			"the account's record is made anew; its quota is lost: "
 			"set it again");
 	if (!r->account_good || a->next_mailbox != was.next_mailbox ||
-		a->modseq != was.modseq)
+		a->next_message != was.next_message || a->modseq != was.modseq)
 		r->changes = true;
 }
 
@@ -257,6 +261,16 @@ static void note_damages(struct mending *m, const struct repairing *r)
 	}
 }
 
+/* A write may be what the engine says of damage that it met by itself; it goes
+ * on after a moment. */
+static bool try_again(enum err e, unsigned *tries)
+{
+	if (e != ERR_CORRUPT || ++*tries > TRIES)
+		return false;
+	nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 200000000}, NULL);
+	return true;
+}
+
 static enum err repair_one(struct mail *mail, account_num account,
 	struct repair *repair, struct mending *mending)
 {
@@ -264,8 +278,12 @@ static enum err repair_one(struct mail *mail, account_num account,
 		.mail = mail, .repair = repair, .account = account};
 	enum err e;
 
+	unsigned tries = 0;
+
 	arena_init(&r.words, SIZE_MAX);
-	e = account_write(mail, account, repair_account, &r);
+	do
+		e = account_write(mail, account, repair_account, &r);
+	while (try_again(e, &tries));
 	if (e == DRY && repair->dry)
 		e = OK;
 	if (!e) {
@@ -286,13 +304,16 @@ static enum err mend(
 	struct mail *mail, struct repair *repair, const struct mending *m)
 {
 	struct buf words = BUF_UNBOUNDED;
+	unsigned tries = 0;
 	enum err e = OK;
 
 	if (m->count == 0)
 		return OK;
 	repair->account = 0;
-	if (!repair->dry)
-		e = store_mend(mail->store, m->list, m->count);
+	do
+		if (!repair->dry)
+			e = store_mend(mail->store, m->list, m->count);
+	while (try_again(e, &tries));
 	buf_addf(&words,
 		e ? "%zu damaged places cannot all be mended"
 		  : "%zu damaged places are mended",

@@ -25,7 +25,7 @@ static bool is_taken(const struct repairing *r, str name)
 }
 
 /* By what leads to it; the first mailbox of an account is INBOX. */
-static str find_name(struct repairing *r, mailbox_num id)
+static str find_name(struct repairing *r, mailbox_num id, mailbox_num number)
 {
 	str name = STR("INBOX");
 
@@ -39,7 +39,8 @@ static str find_name(struct repairing *r, mailbox_num id)
 	if (id == 1 && !is_taken(r, name))
 		return name;
 	do
-		name = arena_strf(&r->ch.arena, RECOVERED " mailbox %u", id++);
+		name = arena_strf(
+			&r->ch.arena, RECOVERED " mailbox %u", number++);
 	while (is_taken(r, name));
 	return name;
 }
@@ -88,7 +89,7 @@ static void make_box(struct repairing *r, struct r_box *box)
 	struct account_record *account = &r->ch.record;
 
 	box->record = (struct mailbox_record){
-		.name = find_name(r, box->id),
+		.name = find_name(r, box->id, box->id),
 		.uidvalidity = account->next_uidvalidity++,
 		.uidnext = 1,
 		.recent_from = 1,
@@ -144,6 +145,29 @@ static mailbox_num named(const struct repairing *r, str name)
 		if (str_eq(r->names.list[i].name, name))
 			return r->names.list[i].id;
 	return 0;
+}
+
+/* Of two with one name it stays with whom it leads to, or the first. */
+static void part_names(struct repairing *r)
+{
+	for (size_t i = 0; i < r->boxes.count; i++)
+		for (size_t k = i + 1; k < r->boxes.count; k++) {
+			struct r_box *a = &r->boxes.list[i],
+				     *b = &r->boxes.list[k];
+			str name = a->record.name;
+
+			if (!a->there || !b->there ||
+				!str_eq(name, b->record.name))
+				continue;
+			if (named(r, name) == b->id)
+				b = a;
+			b->record.name = find_name(r, UINT32_MAX, b->id);
+			b->changed = true;
+			repair_say(r, false,
+				"%.*s: another mailbox of this name is %.*s "
+				"now",
+				STR_ARG(name), STR_ARG(b->record.name));
+		}
 }
 
 static void settle_names(struct repairing *r)
@@ -226,12 +250,14 @@ static bool has_uid(const struct repairing *r, mailbox_num mailbox, uid_num uid)
 	return false;
 }
 
-static void want(struct repairing *r, const struct r_block *b)
+static void want(struct repairing *r, const struct r_block *b, bool kept)
 {
 	for (size_t i = 0; i < b->count; i++) {
 		struct r_message *m = repair_message(r, b->members[i].message);
 
-		if (m)
+		if (m && kept)
+			m->kept = true;
+		else if (m)
 			m->wanted = true;
 	}
 }
@@ -373,6 +399,22 @@ static bool has_whole_history(const struct repairing *r, struct r_box *box)
 	       !repair_letter_in_gap(r, 'j') && !repair_letter_in_gap(r, 'h');
 }
 
+/* The link is there for what was expunged, if for nothing else. */
+static bool is_explained(const struct repairing *r, const struct r_link *link,
+	message_num number)
+{
+	for (size_t i = 0; i < r->kept.count; i++) {
+		const struct r_block *b = &r->kept.list[i];
+
+		if (b->mailbox != link->mailbox || b->number != link->block)
+			continue;
+		for (size_t m = 0; m < b->count; m++)
+			if (b->members[m].message == number)
+				return true;
+	}
+	return false;
+}
+
 /* The one mailbox whose damaged blocks its group's links lead to, or its home
  * among several. */
 static struct r_box *box_by_links(
@@ -394,7 +436,10 @@ static struct r_box *box_by_links(
 		low++) {
 		struct r_box *box = repair_box(r, r->links.list[low].mailbox);
 
-		if (!is_damaged(box, r->links.list[low].block) || found == box)
+		if (!is_damaged(box, r->links.list[low].block) ||
+			found == box ||
+			(m->kept && is_explained(
+					    r, &r->links.list[low], m->number)))
 			continue;
 		if (found)
 			return repair_box(r, m->record.home);
@@ -439,6 +484,8 @@ static void find_home(struct repairing *r, struct r_message *m)
 	if (m->wanted)
 		return;
 	box = box_by_links(r, m);
+	if (!box && m->kept)
+		return; /* expunged */
 	if (!box || !box->there)
 		box = find_recovered(r);
 	give_anew(r, box, m);
@@ -453,9 +500,9 @@ static bool is_upload(const struct repairing *r, const struct r_message *m)
 static void find_homes(struct repairing *r)
 {
 	for (size_t i = 0; i < r->blocks.count; i++)
-		want(r, &r->blocks.list[i]);
+		want(r, &r->blocks.list[i], false);
 	for (size_t i = 0; i < r->kept.count; i++)
-		want(r, &r->kept.list[i]);
+		want(r, &r->kept.list[i], true);
 	for (size_t i = 0; i < r->messages.count; i++)
 		if (r->messages.list[i].record_good &&
 			!is_upload(r, &r->messages.list[i]))
@@ -805,6 +852,7 @@ enum err repair_boxes(struct repairing *r)
 	uid_num *uidnext;
 
 	settle_boxes(r);
+	part_names(r);
 	count_all(r);
 	for (size_t i = 0; i < r->boxes.count; i++)
 		suspect_blocks(r, &r->boxes.list[i]);

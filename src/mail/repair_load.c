@@ -249,7 +249,9 @@ static void load_link(struct repairing *r, str key)
 	link->mailbox = cursor_be32(&c);
 	link->block = cursor_be32(&c);
 	note_mailbox(r, link->mailbox);
-	note_message(r, link->group * LINK_MESSAGES + LINK_MESSAGES - 1);
+	if (link->group * LINK_MESSAGES + LINK_MESSAGES > r->greatest_linked)
+		r->greatest_linked =
+			link->group * LINK_MESSAGES + LINK_MESSAGES - 1;
 }
 
 static void load_hash(struct repairing *r, str key, str value)
@@ -478,6 +480,34 @@ static void add_boxes(struct repairing *r)
 			(void)get_box(r, r->names.list[i].id);
 }
 
+/* Of which nothing is left but their memberships. */
+static void add_missing(
+	struct repairing *r, const struct r_block *b, size_t known)
+{
+	struct r_message wanted, *list = r->messages.list;
+
+	for (size_t i = 0; i < b->count; i++) {
+		wanted.number = b->members[i].message;
+		if (known && bsearch(&wanted, list, known, sizeof *list,
+				     compare_messages))
+			continue;
+		R_ADD(&r->ch.arena, &r->messages)->number = wanted.number;
+		list = r->messages.list;
+	}
+}
+
+static void add_all_missing(struct repairing *r)
+{
+	size_t known = r->messages.count;
+
+	for (size_t i = 0; i < r->blocks.count; i++)
+		add_missing(r, &r->blocks.list[i], known);
+	for (size_t i = 0; i < r->kept.count; i++)
+		add_missing(r, &r->kept.list[i], known);
+	if (r->messages.count > known)
+		merge_messages(r);
+}
+
 static void note_damaged_blocks(struct repairing *r)
 {
 	for (size_t i = 0; i < r->blocks.count; i++)
@@ -508,6 +538,7 @@ enum err repair_load(struct repairing *r)
 	if (e)
 		return e;
 	merge_messages(r);
+	add_all_missing(r);
 	add_boxes(r);
 	note_damaged_blocks(r);
 	return OK;

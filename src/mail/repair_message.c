@@ -107,6 +107,15 @@ static const struct membership *find_member(
 				return &b->members[m];
 			}
 	}
+	for (size_t i = 0; i < r->kept.count; i++) {
+		const struct r_block *b = &r->kept.list[i];
+
+		for (size_t m = 0; m < b->count; m++)
+			if (b->members[m].message == number) {
+				*mailbox_r = 0; /* it is not there */
+				return &b->members[m];
+			}
+	}
 	return NULL;
 }
 
@@ -120,7 +129,7 @@ static void make_record(struct repairing *r, struct r_message *m,
 	if (member) {
 		m->record.received = member->save_date;
 		m->record.home = mailbox;
-		m->record.home_uid = member->uid;
+		m->record.home_uid = mailbox ? member->uid : 0;
 		m->record.internal_date = member->internal_date;
 		m->record.zone = member->zone;
 	} else {
@@ -145,6 +154,19 @@ static void lose(struct repairing *r, const struct r_message *m, const char *of)
 		"message %llu: %s cannot be made anew, for its bytes cannot "
 		"all be read",
 		(unsigned long long)m->number, of);
+}
+
+/* Of a message that is lost, with a hash that none has: so that it is told as
+ * one whose bytes cannot be read, and can be deleted as others. */
+static void make_stub(struct repairing *r, struct r_message *m,
+	const struct membership *member, mailbox_num mailbox)
+{
+	struct content content = {.size = member->size};
+
+	for (unsigned i = 0; i < 8; i++)
+		content.hash[HASH_SIZE - 1 - i] =
+			(unsigned char)(m->number >> (8 * i));
+	make_record(r, m, &content, member, mailbox);
 }
 
 /* A digest of nothing. */
@@ -182,6 +204,8 @@ static void repair_one(struct repairing *r, struct r_message *m)
 		e = ERR_CORRUPT;
 	if (e) {
 		lose(r, m, m->record_good ? "its digest" : "its record");
+		if (member)
+			make_stub(r, m, member, mailbox);
 	} else {
 		if (!m->record_good) {
 			make_record(r, m, &content, member, mailbox);

@@ -43,8 +43,8 @@ struct r_message {
 	message_num number;
 	bool record_good, digest_good;
 	bool has_bytes; /* its first record */
-	bool wanted;	/* a membership has it */
-	bool indexed;	/* by its hash */
+	bool wanted;	/* a membership has it, */
+	bool kept;	/* or had, and is kept for a while */
 	uint64_t digest_size;
 	struct message_record record;
 };
@@ -115,6 +115,7 @@ struct repairing {
 	struct uidset deleted, uploads, expunging; /* work for the janitor */
 	uint32_t greatest_uidvalidity, greatest_mailbox;
 	message_num greatest_message;
+	message_num greatest_linked; /* some below it is */
 	modseq_num greatest_modseq;
 	bool changes;
 	/* What outlives the write, and is in an arena of its own. */

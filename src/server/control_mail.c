@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The administrator's commands that the mail role answers. */
+#include "mail/repair.h"
 #include "mail/verify.h"
 #include "server/import.h"
 #include "server/mail_role.h"
@@ -109,10 +110,69 @@ static enum err verify(struct control_call *call, void *ctx)
 	return e;
 }
 
+/* mail.repair {"account":7,"write":true}: items as of mail.verify. Without
+ * "write" nothing is changed. */
+struct repairing {
+	struct control_call *call;
+	const struct repair *figures;
+	enum err err;
+};
+
+static void on_said(void *arg, str words, bool lost)
+{
+	struct repairing *r = arg;
+	json_t *item = json_pack("{sIss%sb}", "account",
+		(json_int_t)r->figures->account, "problem", words.p, words.n,
+		"lost", (int)lost);
+
+	if (r->err)
+		json_decref(item);
+	else
+		r->err = control_item(r->call, item);
+}
+
+static bool on_repaired(void *arg, uint64_t accounts)
+{
+	struct repairing *r = arg;
+
+	control_progress(r->call, "accounts", accounts, 0);
+	return r->err || control_cancelled(r->call);
+}
+
+static enum err repair(struct control_call *call, void *ctx)
+{
+	struct mail_service *service = ctx;
+	struct repairing r = {.call = call};
+	struct repair figures = {
+		.said = on_said,
+		.progress = on_repaired,
+		.arg = &r,
+		.dry = !control_flag(call, "write"),
+	};
+	json_t *answer = control_answer(call);
+	enum err e;
+
+	r.figures = &figures;
+	e = repair_mail(service->mail,
+		(account_num)control_integer(call, "account", 0), &figures);
+	json_object_set_new(answer, "dry", json_boolean(figures.dry));
+	json_object_set_new(
+		answer, "accounts", json_integer((json_int_t)figures.accounts));
+	json_object_set_new(
+		answer, "done", json_integer((json_int_t)figures.done));
+	json_object_set_new(
+		answer, "lost", json_integer((json_int_t)figures.lost));
+	if (e == ERR_CORRUPT)
+		return control_fail(
+			call, e, "not all that is damaged can be repaired");
+	return e;
+}
+
 const struct control_command mail_commands[] = {
 	{"export", export_run},
 	{"import", import_run},
 	{"mail.status", status},
+	{"mail.repair", repair},
 	{"mail.verify", verify},
 };
 

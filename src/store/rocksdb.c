@@ -628,8 +628,8 @@ static const char *remedy(enum err err)
 	switch (err) {
 	case ERR_CORRUPT:
 		return "damage was found while compacting: nothing is "
-		       "compacted any more; run culver verify, and restore "
-		       "from a backup, or export and import";
+		       "compacted any more; run culver verify, and culver "
+		       "repair";
 	case ERR_UNAVAILABLE:
 		return "cannot write: there are no more descriptors; raise the "
 		       "limit of open files (LimitNOFILE=), or have fewer "

@@ -314,3 +314,126 @@ def test_end_of_the_log(home):
     assert "the log is damaged" not in home.log_text()
     read_all(home, people.ann, set(people.bodies))
     home.culver("verify")
+
+
+MANY = 4000
+
+
+def import_many(server, account):
+    """So many that a table's blocks have nothing but their memberships."""
+    path = server.directory / "many.mbox"
+    with open(path, "w") as f:
+        for number in range(1, MANY + 1):
+            f.write(f"From x@example.net Mon Jan  5 10:00:00 2026\n"
+                    f"Subject: Number {number}\nStatus: RO\n\nText\n\n")
+    server.culver("import", "--account", account[0], "--mailbox", "many",
+                  str(path))
+
+
+def flip_at(server, place):
+    """One bit there, in the greatest table."""
+    tables = (server.directory / "state" / "mail").glob("*.sst")
+    path = max(tables, key=lambda p: p.stat().st_size)
+    with open(path, "r+b") as f:
+        f.seek(place)
+        byte = f.read(1)[0]
+        f.seek(place)
+        f.write(bytes([byte ^ 4]))
+
+
+def subjects(server, account):
+    """By UID."""
+    imap = Imap(server, account)
+    status, text, _ = imap.do("SELECT many")
+    assert status == "OK", text + server.tail()
+    uidvalidity = status_words(imap, "UIDVALIDITY")
+    _, _, lines = imap.do("UID FETCH 1:* (ENVELOPE)")
+    imap.close()
+    found = {int(m[1]): m[2] for line in lines if (m := re.search(
+        rb'UID (\d+).*"(Number \d+)"', line))}
+    return uidvalidity, found
+
+
+def status_words(imap, *words):
+    _, _, lines = imap.do(f"STATUS many ({' '.join(words)})")
+    return [int(re.search(w.encode() + rb" (\d+)", lines[0])[1])
+            for w in words]
+
+
+@pytest.mark.parametrize("met", [False, True], ids=["", "while-compacting"])
+def test_members(home, met):
+    """A table's block with nothing but memberships: their mailbox is refused,
+    for clients would take them for expunged; and it is repaired."""
+    people = People(home)
+    import_many(home, people.ann)
+    before = subjects(home, people.ann)
+    assert len(before[1]) == MANY
+    people.settle_down()
+    flip_at(home, 20_000)
+    home.start()
+    if met:
+        def is_met():
+            home.stop()
+            home.start()
+            return "nothing is compacted any more" in home.log_text() or (
+                comes_in(home, people.bob) and False)
+        eventually(is_met, "damage met while compacting", timeout=60)
+    imap = Imap(home, people.ann)
+    status, text, _ = imap.do("SELECT many")
+    assert status == "NO" and "[CORRUPTION]" in text, text
+    assert status_words(imap, "MESSAGES", "UNSEEN") == [MANY, 0]
+    assert any(b" many" in line for line in imap.do('LIST "" *')[2])
+    # It may not have been the last one: nothing goes where nobody knows.
+    imap.close()
+    goes_on(home, people, set())
+    said = [line for line in home.log_text().splitlines()
+            if "flags and numbers of messages are damaged" in line]
+    assert any("mailbox=many" in line for line in said), said
+    lines = problems(home, people.ann)
+    damaged = [m for line in lines if (m := re.search(
+        r": many: UIDs (\d+) to (\d+) are damaged", line))]
+    assert damaged, lines
+    plan = home.culver("repair").stdout
+    assert "messages are given back with their UIDs, 0 with new ones" in plan
+    assert "repair --write" in plan
+    assert problems(home, people.ann) == lines
+    done = home.culver("repair", "--write").stdout
+    assert " 0 are lost" in done, done
+    home.culver("verify")
+    assert subjects(home, people.ann) == before
+    goes_on(home, people, set())
+    # And of what compaction stopped at, nothing is left.
+    for _ in range(6):
+        home.stop()
+        home.start()
+        comes_in(home, people.bob)
+    since = home.log_text().split("a damaged table was mended")[-1]
+    assert "nothing is compacted any more" not in since
+    home.culver("verify")
+    assert subjects(home, people.ann) == before
+    assert "to be done, 0 would be lost" in home.culver("repair").stdout
+
+
+def test_anywhere(home):
+    """Many bits, wherever they are: what is repaired is whole, and what is not
+    are messages whose bytes are gone."""
+    people = People(home)
+    import_many(home, people.ann)
+    people.settle_down()
+    tables = (home.directory / "state" / "mail").glob("*.sst")
+    size = max(path.stat().st_size for path in tables)
+    # What stands behind the data is of no record.
+    for place in range(1000, size * 7 // 10, max(size // 12, 20_000)):
+        flip_at(home, place)
+    home.start()
+    said = home.culver("repair", "--write").stdout
+    left = home.culver("verify", check=False).stdout.splitlines()[:-1]
+    others = [line for line in left if not re.search(
+        "its (bytes cannot be read|message is missing)", line)]
+    assert not others, (others, said)
+    home.stop()
+    home.start()
+    again = home.culver("repair").stdout.splitlines()
+    assert not [line for line in again if "mended" in line], again
+    assert home.culver("verify", check=False).stdout.splitlines()[:-1] == left
+    assert comes_in(home, people.ann) and comes_in(home, people.bob)
