@@ -44,14 +44,15 @@ static enum err status(struct control_call *call, void *ctx)
 	json_object_set_new(
 		answer, "session_count", json_integer(sessions.count));
 	json_object_set_new(answer, "store",
-		json_pack("{sIsIsIsIsIsIsI}", "commits",
+		json_pack("{sIsIsIsIsIsIsIsI}", "commits",
 			(json_int_t)stats.commits, "writes",
 			(json_int_t)stats.writes, "syncs",
 			(json_int_t)stats.syncs, "reads",
 			(json_int_t)stats.gets, "scans",
 			(json_int_t)stats.scans, "scanned",
 			(json_int_t)stats.scanned, "bytes",
-			(json_int_t)stats.bytes_on_disk));
+			(json_int_t)stats.bytes_on_disk, "cached",
+			(json_int_t)stats.bytes_cached));
 	return OK;
 }
 

@@ -457,6 +457,8 @@ static void apply_config(struct mail_role *m)
 	set_host(limits.host, sizeof limits.host, config->lmtp_hostname);
 	session_service_set_limits(m->service.sessions, &limits);
 	mail_set_limits(m->service.mail, &mail);
+	/* Half for what the engine reads, half for views. */
+	store_set_cache(m->service.store, (size_t)config->store_cache / 2);
 	set_notes(m);
 	pool_set_max(m->pool, (unsigned)config->workers_mail_threads);
 }

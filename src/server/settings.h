@@ -204,7 +204,7 @@ S(pop3_leave, "pop3.leave", ENUM, "expunge", "expunge|trash", 1, "",           \
                                                                                \
 S(store_engine, "store.engine", ENUM, "rocksdb", "rocksdb|memory", 0, "",      \
   "where mail is kept; memory: nowhere, for tests")                            \
-S(store_cache, "store.cache", SIZE, "128mb", "8mb..1tb", 0, "",                \
+S(store_cache, "store.cache", SIZE, "128mb", "8mb..1tb", 1, "",                \
   "memory for what was read from the store")                                   \
 S(store_answers, "store.answers", SIZE, "16mb", "0b..1tb", 1, "",              \
   "memory for answers to FETCH, SORT and THREAD, for who asks again; 0: none") \

@@ -51,6 +51,8 @@ struct store_ops {
 	 * batch. */
 	enum err (*sync)(struct store_txn *batch);
 
+	/* May be NULL: nothing is kept. */
+	void (*set_cache)(struct store *, size_t bytes);
 	/* May be NULL. Adds to, or replaces, what store.c counted. */
 	void (*stats)(struct store *, struct store_stats *stats_r);
 	/* May be NULL: an engine that loses nothing. store.h has them. */

@@ -61,7 +61,6 @@
  * disk, not more of these. */
 #define WRITE_BUFFER (16 * MIB)
 #define WRITE_BUFFERS 2
-#define BLOCK_CACHE (64 * MIB)
 #define OPEN_FILES 512
 #define BACKGROUND_JOBS 2
 /* From here on values are kept apart from keys: compaction does not rewrite
@@ -100,6 +99,7 @@ struct rocks {
 	struct store store;
 	char *dir;
 	rocksdb_t *db;
+	rocksdb_cache_t *cache;
 	rocksdb_readoptions_t *latest;
 	rocksdb_writeoptions_t *sync, *lazy;
 	_Atomic bool refusing;	 /* for want of room */
@@ -732,6 +732,7 @@ static void rocks_stats(struct store *s, struct store_stats *stats_r)
 	struct dirent *e;
 	struct stat st;
 
+	stats_r->bytes_cached = rocksdb_cache_get_usage(rocks_of(s)->cache);
 	if (!d)
 		return;
 	while ((e = readdir(d)))
@@ -740,13 +741,17 @@ static void rocks_stats(struct store *s, struct store_stats *stats_r)
 	closedir(d);
 }
 
-static void set_tables(rocksdb_options_t *o)
+static void rocks_set_cache(struct store *s, size_t bytes)
+{
+	rocksdb_cache_set_capacity(rocks_of(s)->cache, bytes);
+}
+
+static void set_tables(const struct rocks *r, rocksdb_options_t *o)
 {
 	rocksdb_block_based_table_options_t *b =
 		rocksdb_block_based_options_create();
-	rocksdb_cache_t *cache = rocksdb_cache_create_lru(BLOCK_CACHE);
 
-	rocksdb_block_based_options_set_block_cache(b, cache);
+	rocksdb_block_based_options_set_block_cache(b, r->cache);
 	/* Indexes and filters count against the cache: memory stays bounded
 	 * whatever the number of files. In parts, of which what is asked for
 	 * is read: with a million messages a file's filter is megabytes. */
@@ -766,7 +771,6 @@ static void set_tables(rocksdb_options_t *o)
 	rocksdb_options_set_block_based_table_factory(o, b);
 	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
 	rocksdb_block_based_options_destroy(b);
-	rocksdb_cache_destroy(cache);
 }
 
 static void set_blobs(rocksdb_options_t *o)
@@ -789,7 +793,7 @@ static void set_log(rocksdb_options_t *o)
 	rocksdb_options_set_stats_persist_period_sec(o, 0);
 }
 
-static rocksdb_options_t *options(void)
+static rocksdb_options_t *options(const struct rocks *r)
 {
 	rocksdb_options_t *o = rocksdb_options_create();
 
@@ -814,7 +818,7 @@ static rocksdb_options_t *options(void)
 	/* Written files reach the disk evenly, not all at the end. */
 	rocksdb_options_set_bytes_per_sync(o, MIB);
 	rocksdb_options_set_max_manifest_file_size(o, 8 * MIB);
-	set_tables(o);
+	set_tables(r, o);
 	set_blobs(o);
 	set_log(o);
 	return o;
@@ -830,6 +834,7 @@ static void rocks_close(struct store *s)
 	pthread_mutex_destroy(&r->damage_lock);
 	pthread_cond_destroy(&r->changed);
 	free(r->damages);
+	rocksdb_cache_destroy(r->cache);
 	rocksdb_readoptions_destroy(r->latest);
 	rocksdb_writeoptions_destroy(r->sync);
 	rocksdb_writeoptions_destroy(r->lazy);
@@ -1050,6 +1055,7 @@ static const struct store_ops rocks_ops = {
 	.commit = rocks_commit,
 	.abort = rocks_abort,
 	.sync = rocks_sync,
+	.set_cache = rocks_set_cache,
 	.stats = rocks_stats,
 	.lost_bytes = rocks_lost_bytes,
 	.regained = rocks_regained,
@@ -1087,7 +1093,7 @@ static void leave_untidy(rocksdb_options_t *o)
 
 static enum err open_db(struct rocks *r)
 {
-	rocksdb_options_t *o = options();
+	rocksdb_options_t *o = options(r);
 	char *status = NULL;
 
 	if (atomic_load(&r->untidy))
@@ -1248,6 +1254,7 @@ enum err store_open_rocksdb(const char *dir, struct store **store_r)
 
 	store_init(&r->store, &rocks_ops);
 	r->dir = xstrdup(dir);
+	r->cache = rocksdb_cache_create_lru(STORE_CACHE);
 	r->latest = rocksdb_readoptions_create();
 	r->sync = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(r->sync, 1);

@@ -299,6 +299,12 @@ void store_delete_range(struct store_txn *t, str from, str to)
 	(void)!store_iter_end(it); /* sticks */
 }
 
+void store_set_cache(struct store *s, size_t bytes)
+{
+	if (s->ops->set_cache)
+		s->ops->set_cache(s, bytes);
+}
+
 void store_stats(struct store *s, struct store_stats *stats_r)
 {
 	*stats_r = (struct store_stats){

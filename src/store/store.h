@@ -53,6 +53,10 @@ struct store_iter;
 MUST enum err store_open_rocksdb(const char *dir, struct store **store_r);
 struct store *store_open_memory(void);
 void store_close(struct store *);
+/* About so many bytes of what was read are kept in memory. At any time;
+ * STORE_CACHE until then. */
+#define STORE_CACHE ((size_t)64 << 20)
+void store_set_cache(struct store *, size_t bytes);
 
 /* Reading. */
 struct store_txn *store_begin_read(struct store *);
@@ -126,6 +130,7 @@ struct store_stats {
 	uint64_t scans;		/* iterators opened */
 	uint64_t scanned;	/* entries that iterators returned */
 	uint64_t bytes_on_disk; /* 0 when the engine cannot tell */
+	uint64_t bytes_cached;	/* what store_set_cache bounds */
 };
 void store_stats(struct store *, struct store_stats *stats_r);
 

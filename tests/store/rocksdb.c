@@ -532,12 +532,69 @@ static void test_failing_sync(void **state)
 	(void)state;
 }
 
+/* Values that do not compress, of tables' blocks. */
+static enum err put_noise(struct store_txn *txn, void *arg)
+{
+	uint64_t x = 88172645463325252;
+	uint64_t value[256];
+	char key[16];
+
+	(void)arg;
+	for (int i = 0; i < 2000; i++) {
+		for (size_t n = 0; n < COUNT_OF(value); n++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			value[n] = x;
+		}
+		snprintf(key, sizeof key, "k%d", i);
+		store_put(txn, str_c(key), str_of((char *)value, sizeof value));
+	}
+	return OK;
+}
+
+static uint64_t cached_after_reading(struct store *s, size_t cache)
+{
+	struct store_stats stats;
+	struct store_txn *txn;
+	struct store_iter *it;
+	str key, value;
+	int count = 0;
+
+	store_set_cache(s, cache);
+	txn = store_begin_read(s);
+	it = store_scan(txn, STR("k"), STR("l"));
+	while (store_iter_next(it, &key, &value))
+		count++;
+	assert_ok(store_iter_end(it));
+	store_end_read(txn);
+	assert_int_equal(count, 2000);
+	store_stats(s, &stats);
+	return stats.bytes_cached;
+}
+
+/* 4 MB are read. */
+static void test_cache(void **state)
+{
+	struct store *s;
+
+	assert_ok(store_open_rocksdb(*state, &s));
+	assert_ok(store_write(s, STR("s"), put_noise, NULL));
+	store_close(s);
+	assert_ok(store_open_rocksdb(*state, &s));
+	assert_in_range(cached_after_reading(s, STORE_CACHE), 4000000, 6000000);
+	assert_in_range(cached_after_reading(s, 2 << 20), 0, 3 << 20);
+	assert_in_range(cached_after_reading(s, STORE_CACHE), 4000000, 6000000);
+	store_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 		TEST(test_format_record),
 		TEST(test_open_what_cannot_be),
+		TEST(test_cache),
 		TEST(test_torn_log),
 		TEST(test_damaged_file),
 		TEST(test_mended_table),
