@@ -151,6 +151,15 @@ static enum err enter(struct imap *s, const struct imap_command *c,
 	return e;
 }
 
+/* What is missing in it would be taken for expunged. */
+static void refuse_damaged(struct imap_reply *reply)
+{
+	reply->no = true;
+	reply->text = "The mailbox is damaged, and can be repaired by whoever "
+		      "runs the server (culver repair)";
+	buf_add_c(&reply->code, "[CORRUPTION] ");
+}
+
 enum err imap_select(
 	struct imap *s, struct imap_command *c, struct imap_reply *reply)
 {
@@ -188,6 +197,8 @@ enum err imap_select(
 	uidset_fini(&changed);
 	if (e == ERR_AGAIN)
 		return e;
+	if (e == ERR_CORRUPT)
+		refuse_damaged(reply);
 	if (e)
 		imap_unselect(s);
 	else
