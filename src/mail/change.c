@@ -298,14 +298,11 @@ static enum err flush_block(struct box_change *box)
 	return flush_removed(box);
 }
 
-static enum err load_block(struct box_change *box, uint32_t block)
+static enum err load_other_block(struct box_change *box, uint32_t block)
 {
 	struct change *ch = box->ch;
-	enum err e;
+	enum err e = flush_block(box);
 
-	if (box->block_loaded && box->block == block)
-		return OK;
-	e = flush_block(box);
 	if (e)
 		return e;
 	box->block = block;
@@ -321,6 +318,13 @@ static enum err load_block(struct box_change *box, uint32_t block)
 	/* Nothing is written into what could not be read. */
 	box->block_loaded = !e;
 	return damage_told(ch->txn, buf_str(&ch->key), e);
+}
+
+static inline enum err load_block(struct box_change *box, uint32_t block)
+{
+	return box->block_loaded && box->block == block
+		       ? OK
+		       : load_other_block(box, block);
 }
 
 static void write_journal(struct box_change *box)
