@@ -16,6 +16,7 @@ struct export
 	struct mail *mail;
 	struct mail_user user;
 	uint64_t done, total;
+	size_t damaged; /* mailboxes that cannot be opened */
 };
 
 static void add_flag(json_t *flags, str name)
@@ -98,6 +99,11 @@ static enum err send_messages(struct export *ex, const struct mailbox_ref *ref)
 	struct view *v;
 	enum err e = view_acquire(ex->mail, ref, &v);
 
+	/* The others are wanted all the more. */
+	if (e == ERR_CORRUPT) {
+		ex->damaged++;
+		return OK;
+	}
 	if (e)
 		return e;
 	it = view_iter(v, 1);
@@ -151,5 +157,10 @@ enum err export_run(struct control_call *call, void *ctx)
 	arena_fini(&arena);
 	json_object_set_new(control_answer(call), "messages",
 		json_integer((json_int_t)ex.done));
+	if (!e && ex.damaged)
+		return control_fail(call, ERR_CORRUPT,
+			"%zu mailboxes are damaged and were not written; run "
+			"culver repair",
+			ex.damaged);
 	return e;
 }

@@ -394,6 +394,10 @@ def test_members(home, met):
     damaged = [m for line in lines if (m := re.search(
         r": many: UIDs (\d+) to (\d+) are damaged", line))]
     assert damaged, lines
+    out = home.directory / "exported"
+    done = home.culver("export", "--account", people.ann[0], out, check=False)
+    assert done.returncode == 1 and "culver repair" in done.stderr, done
+    assert len(list(out.glob("**/cur/*"))) >= len(people.small), done
     plan = home.culver("repair").stdout
     assert "messages are given back with their UIDs, 0 with new ones" in plan
     assert "repair --write" in plan
