@@ -223,6 +223,44 @@ uint32_t uidset_iter_next(struct uidset_iter *it)
 	return it->at < it->have ? it->ahead[it->at++] : 0;
 }
 
+/* Whether the set has the `count` numbers that follow this one. The last one is
+ * asked for first: CRoaring 0.2.66 looks at another container where that one's
+ * is not there. */
+static bool goes_on(const roaring_bitmap_t *bits, uint64_t n, uint64_t count)
+{
+	uint64_t last = n + count;
+
+	return last <= UINT32_MAX &&
+	       roaring_bitmap_contains(bits, (uint32_t)last) &&
+	       roaring_bitmap_contains_range(bits, n + 1, last + 1);
+}
+
+/* Of the numbers that follow each other from this one on, the last. In steps
+ * that double, for there may be billions. */
+static uint32_t run_end(const roaring_bitmap_t *bits, uint64_t n)
+{
+	uint64_t step = 1;
+
+	for (; goes_on(bits, n, step); step *= 2)
+		n += step;
+	while (step /= 2)
+		if (goes_on(bits, n, step))
+			n += step;
+	return (uint32_t)n;
+}
+
+/* What was read ahead ended amid a run. */
+static uint32_t skip_run(struct uidset_iter *it, uint32_t n)
+{
+	if (it->done)
+		return n;
+	n = run_end(it->set->bits, n);
+	it->have = it->at = 0;
+	it->done = n == UINT32_MAX;
+	it->next = n + 1;
+	return n;
+}
+
 bool uidset_iter_next_range(
 	struct uidset_iter *it, uint32_t *from_r, uint32_t *to_r)
 {
@@ -231,13 +269,11 @@ bool uidset_iter_next_range(
 	if (!n)
 		return false;
 	*from_r = *to_r = n;
-	for (;;) {
-		if (it->at == it->have)
-			read_ahead(it);
-		if (it->at == it->have || it->ahead[it->at] != *to_r + 1)
-			return true;
+	while (it->at < it->have && it->ahead[it->at] == *to_r + 1)
 		*to_r = it->ahead[it->at++];
-	}
+	if (it->at == it->have)
+		*to_r = skip_run(it, *to_r);
+	return true;
 }
 
 void uidset_compact(struct uidset *set)

@@ -117,6 +117,43 @@ static void test_runs_are_what_was_added(void **unused)
 	uidset_fini(&set);
 }
 
+/* As many as there can be are told in a moment. */
+static void test_long_runs(void **unused)
+{
+	static const struct {
+		uint32_t ranges[3][2];
+		const char *text;
+	} rows[] = {
+		{{{1, UINT32_MAX}}, "1:4294967295"},
+		{{{1, UINT32_MAX - 1}}, "1:4294967294"},
+		{{{2, 65}, {67, 3000000000}}, "2:65,67:3000000000"},
+		{{{1, 64}, {66, 66}, {4000000000, UINT32_MAX}},
+			"1:64,66,4000000000:4294967295"},
+		{{{65536, 131071}, {131073, 131073}, {UINT32_MAX, UINT32_MAX}},
+			"65536:131071,131073,4294967295"},
+		{{{5, 68}, {69, 69}, {70, 200}}, "5:200"},
+		{{{1, 65535}, {131072, 196607}}, "1:65535,131072:196607"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct uidset set = UIDSET_EMPTY, same = UIDSET_EMPTY;
+		struct buf text = BUF_UNBOUNDED;
+
+		for (int n = 0; n < 3; n++)
+			if (rows[i].ranges[n][0])
+				uidset_add_range(&set, rows[i].ranges[n][0],
+					rows[i].ranges[n][1]);
+		assert_prints(&set, rows[i].text);
+		uidset_encode(&set, &text);
+		assert_ok(uidset_decode(&same, buf_str(&text)));
+		assert_true(uidset_eq(&set, &same));
+		uidset_fini(&set);
+		uidset_fini(&same);
+		buf_fini(&text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_iterates_over_read_ahead_borders),
 		cmocka_unit_test(test_encoding_round_trip_and_damage),
 		cmocka_unit_test(test_runs_are_what_was_added),
+		cmocka_unit_test(test_long_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
