@@ -27,6 +27,7 @@ static const struct {
  * confined process may not do (a sanitizer's leak search traces itself). */
 static void run_role(const char *name, const char *fd)
 {
+	alloc_share_heaps();
 	for (size_t i = 0; i < COUNT_OF(roles); i++)
 		if (strcmp(roles[i].name, name) == 0)
 			_exit(roles[i].main(atoi(fd)));

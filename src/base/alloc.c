@@ -80,6 +80,13 @@ char *xasprintf(const char *format, ...)
 	return text;
 }
 
+void alloc_share_heaps(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	mallopt(M_ARENA_MAX, processors < 1 ? 1 : (int)processors);
+}
+
 void alloc_rises(struct alloc_tide *tide, size_t count)
 {
 	if (tide->most < count)

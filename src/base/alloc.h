@@ -21,6 +21,10 @@ char *xstrndup(const char *p, size_t n) __attribute__((malloc));
 /* printf into memory of its own. */
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Before there are threads: they share as many heaps as there are processors,
+ * not eight times as many, for what is free in one is of no use to others. */
+void alloc_share_heaps(void);
+
 /*
  * Of what there may be thousands of. What they needed lies between what others
  * need still, and malloc does not give it back by itself: alloc_ebbs says when
