@@ -137,13 +137,8 @@ static void drop_bad_keys(struct repairing *r)
 	}
 }
 
-static void repairing_reset(struct repairing *r)
+static void forget_boxes(struct repairing *r)
 {
-	struct mail *mail = r->mail;
-	struct repair *repair = r->repair;
-	account_num account = r->account;
-	struct arena words = r->words;
-
 	for (size_t i = 0; i < r->boxes.count; i++) {
 		struct r_box *box = &r->boxes.list[i];
 
@@ -153,6 +148,17 @@ static void repairing_reset(struct repairing *r)
 		uidset_fini(&box->altered);
 		uidset_fini(&box->gone);
 	}
+	r->boxes.count = 0;
+}
+
+static void repairing_reset(struct repairing *r)
+{
+	struct mail *mail = r->mail;
+	struct repair *repair = r->repair;
+	account_num account = r->account;
+	struct arena words = r->words;
+
+	forget_boxes(r);
 	uidset_fini(&r->deleted);
 	uidset_fini(&r->uploads);
 	uidset_fini(&r->expunging);
@@ -207,17 +213,7 @@ static enum err repair_account(struct store_txn *txn, void *arg)
 		r->ch.record.next_mailbox = 0; /* nothing to write */
 	if (!e && r->repair->dry)
 		e = DRY;
-	/* The lists are in its arena. */
-	for (size_t i = 0; i < r->boxes.count; i++) {
-		struct r_box *box = &r->boxes.list[i];
-
-		uidset_fini(&box->expunged);
-		uidset_fini(&box->damaged);
-		uidset_fini(&box->added);
-		uidset_fini(&box->altered);
-		uidset_fini(&box->gone);
-	}
-	r->boxes.count = 0;
+	forget_boxes(r); /* the lists are in its arena */
 	return change_end(&r->ch, e);
 }
 
