@@ -49,6 +49,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -98,6 +99,7 @@ struct rocks_damage {
 struct rocks {
 	struct store store;
 	char *dir;
+	int lock_fd; /* the directory, locked, or -1 */
 	rocksdb_t *db;
 	rocksdb_cache_t *cache;
 	rocksdb_readoptions_t *latest;
@@ -830,6 +832,8 @@ static void rocks_close(struct store *s)
 
 	if (r->db)
 		rocksdb_close(r->db);
+	if (r->lock_fd >= 0)
+		close(r->lock_fd);
 	pthread_mutex_destroy(&r->lock);
 	pthread_mutex_destroy(&r->damage_lock);
 	pthread_cond_destroy(&r->changed);
@@ -1148,6 +1152,19 @@ static enum err mend_log(struct rocks *r, const struct wal_finding *f)
 	return e;
 }
 
+/* Before the log is looked at, which is written anew where it is damaged:
+ * RocksDB takes its own lock only when it opens. What cannot be locked, it will
+ * say so. */
+static enum err lock_directory(struct rocks *r)
+{
+	r->lock_fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->lock_fd < 0 || flock(r->lock_fd, LOCK_EX | LOCK_NB) == 0 ||
+		errno != EWOULDBLOCK)
+		return OK;
+	log_error("store", advice(ERR_INUSE), LOG_C("where", r->dir));
+	return ERR_INUSE;
+}
+
 static enum err look_at_log(struct rocks *r)
 {
 	struct wal_finding f;
@@ -1265,7 +1282,9 @@ enum err store_open_rocksdb(const char *dir, struct store **store_r)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&r->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	err = look_at_log(r);
+	err = lock_directory(r);
+	if (!err)
+		err = look_at_log(r);
 	if (!err)
 		err = open_db(r);
 	if (!err)
