@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * correct: one wrong bit in RocksDB's files is put right. All that it writes
+ * has checksums, and they tell which bit it is (base/onebit.h); a bit of a
+ * checksum shows as one, too. What has more than one wrong bit is left as it
+ * is. docs/decisions/0024.
+ *
+ * A wrong bit in what holds the files together (a table's or blob file's frame,
+ * the manifest, CURRENT) keeps RocksDB from opening the store, or that file,
+ * at all; one in the log loses a write. These are corrected when the store is
+ * opened. A block of a table is corrected when somebody asks for it
+ * (store_correct), for all else is served meanwhile.
+ *
+ * The bit is turned in the file, where it is, and synced. Private to this
+ * folder.
+ */
+#ifndef STORE_CORRECT_H
+#define STORE_CORRECT_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct correcting {
+	const char *dir;
+	bool dry; /* only counted and told */
+	/* Each bit; file: its name in dir. May be NULL. */
+	void (*said)(void *arg, const char *file, uint64_t bit);
+	void *arg;
+	unsigned corrected; /* so far */
+};
+
+/* Turns a bit of the file, makes that durable, counts, logs and tells it. For
+ * those below. */
+MUST enum err correct_bit(
+	struct correcting *, int fd, const char *file, uint64_t bit);
+
+/* What keeps RocksDB from opening the store, or one of its files: the calls
+ * below, one after the other. */
+MUST enum err correct_frames(struct correcting *);
+
+/* correct_log.c. CURRENT names the manifest: of those that are there. */
+MUST enum err correct_current(struct correcting *);
+/* Records of manifests. */
+MUST enum err correct_manifests(struct correcting *);
+/* Records of logs; not part of correct_frames. */
+MUST enum err correct_logs(struct correcting *);
+
+/* correct_blob.c. Headers and footers of blob files. */
+MUST enum err correct_blobs(struct correcting *);
+
+/* correct.c. Of all tables what is needed to open them: footer, metaindex and
+ * what that names, and the index's first block. */
+MUST enum err correct_tables(struct correcting *);
+/* A block of a table, of any kind: `size` bytes without its trailer. */
+MUST enum err correct_block(
+	struct correcting *, const char *file, uint64_t offset, uint64_t size);
+
+#endif
