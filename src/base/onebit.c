@@ -29,6 +29,12 @@ bool onebit_crc32c(size_t n, uint32_t difference, uint64_t *bit_r)
 	return false;
 }
 
+bool onebit_in_sum(uint64_t difference, uint64_t *bit_r)
+{
+	*bit_r = difference ? (uint64_t)__builtin_ctzll(difference) : 0;
+	return difference && (difference & (difference - 1)) == 0;
+}
+
 bool onebit_try(
 	char *bytes, size_t n, onebit_fn *right, void *arg, uint64_t *bit_r)
 {

@@ -22,6 +22,9 @@ static inline void onebit_turn(char *bytes, uint64_t bit)
  * `difference` (not 0) in their sum. 8n steps, and no byte is looked at. */
 bool onebit_crc32c(size_t n, uint32_t difference, uint64_t *bit_r);
 
+/* The same, for a bit of the sum itself that was turned. */
+bool onebit_in_sum(uint64_t difference, uint64_t *bit_r);
+
 /* Of any checksum: `right` says whether the bytes have it. It is asked once for
  * each bit, 8n times, with that one turned; in the end the bytes are as they
  * were. */

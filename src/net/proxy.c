@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/proxy.h"
+#include "base/crc32c.h"
 #include "base/cursor.h"
 
 /* The fixed part: signature, version and command, family and transport, the
@@ -23,25 +24,14 @@ static enum err wrong(enum err err, const char *text, const char **why_r)
 
 /* ---------------------------------------------------------------- checksum */
 
-/* CRC-32C (RFC 3720 appendix B.4), bit by bit: headers are short and few. */
-static uint32_t crc32c(uint32_t crc, str bytes)
-{
-	for (size_t i = 0; i < bytes.n; i++) {
-		crc ^= (unsigned char)bytes.p[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0x82f63b78) : 0);
-	}
-	return crc;
-}
-
 /* Of the whole header, with its own value (at `at`) as zeros. */
 static bool is_right(str header, size_t at, uint32_t told)
 {
-	uint32_t crc = crc32c(UINT32_MAX, str_take(header, at));
+	uint32_t crc = crc32c(0, str_take(header, at));
 
 	crc = crc32c(crc, str_of("\0\0\0\0", 4));
 	crc = crc32c(crc, str_skip(header, at + 4));
-	return ~crc == told;
+	return crc == told;
 }
 
 /* ----------------------------------------------------------------- reading */

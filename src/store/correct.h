@@ -34,6 +34,13 @@ struct correcting {
 MUST enum err correct_bit(
 	struct correcting *, int fd, const char *file, uint64_t bit);
 
+/* For those below, too: the file, open as far as it has to be; -1 with errno.
+ * And fn for each file whose name ends so. */
+int correct_open(const struct correcting *, const char *file);
+typedef enum err correct_fn(struct correcting *, int fd, const char *file);
+MUST enum err correct_each(
+	struct correcting *, const char *ending, correct_fn *fn);
+
 /* What keeps RocksDB from opening the store, or one of its files: the calls
  * below, one after the other. */
 MUST enum err correct_frames(struct correcting *);

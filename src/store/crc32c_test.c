@@ -15,32 +15,6 @@ static crc32c_extend_fn *look_up(void *where)
 	return fn;
 }
 
-/* RFC 3720 appendix B.4. */
-static void test_known_sums(void **unused)
-{
-	static const struct {
-		unsigned char first;
-		int step;
-		uint32_t sum;
-		const char *why;
-	} rows[] = {
-		{0, 0, 0x8a9136aa, "32 bytes of zeroes"},
-		{0xff, 0, 0x62a8ab43, "32 bytes of ones"},
-		{0, 1, 0x46dd794e, "32 bytes of incrementing 00..1f"},
-		{0x1f, -1, 0x113fdb5c, "32 bytes of decrementing 1f..00"},
-	};
-
-	(void)unused;
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		char bytes[32];
-
-		print_message("# %s\n", rows[i].why);
-		for (int k = 0; k < 32; k++)
-			bytes[k] = (char)(rows[i].first + k * rows[i].step);
-		assert_int_equal(crc32c_extend(0, bytes, 32), rows[i].sum);
-	}
-}
-
 /* What RocksDB calls is ours, and says what its own would. */
 static void test_in_place_of_rocksdbs(void **unused)
 {
@@ -65,7 +39,6 @@ static void test_in_place_of_rocksdbs(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_sums),
 		cmocka_unit_test(test_in_place_of_rocksdbs),
 	};
 	struct store *s;

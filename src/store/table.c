@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/table.h"
 #include "base/alloc.h"
+#include "base/crc32c.h"
 #include "base/cursor.h"
+#include "base/onebit.h"
 
 #include <stdlib.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 /* Properties and what follows them are shorter. */
 #define TAIL ((size_t)256 << 10)
 /* A property's name, of which the first bytes are those of the one before. */
 #define DATA_SIZE "data.size"
 #define DATA_SIZE_N (sizeof DATA_SIZE - 1)
+/* A sum for each of 8n bits: seconds. */
+#define TRY_MAX ((size_t)128 << 10)
+#define SUM_SIZE 4
+#define TYPE_FACTOR 0x6b9083d9u
+#define PLACES_END 41
+#define VERSION 5
+#define MAGIC 0x88e241b785f4cff7
 
 static void put_le(struct buf *b, uint64_t n, unsigned bytes)
 {
@@ -78,4 +88,146 @@ uint64_t table_data_end(int fd)
 		found = data_size_at(tail + i, n - i);
 	free(tail);
 	return found <= (uint64_t)size ? found : 0;
+}
+
+/* Checksums. */
+
+static uint64_t get_le(const char *p, unsigned bytes)
+{
+	uint64_t n = 0;
+
+	while (bytes--)
+		n = n << 8 | (unsigned char)p[bytes];
+	return n;
+}
+
+/* As RocksDB stores it. */
+static uint32_t mask(uint32_t crc)
+{
+	return (crc >> 15 | crc << 17) + 0xa282ead8;
+}
+
+static uint32_t unmask(uint32_t masked)
+{
+	uint32_t crc = masked - 0xa282ead8;
+
+	return crc >> 17 | crc << 15;
+}
+
+/* Of a block and its type, as the trailer has it. */
+static uint32_t sum_of(str block_and_type, enum table_sum kind)
+{
+	size_t n = block_and_type.n - 1;
+
+	if (kind == TABLE_CRC32C)
+		return mask(crc32c(0, block_and_type));
+	return (uint32_t)XXH3_64bits(block_and_type.p, n) ^
+	       (unsigned char)block_and_type.p[n] * TYPE_FACTOR;
+}
+
+bool table_has_sum(str s, enum table_sum kind)
+{
+	size_t n = s.n - SUM_SIZE;
+
+	return s.n >= TABLE_TRAILER &&
+	       sum_of(str_take(s, n), kind) == get_le(s.p + n, SUM_SIZE);
+}
+
+struct trying {
+	str block_and_trailer;
+	enum table_sum kind;
+};
+
+static bool is_right(void *arg)
+{
+	const struct trying *t = arg;
+
+	return table_has_sum(t->block_and_trailer, t->kind);
+}
+
+bool table_find_bit(
+	char *bytes, size_t size, enum table_sum kind, uint64_t *bit_r)
+{
+	struct trying t = {str_of(bytes, size), kind};
+	size_t n = size - SUM_SIZE;
+	uint32_t stored, sum;
+
+	if (size < TABLE_TRAILER || size > TRY_MAX)
+		return false;
+	stored = (uint32_t)get_le(bytes + n, SUM_SIZE);
+	sum = sum_of(str_of(bytes, n), kind);
+	if (stored == sum)
+		return false;
+	if (onebit_in_sum(stored ^ sum, bit_r)) {
+		*bit_r += 8 * n;
+		return true;
+	}
+	if (kind == TABLE_CRC32C)
+		return onebit_crc32c(n, unmask(stored) ^ unmask(sum), bit_r);
+	return onebit_try(bytes, n, is_right, &t, bit_r);
+}
+
+/* The footer, and what it leads to. */
+
+static struct table_place read_place(struct cursor *c)
+{
+	uint64_t offset = cursor_varint(c), size = cursor_varint(c);
+
+	return (struct table_place){offset, size};
+}
+
+static bool ends_by(const struct table_place *p, uint64_t end)
+{
+	return end >= TABLE_TRAILER && p->size <= end - TABLE_TRAILER &&
+	       p->offset <= end - TABLE_TRAILER - p->size;
+}
+
+bool table_read_footer(
+	str bytes, uint64_t file_size, struct table_footer *footer_r)
+{
+	struct cursor c =
+		cursor_of(str_take(str_skip(bytes, 1), PLACES_END - 1));
+	struct table_footer *f = footer_r;
+
+	if (bytes.n != TABLE_FOOTER || file_size < TABLE_FOOTER ||
+		get_le(bytes.p + PLACES_END, 4) != VERSION ||
+		get_le(bytes.p + PLACES_END + 4, 8) != MAGIC)
+		return false;
+	f->sum = (enum table_sum)bytes.p[0];
+	f->metaindex = read_place(&c);
+	f->index = read_place(&c);
+	for (str rest = cursor_rest(&c); rest.n; rest = str_skip(rest, 1))
+		if (*rest.p)
+			return false;
+	return cursor_ok(&c) &&
+	       (f->sum == TABLE_CRC32C || f->sum == TABLE_XXH3) &&
+	       ends_by(&f->metaindex, file_size - TABLE_FOOTER) &&
+	       ends_by(&f->index, f->metaindex.offset);
+}
+
+/* An entry: how much of its key is shared with the one before, and is not; the
+ * value's size; what is not shared; the value. Behind them the restarts'
+ * offsets, and how many these are. */
+bool table_next_place(str metaindex, size_t *at, struct table_place *place_r)
+{
+	uint64_t restarts =
+		metaindex.n < 4
+			? 0
+			: get_le(metaindex.p + metaindex.n - 4, 4) * 4 + 4;
+	struct cursor c, value;
+	uint64_t own, size;
+
+	if (restarts == 0 || restarts > metaindex.n ||
+		*at >= metaindex.n - restarts)
+		return false;
+	metaindex = str_take(metaindex, metaindex.n - (size_t)restarts);
+	c = cursor_of(str_skip(metaindex, *at));
+	(void)cursor_varint(&c);
+	own = cursor_varint(&c);
+	size = cursor_varint(&c);
+	(void)cursor_take(&c, (size_t)own);
+	value = cursor_of(cursor_take(&c, (size_t)size));
+	*place_r = read_place(&value);
+	*at += cursor_pos(&c);
+	return cursor_ok(&c) && cursor_ok(&value);
 }

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/correct.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/onebit.h"
+#include "store/table.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Of what holds a table together no block is so large. */
+#define BLOCK_MAX ((size_t)64 << 20)
+
+enum err correct_bit(
+	struct correcting *c, int fd, const char *file, uint64_t bit)
+{
+	off_t at = (off_t)(bit / 8);
+	char byte;
+
+	if (!c->dry) {
+		if (pread(fd, &byte, 1, at) != 1)
+			return ERR_IO;
+		onebit_turn(&byte, bit % 8);
+		if (pwrite(fd, &byte, 1, at) != 1 || fdatasync(fd))
+			return err_from_errno(errno);
+		log_error("store",
+			"a bit was wrong and was put right: check the disk, "
+			"and the memory",
+			LOG_C("where", c->dir), LOG_C("file", file),
+			LOG_U64("at", (uint64_t)at), LOG_U64("bit", bit % 8));
+	}
+	c->corrected++;
+	if (c->said)
+		c->said(c->arg, file, bit);
+	return OK;
+}
+
+int correct_open(const struct correcting *c, const char *file)
+{
+	char *path = xasprintf("%s/%s", c->dir, file);
+	int fd = open(path, (c->dry ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+
+	free(path);
+	return fd;
+}
+
+enum err correct_each(struct correcting *c, const char *ending, correct_fn *fn)
+{
+	DIR *d = opendir(c->dir);
+	enum err e = d ? OK : err_from_errno(errno), one;
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		int fd;
+
+		if (!str_ends(str_c(entry->d_name), str_c(ending)))
+			continue;
+		fd = correct_open(c, entry->d_name);
+		/* Who compacts removes files meanwhile. */
+		one = fd >= 0		? fn(c, fd, entry->d_name)
+		      : errno == ENOENT ? OK
+					: err_from_errno(errno);
+		e = e ? e : one;
+		if (fd >= 0)
+			close(fd);
+	}
+	if (d)
+		closedir(d);
+	return e;
+}
+
+/* Tables. */
+
+struct table {
+	struct correcting *c;
+	int fd;
+	const char *file;
+	uint64_t size;
+	char bytes[TABLE_FOOTER];
+	struct table_footer footer;
+};
+
+/* A block with its trailer, allocated; NULL: it cannot be read. */
+static char *read_block(const struct table *t, const struct table_place *p)
+{
+	size_t n = (size_t)p->size + TABLE_TRAILER;
+	char *block;
+
+	if (p->size > BLOCK_MAX || p->offset > t->size ||
+		n > t->size - p->offset)
+		return NULL;
+	block = xmalloc(n);
+	if (pread(t->fd, block, n, (off_t)p->offset) == (ssize_t)n)
+		return block;
+	free(block);
+	return NULL;
+}
+
+static bool is_right(const struct table *t, const struct table_place *p)
+{
+	char *block = read_block(t, p);
+	bool right =
+		block && table_has_sum(str_of(block, p->size + TABLE_TRAILER),
+				 t->footer.sum);
+
+	free(block);
+	return right;
+}
+
+static enum err correct_place(struct table *t, const struct table_place *p)
+{
+	size_t n = (size_t)p->size + TABLE_TRAILER;
+	char *block = read_block(t, p);
+	enum err e = OK;
+	uint64_t bit;
+
+	if (block && table_find_bit(block, n, t->footer.sum, &bit))
+		e = correct_bit(t->c, t->fd, t->file, 8 * p->offset + bit);
+	free(block);
+	return e;
+}
+
+/* The footer is one, and leads to what it should. */
+static bool is_footer(void *arg)
+{
+	struct table *t = arg;
+
+	return table_read_footer(str_of(t->bytes, sizeof t->bytes), t->size,
+		       &t->footer) &&
+	       is_right(t, &t->footer.metaindex) &&
+	       is_right(t, &t->footer.index);
+}
+
+static enum err correct_named(struct table *t)
+{
+	const struct table_place *p = &t->footer.metaindex;
+	char *metaindex = read_block(t, p);
+	str block = str_of(metaindex, metaindex ? (size_t)p->size : 0);
+	struct table_place named;
+	size_t at = 0;
+	enum err e = OK;
+
+	while (!e && table_next_place(block, &at, &named))
+		if (!is_right(t, &named))
+			e = correct_place(t, &named);
+	free(metaindex);
+	return e;
+}
+
+static bool open_table(
+	struct table *t, struct correcting *c, int fd, const char *file)
+{
+	struct stat st;
+
+	*t = (struct table){.c = c, .fd = fd, .file = file};
+	if (fstat(fd, &st) || st.st_size < TABLE_FOOTER)
+		return false;
+	t->size = (uint64_t)st.st_size;
+	return pread(fd, t->bytes, TABLE_FOOTER, st.st_size - TABLE_FOOTER) ==
+	       TABLE_FOOTER;
+}
+
+static enum err correct_table(struct correcting *c, int fd, const char *file)
+{
+	struct table t;
+	enum err e = OK;
+	uint64_t bit;
+
+	if (!open_table(&t, c, fd, file))
+		return OK;
+	if (is_footer(&t))
+		return correct_named(&t);
+	if (onebit_try(t.bytes, TABLE_FOOTER, is_footer, &t, &bit))
+		return correct_bit(
+			c, fd, file, 8 * (t.size - TABLE_FOOTER) + bit);
+	/* It is not the footer that is wrong. */
+	if (!table_read_footer(
+		    str_of(t.bytes, TABLE_FOOTER), t.size, &t.footer))
+		return OK;
+	if (!is_right(&t, &t.footer.metaindex))
+		e = correct_place(&t, &t.footer.metaindex);
+	if (!e && !is_right(&t, &t.footer.index))
+		e = correct_place(&t, &t.footer.index);
+	return e;
+}
+
+enum err correct_tables(struct correcting *c)
+{
+	return correct_each(c, ".sst", correct_table);
+}
+
+enum err correct_block(
+	struct correcting *c, const char *file, uint64_t offset, uint64_t size)
+{
+	const struct table_place place = {offset, size};
+	int fd = correct_open(c, file);
+	enum err e = OK;
+	struct table t;
+
+	if (fd < 0)
+		return errno == ENOENT ? OK : err_from_errno(errno);
+	if (open_table(&t, c, fd, file) &&
+		table_read_footer(
+			str_of(t.bytes, TABLE_FOOTER), t.size, &t.footer))
+		e = correct_place(&t, &place);
+	close(fd);
+	return e;
+}
+
+enum err correct_frames(struct correcting *c)
+{
+	static enum err (*const all[])(struct correcting *) = {
+		correct_current,
+		correct_manifests,
+		correct_blobs,
+		correct_tables,
+	};
+	enum err e = OK;
+
+	for (size_t i = 0; !e && i < COUNT_OF(all); i++)
+		e = all[i](c);
+	return e;
+}
