@@ -47,12 +47,16 @@ MUST enum err correct_frames(struct correcting *);
 
 /* correct_log.c. CURRENT names the manifest: of those that are there. */
 MUST enum err correct_current(struct correcting *);
-/* Records of manifests. */
+/* Records of the manifest that CURRENT names. Before each opening: RocksDB
+ * takes one with a wrong length for one that ends there, and opens the store as
+ * it was before. */
 MUST enum err correct_manifests(struct correcting *);
-/* Records of logs; not part of correct_frames. */
+/* Records of logs; not part of correct_frames. Also for one that seems to be
+ * cut short: so does a log with a wrong length. */
 MUST enum err correct_logs(struct correcting *);
 
-/* correct_blob.c. Headers and footers of blob files. */
+/* correct_blob.c. Headers and footers of blob files. With a wrong one, RocksDB
+ * opens the store, and reads nothing that is in that file. */
 MUST enum err correct_blobs(struct correcting *);
 
 /* correct.c. Of all tables what is needed to open them: footer, metaindex and

@@ -1,97 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/wal.h"
 #include "base/alloc.h"
+#include "store/masked.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define HEAD 7
 #define RECORD_HEAD 12
 #define LOG_DATA 3
 #define WRITE_AT_ONCE ((size_t)1 << 20)
 
-enum fragment { WHOLE = 1, FIRST, MIDDLE, LAST };
-
-/* Little-endian. */
-
-static uint64_t get_le(const char *p, size_t n)
-{
-	uint64_t value = 0;
-
-	while (n--)
-		value = value << 8 | (unsigned char)p[n];
-	return value;
-}
-
-static void put_le(char *p, size_t n, uint64_t value)
-{
-	for (size_t i = 0; i < n; i++)
-		p[i] = (char)(value >> 8 * i);
-}
-
-/* CRC-32C (Castagnoli), masked as RocksDB does. */
-static uint32_t crc_table[256];
-
-static void make_table(void)
-{
-	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t c = i;
-
-		for (int bit = 0; bit < 8; bit++)
-			c = c & 1 ? c >> 1 ^ 0x82f63b78 : c >> 1;
-		crc_table[i] = c;
-	}
-}
-
-static uint32_t masked_crc(const char *p, size_t n)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	uint32_t c = ~(uint32_t)0;
-
-	pthread_once(&once, make_table);
-	while (n--)
-		c = c >> 8 ^ crc_table[(c ^ (unsigned char)*p++) & 0xff];
-	c = ~c;
-	return (c >> 15 | c << 17) + 0xa282ead8;
-}
-
 /* Reading. */
-
-static bool is_zero(str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i])
-			return false;
-	return true;
-}
-
-/* With its head; of HEAD bytes at least. */
-static size_t size_in_head(str s)
-{
-	return HEAD + (size_t)get_le(s.p + 4, 2);
-}
-
-/* All of `s`, of which the type is within the sum and the length is not. */
-static bool has_sum(str s)
-{
-	return masked_crc(s.p + 6, s.n - 6) == get_le(s.p, 4);
-}
-
-/* The length of the fragment here with its head; 0: it is none. */
-static size_t fragment_size(str s)
-{
-	size_t size;
-
-	if (s.n < HEAD || s.p[6] < WHOLE || s.p[6] > LAST)
-		return 0;
-	size = size_in_head(s);
-	return size <= s.n && has_sum(str_take(s, size)) ? size : 0;
-}
 
 static void drop_part(struct wal_reader *r)
 {
@@ -102,9 +25,9 @@ static void drop_part(struct wal_reader *r)
 }
 
 static void take_fragment(
-	struct wal_reader *r, enum fragment type, uint64_t at, str bytes)
+	struct wal_reader *r, enum fragment_type type, uint64_t at, str bytes)
 {
-	if (type == WHOLE || type == FIRST) {
+	if (type == FRAGMENT_WHOLE || type == FRAGMENT_FIRST) {
 		drop_part(r);
 		r->in_record = true;
 		r->record_at = at;
@@ -115,7 +38,7 @@ static void take_fragment(
 		return;
 	}
 	buf_add(&r->part, bytes);
-	if (type == FIRST || type == MIDDLE)
+	if (type == FRAGMENT_FIRST || type == FRAGMENT_MIDDLE)
 		return;
 	if (r->part.n < RECORD_HEAD) {
 		drop_part(r);
@@ -126,31 +49,20 @@ static void take_fragment(
 	buf_reset(&r->part);
 }
 
-/* How much here is no fragment: what its head says, if another one follows
- * there, else the rest of the block. */
-static size_t unreadable_size(str s)
-{
-	size_t size;
-
-	if (s.n < HEAD)
-		return s.n;
-	size = size_in_head(s);
-	return fragment_size(str_skip(s, size)) ? size : s.n;
-}
-
 /* Whether the rest of the log's last block is a fragment's beginning, as it can
  * follow here and was not written to its end. */
 static bool is_cut_short(const struct wal_reader *r, size_t room, str rest)
 {
 	bool goes_on;
 
-	if (rest.n < HEAD)
+	if (rest.n < FRAGMENT_HEAD)
 		return true;
-	goes_on = rest.p[6] == MIDDLE || rest.p[6] == LAST;
-	if (goes_on != r->in_record || rest.p[6] < WHOLE || rest.p[6] > LAST)
+	goes_on = rest.p[FRAGMENT_TYPE] == FRAGMENT_MIDDLE ||
+		  rest.p[FRAGMENT_TYPE] == FRAGMENT_LAST;
+	if (goes_on != r->in_record || !fragment_has_type(rest))
 		return false;
-	return size_in_head(rest) > rest.n && size_in_head(rest) <= room &&
-	       !has_sum(rest);
+	return fragment_size_in_head(rest) > rest.n &&
+	       fragment_size_in_head(rest) <= room && !fragment_has_sum(rest);
 }
 
 static void take_cut_short(struct wal_reader *r, uint64_t at, str rest)
@@ -168,21 +80,23 @@ void wal_read_block(struct wal_reader *r, str block)
 
 	r->part.max = SIZE_MAX;
 	r->at += block.n;
-	while (block.n > 0 && (block.n >= HEAD || last)) {
+	while (block.n > 0 && (block.n >= FRAGMENT_HEAD || last)) {
 		size_t size = fragment_size(block);
 
 		if (size) {
-			take_fragment(r, (enum fragment)block.p[6], at,
-				str_of(block.p + HEAD, size - HEAD));
-		} else if (last && !is_zero(block) &&
+			take_fragment(r,
+				(enum fragment_type)block.p[FRAGMENT_TYPE], at,
+				str_of(block.p + FRAGMENT_HEAD,
+					size - FRAGMENT_HEAD));
+		} else if (last && !fragment_is_zero(block) &&
 			   is_cut_short(r, (size_t)(end - at), block)) {
 			take_cut_short(r, at, block);
 			return;
 		} else {
 			drop_part(r);
-			if (is_zero(block))
+			if (fragment_is_zero(block))
 				return;
-			size = unreadable_size(block);
+			size = fragment_wrong_size(block);
 			r->unreadable(r->arg, at, str_take(block, size));
 		}
 		block = str_skip(block, size);
@@ -201,22 +115,11 @@ void wal_read_end(struct wal_reader *r)
 
 /* Writing. */
 
-static enum fragment fragment_type(bool first, bool last)
+static enum fragment_type type_of(bool first, bool last)
 {
 	if (first)
-		return last ? WHOLE : FIRST;
-	return last ? LAST : MIDDLE;
-}
-
-static void add_fragment(struct buf *b, enum fragment type, str bytes)
-{
-	char *head = buf_reserve(b, HEAD + bytes.n);
-
-	put_le(head + 4, 2, bytes.n);
-	head[6] = (char)type;
-	memcpy(head + HEAD, bytes.p, bytes.n);
-	put_le(head, 4, masked_crc(head + 6, 1 + bytes.n));
-	buf_added(b, HEAD + bytes.n);
+		return last ? FRAGMENT_WHOLE : FRAGMENT_FIRST;
+	return last ? FRAGMENT_LAST : FRAGMENT_MIDDLE;
 }
 
 void wal_add_record(struct buf *b, uint64_t at, str record)
@@ -229,40 +132,34 @@ void wal_add_record(struct buf *b, uint64_t at, str record)
 			WAL_BLOCK - (size_t)((at + b->n - before) % WAL_BLOCK);
 		str bytes;
 
-		for (; room > 0 && room < HEAD; room--)
+		for (; room > 0 && room < FRAGMENT_HEAD; room--)
 			buf_add_byte(b, 0);
 		if (room == 0)
 			continue;
-		bytes = str_take(record, room - HEAD);
+		bytes = str_take(record, room - FRAGMENT_HEAD);
 		record = str_skip(record, bytes.n);
 		last = record.n == 0;
-		add_fragment(b, fragment_type(first, last), bytes);
+		fragment_add(b, type_of(first, last), bytes);
 		first = false;
 	}
 }
 
 /* Files. */
 
+static bool read_block(void *arg, uint64_t at, char *block, size_t n)
+{
+	(void)at;
+	wal_read_block(arg, str_of(block, n));
+	return true;
+}
+
 static enum err read_log(struct wal_reader *r, int dir, const char *name)
 {
-	char *room = xmalloc(WAL_BLOCK);
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	enum err e = fd < 0 ? err_from_errno(errno) : OK;
-	ssize_t got = 1;
+	enum err e = fd < 0 ? err_from_errno(errno)
+			    : fragment_read_blocks(fd, read_block, r);
 
-	while (!e && got > 0) {
-		size_t n = 0;
-
-		while (n < WAL_BLOCK &&
-			(got = read(fd, room + n, WAL_BLOCK - n)) > 0)
-			n += (size_t)got;
-		if (got < 0)
-			e = err_from_errno(errno);
-		else
-			wal_read_block(r, str_of(room, n));
-	}
 	wal_read_end(r);
-	free(room);
 	if (fd >= 0)
 		close(fd);
 	return e;
@@ -359,7 +256,7 @@ static void check_record(void *arg, str record)
 {
 	struct checking *c = arg;
 	struct wal_finding *f = c->finding;
-	uint64_t number = get_le(record.p, 8);
+	uint64_t number = le_get(record.p, 8);
 
 	if (c->synced_after)
 		f->state = WAL_DAMAGED;
@@ -371,7 +268,7 @@ static void check_record(void *arg, str record)
 	if (f->state != WAL_WHOLE && is_synced(record))
 		c->synced_after = true;
 	c->numbered = true;
-	c->next = number + get_le(record.p + 8, 4);
+	c->next = number + le_get(record.p + 8, 4);
 }
 
 static enum err check_log(int dir, const char *name, void *arg)

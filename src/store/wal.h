@@ -18,18 +18,16 @@
  * gives up the rest of a block. What is left out is one record; the rest of a
  * block only when it is a length that is wrong.
  *
- * The log: blocks of 32 KiB; in them fragments: masked CRC-32C of what follows
- * the length, length:2, type:1 (1 whole, 2 first, 3 middle, 4 last), bytes. A
- * block's last bytes, when they are too few, and room that was only reserved,
- * are zero. A record is number of its first change:8, changes:4, changes; of
- * these the mark has a tag and a length of 1 byte each. All is little-endian.
+ * The log: blocks of fragments (fragment.h). A record is number of its first
+ * change:8, changes:4, changes; of these the mark has a tag and a length of 1
+ * byte each. All is little-endian.
  */
 #ifndef STORE_WAL_H
 #define STORE_WAL_H
 
-#include "base/buf.h"
+#include "store/fragment.h"
 
-#define WAL_BLOCK 32768
+#define WAL_BLOCK FRAGMENT_BLOCK
 
 /* WriteBatch::PutLogData of this begins each batch that is synced. */
 #define WAL_MARK "culver: synced"
