@@ -47,16 +47,18 @@ MUST enum err correct_frames(struct correcting *);
 
 /* correct_log.c. CURRENT names the manifest: of those that are there. */
 MUST enum err correct_current(struct correcting *);
-/* Records of the manifest that CURRENT names. Before each opening: RocksDB
- * takes one with a wrong length for one that ends there, and opens the store as
- * it was before. */
+/* Records of the manifest that CURRENT names, 8 MiB at most. To be called
+ * before each opening, not only after one that failed: RocksDB takes a manifest
+ * whose last block has a wrong length for one that ends there, opens the store
+ * as it was before without a word, and deletes the tables and blob files that
+ * were written since. */
 MUST enum err correct_manifests(struct correcting *);
-/* Records of logs; not part of correct_frames. Also for one that seems to be
- * cut short: so does a log with a wrong length. */
+/* Records of logs; not part of correct_frames. Also of one that seems to be cut
+ * short (WAL_CUT): so does one with a wrong length in its last block. */
 MUST enum err correct_logs(struct correcting *);
 
-/* correct_blob.c. Headers and footers of blob files. With a wrong one, RocksDB
- * opens the store, and reads nothing that is in that file. */
+/* correct_blob.c. Headers and footers of blob files, two reads each. RocksDB
+ * opens a store with a wrong one, and reads nothing of what is in that file. */
 MUST enum err correct_blobs(struct correcting *);
 
 /* correct.c. Of all tables what is needed to open them: footer, metaindex and
