@@ -200,6 +200,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_current(input);
 	if (size >= 4)
 		number = (uint32_t)le_get(input.p, 4);
-	check_one_bit(number, str_take(str_skip(input, 4), 64));
+	check_one_bit(number, str_take(str_skip(input, 4), 24));
 	return 0;
 }

@@ -27,55 +27,71 @@ static bool has_unwritten(str fragment, size_t at)
 	return false;
 }
 
-/* Turns it if there is a fragment here then. */
-static bool turn_if_right(char *here, size_t n, uint64_t bit)
+struct place {
+	char *here; /* no fragment */
+	size_t n, at;
+	unsigned found; /* bits that make it one */
+	uint64_t bit;	/* the last of them */
+};
+
+/* With what stands there now. A record is only divided where a block ends. */
+static bool is_fragment(const struct place *p)
 {
-	onebit_turn(here, bit);
-	if (fragment_size(str_of(here, n)))
-		return true;
-	onebit_turn(here, bit);
-	return false;
+	size_t size = fragment_size(str_of(p->here, p->n));
+	char type = p->here[FRAGMENT_TYPE];
+
+	if (type == FRAGMENT_FIRST || type == FRAGMENT_MIDDLE)
+		return p->at + size == FRAGMENT_BLOCK;
+	return size > 0;
 }
 
-static bool turn_in_length(char *here, size_t n, uint64_t *bit_r)
+static void try_bit(struct place *p, uint64_t bit)
 {
-	for (uint64_t i = 0; i < LENGTH_BITS; i++) {
-		*bit_r = (uint64_t)8 * FRAGMENT_LENGTH + i;
-		if (turn_if_right(here, n, *bit_r))
-			return true;
+	onebit_turn(p->here, bit);
+	if (is_fragment(p)) {
+		p->found++;
+		p->bit = bit;
 	}
-	return false;
+	onebit_turn(p->here, bit);
 }
 
-static bool turn_in_sum_or_summed(
-	char *here, size_t n, size_t at, uint64_t *bit_r)
+static void try_length(struct place *p)
 {
-	size_t size = fragment_size_in_head(str_of(here, n));
-	str summed = str_skip(str_take(str_of(here, n), size), FRAGMENT_TYPE);
+	for (uint64_t i = 0; i < LENGTH_BITS; i++)
+		try_bit(p, (uint64_t)8 * FRAGMENT_LENGTH + i);
+}
 
-	if (size > n || has_unwritten(str_of(here, size), at) ||
+static void try_sum_and_summed(struct place *p)
+{
+	str here = str_of(p->here, p->n);
+	size_t size = fragment_size_in_head(here);
+	str summed = str_skip(str_take(here, size), FRAGMENT_TYPE);
+	uint64_t bit;
+
+	if (size > p->n || has_unwritten(str_take(here, size), p->at) ||
 		!masked_wrong_bit(
-			summed, (uint32_t)le_get(here, MASKED_SIZE), bit_r))
-		return false;
-	if (*bit_r >= 8 * summed.n)
-		*bit_r -= 8 * summed.n;
+			summed, (uint32_t)le_get(here.p, MASKED_SIZE), &bit))
+		return;
+	if (bit >= 8 * summed.n)
+		try_bit(p, bit - 8 * summed.n);
 	else
-		*bit_r += (uint64_t)8 * FRAGMENT_TYPE;
-	return turn_if_right(here, n, *bit_r);
+		try_bit(p, bit + (uint64_t)8 * FRAGMENT_TYPE);
 }
 
 static bool turn_one(struct wrongbit_walk *w, uint64_t *bit_r)
 {
-	char *here = w->block + w->at;
-	size_t n = w->n - w->at;
+	struct place p = {
+		.here = w->block + w->at, .n = w->n - w->at, .at = w->at};
 
-	if (!*w->tries || fragment_is_zero(str_of(here, n)))
+	if (!*w->tries || fragment_is_zero(str_of(p.here, p.n)))
 		return false;
 	--*w->tries;
-	if (!turn_in_length(here, n, bit_r) &&
-		!turn_in_sum_or_summed(here, n, w->at, bit_r))
+	try_length(&p);
+	try_sum_and_summed(&p);
+	if (p.found != 1)
 		return false;
-	*bit_r += 8 * (uint64_t)w->at;
+	onebit_turn(p.here, p.bit);
+	*bit_r = 8 * (uint64_t)w->at + p.bit;
 	return true;
 }
 

@@ -12,10 +12,13 @@
 
 /*
  * A log's or manifest's fragments. A bit may be wrong in the sum, the length,
- * the type or the bytes; with it turned there is a fragment that has its sum.
- * What a power cut leaves is none: zeros; a fragment that goes on behind the
- * end; and one of which sectors were not written, so that they are zero, is not
- * looked at closely enough to take it for one by chance.
+ * the type or the bytes; with it turned there is a fragment that has its sum,
+ * and with no other. What a power cut leaves is none: zeros, and a fragment
+ * that goes on behind the end. One of which sectors were not written, so that
+ * they are zero, is not sought in closely, lest it be taken for one by chance.
+ * And lest it be taken for one because somebody made his mail so that it has
+ * the same sum when it is cut, one that is not a record's last one goes on to
+ * its block's end.
  */
 struct wrongbit_walk {
 	char *block; /* of FRAGMENT_BLOCK bytes, the last one shorter */

@@ -6,9 +6,11 @@
  * with writes, and a blob file that was finished.
  */
 #include "files.h"
+#include "base/crc32c.h"
 #include "base/onebit.h"
 #include "store/correct.h"
 #include "store/fragment.h"
+#include "store/masked.h"
 #include "store/wal.h"
 #include "store/wrongbit.h"
 
@@ -393,6 +395,74 @@ static void test_unwritten_by_chance(void **state)
 	damaged_end(&d);
 }
 
+/* The four bytes with which what has the sum `before` comes to have `wanted`:
+ * a sum can be computed backwards. */
+static void forge(char *bytes, uint32_t before, uint32_t wanted)
+{
+	uint32_t state = ~wanted;
+
+	for (int i = 0; i < 32; i++)
+		state = state >> 31 ? (state ^ 0x82f63b78) << 1 | 1
+				    : state << 1;
+	le_put(bytes, 4, state ^ ~before);
+	assert_int_equal(crc32c(before, str_of(bytes, 4)), wanted);
+}
+
+/* A record, of which the last four bytes of the first fragment are such that
+ * half of that has the same sum. */
+static struct buf make_forged(size_t size)
+{
+	struct buf record = BUF_UNBOUNDED, log = BUF_UNBOUNDED;
+	size_t n = size < FRAGMENT_BLOCK - FRAGMENT_HEAD
+			   ? size
+			   : FRAGMENT_BLOCK - FRAGMENT_HEAD;
+	char type[] = {(char)(n == size ? FRAGMENT_WHOLE : FRAGMENT_FIRST)};
+	uint32_t of_type = crc32c(0, str_of(type, 1));
+	str half;
+
+	for (size_t i = 0; i < size; i++)
+		buf_add_byte(&record, (char)('a' + i % 23));
+	half = str_take(buf_str(&record), n & ~(size_t)0x4000);
+	assert_true(half.n < n);
+	forge(record.p + n - 4,
+		crc32c(of_type, str_take(buf_str(&record), n - 4)),
+		crc32c(of_type, half));
+	wal_add_record(&log, 0, buf_str(&record));
+	buf_fini(&record);
+	return log;
+}
+
+/* Who makes his mail so that a part of it has the sum of all does not have that
+ * part read as if it were all, and what follows as records. */
+static void test_forged(void **state)
+{
+	static const struct {
+		size_t size, cut;
+		uint64_t bit; /* turned; 0: none */
+		const char *why;
+	} rows[] = {
+		{20000, SIZE_MAX, 8 * 19000, "the length, or this bit"},
+		{40000, 30000, 0, "not the first part of a record"},
+		{40000, SIZE_MAX, 8 * 30000, "neither; a bit of all"},
+	};
+	const struct home *h = *state;
+	struct damaged d = damaged_of(h, h->log, correct_logs);
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf log = make_forged(rows[i].size);
+		bool all = rows[i].size == 40000 && rows[i].bit;
+
+		print_message("# %s\n", rows[i].why);
+		write_file(d.path, str_take(buf_str(&log), rows[i].cut));
+		check_left(&d);
+		if (rows[i].bit)
+			turn_in_file(&d, rows[i].bit);
+		assert_int_equal(run(&d, true), all);
+		buf_fini(&log);
+	}
+	damaged_end(&d);
+}
+
 /* Of what is damaged all over not much is looked at. */
 static void test_many(void **state)
 {
@@ -528,12 +598,22 @@ static void test_blob(void **state)
 	damaged_end(&d);
 }
 
-/* Of one that was not finished, blobs are the end. */
+/* Of one that was not finished, blobs are the end, though these look like a
+ * footer but for its magic. */
 static void test_unfinished_blob(void **state)
 {
 	const struct home *h = *state;
 	struct damaged d = damaged_of(h, h->blob, correct_blobs);
+	struct buf other = read_file(d.path);
+	char *end = other.p + other.n - BLOB_FOOTER;
 
+	end[1] = 0;
+	le_put(end + BLOB_FOOTER - MASKED_SIZE, MASKED_SIZE,
+		masked_crc32c(str_of(end, BLOB_FOOTER - MASKED_SIZE)));
+	onebit_turn(end, 77);
+	write_file(d.path, buf_str(&other));
+	check_left(&d);
+	buf_fini(&other);
 	for (size_t n = 0; n < d.bytes.n; n += 1 + n % 97) {
 		write_file(d.path, str_take(buf_str(&d.bytes), n));
 		check_left(&d);
@@ -550,6 +630,7 @@ int main(void)
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_unwritten_sectors),
 		cmocka_unit_test(test_unwritten_by_chance),
+		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_current),
 		cmocka_unit_test(test_current_names),
