@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/bytes.h"
 #include "base/cursor.h"
+#include "base/onebit.h"
 
 #include <lz4.h>
 #include <string.h>
@@ -138,20 +139,48 @@ static enum err decompress(str bytes, size_t plain, struct buf *out)
 	return OK;
 }
 
+struct stored {
+	str value;
+	message_num message;
+	uint32_t chunk;
+};
+
+static bool is_right(void *arg)
+{
+	const struct stored *s = arg;
+	size_t n = s->value.n - SUM_SIZE;
+	struct cursor c = cursor_of(str_skip(s->value, n));
+
+	return s->value.n >= CHUNK_TAIL &&
+	       cursor_be64(&c) ==
+		       checksum(str_take(s->value, n), s->message, s->chunk);
+}
+
+bool chunk_correct(char *value, size_t n, message_num message, uint32_t chunk)
+{
+	struct stored s = {str_of(value, n), message, chunk};
+	uint64_t bit;
+
+	if (is_right(&s))
+		return true;
+	if (n > CHUNK_SIZE + CHUNK_TAIL ||
+		!onebit_try(value, n, is_right, &s, &bit))
+		return false;
+	onebit_turn(value, bit);
+	return true;
+}
+
 enum err chunk_decode(
 	str value, message_num message, uint32_t chunk, struct buf *out)
 {
+	struct stored s = {value, message, chunk};
 	size_t n = value.n - CHUNK_TAIL;
-	struct cursor c;
+	struct cursor c = cursor_of(str_skip(value, n));
 	uint32_t plain;
 
-	if (value.n < CHUNK_TAIL)
+	if (!is_right(&s))
 		return ERR_CORRUPT;
-	c = cursor_of(str_skip(value, n));
 	plain = cursor_be32(&c);
-	if (cursor_be64(&c) !=
-		checksum(str_take(value, n + PLAIN_SIZE), message, chunk))
-		return ERR_CORRUPT;
 	if (plain)
 		return n <= plain ? decompress(str_take(value, n), plain, out)
 				  : ERR_CORRUPT;

@@ -57,6 +57,10 @@ void chunk_delete_unknown(struct store_txn *, account_num, message_num);
 MUST enum err chunk_decode(
 	str value, message_num, uint32_t chunk, struct buf *out);
 
+/* Turns the one bit of such a value that makes the checksum theirs (a second
+ * for 64 KiB); false: it is none, or more than one. */
+bool chunk_correct(char *value, size_t n, message_num, uint32_t chunk);
+
 /* Reading, in any order; records that follow each other are each read once. */
 struct message_reader {
 	account_num account;

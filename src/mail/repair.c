@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* What an account's write comes to that shall not be done. */
-#define DRY ERR_CLOSED
+/* What an account's write comes to that shall not be done, in a dry run or
+ * because there are bits to put right first. */
+#define UNDONE ERR_CLOSED
 #define TRIES 4
 
 struct mending {
@@ -78,7 +79,7 @@ static void settle_account(struct repairing *r)
 }
 
 /* A gap among messages' bytes only, where it is not a table that is damaged:
- * who has such a message is told when he reads it. */
+ * what is more than a bit is told to who reads the message. */
 static bool is_of_bytes(const struct r_gap *g)
 {
 	char from = g->from.n >= KEY_HEAD ? g->from.p[KEY_HEAD - 1] : 0,
@@ -128,6 +129,14 @@ static void bury_gaps(struct repairing *r)
 			repair_say(r, true, "perhaps %s", lost[i].words);
 }
 
+static void correct_bytes(struct repairing *r)
+{
+	for (size_t i = 0; i < r->gaps.count; i++)
+		if (is_of_bytes(&r->gaps.list[i]))
+			repair_bytes(
+				r, r->gaps.list[i].from, r->gaps.list[i].to);
+}
+
 static void drop_bad_keys(struct repairing *r)
 {
 	for (size_t i = 0; i < r->bad_keys.count; i++) {
@@ -157,6 +166,7 @@ static void repairing_reset(struct repairing *r)
 	struct repair *repair = r->repair;
 	account_num account = r->account;
 	struct arena words = r->words;
+	bool corrected = r->corrected;
 
 	forget_boxes(r);
 	uidset_fini(&r->deleted);
@@ -165,6 +175,7 @@ static void repairing_reset(struct repairing *r)
 	*r = (struct repairing){
 		.mail = mail, .repair = repair, .account = account};
 	r->words = words;
+	r->corrected = corrected;
 	arena_reset(&r->words);
 }
 
@@ -193,9 +204,25 @@ static enum err repair_loaded(struct repairing *r)
 		return OK;
 	settle_account(r);
 	bury_gaps(r);
+	correct_bytes(r);
 	drop_bad_keys(r);
 	e = repair_messages(r);
 	return e ? e : repair_boxes(r);
+}
+
+/* In a dry run: what is lost of the rest shows when they are right. */
+static bool waits_for_bits(struct repairing *r)
+{
+	size_t bits = 0;
+
+	for (size_t i = 0; i < r->gaps.count; i++)
+		bits += store_is_one_bit(
+			r->mail->store, r->gaps.list[i].damage);
+	if (bits && bits < r->gaps.count)
+		repair_say(r, true,
+			"more is damaged than these bits; what is lost shows "
+			"when they are right");
+	return bits > 0;
 }
 
 static enum err repair_account(struct store_txn *txn, void *arg)
@@ -206,13 +233,16 @@ static enum err repair_account(struct store_txn *txn, void *arg)
 	repairing_reset(r);
 	change_begin(&r->ch, txn, r->account);
 	e = repair_load(r);
-	if (!e && r->any && !r->removed)
+	r->met_damage = r->gaps.count > 0;
+	if (!e && r->met_damage && !r->corrected)
+		e = UNDONE;
+	if (!e && r->any && !r->removed && !waits_for_bits(r))
 		e = repair_loaded(r);
 	keep_results(r);
 	if (!r->changes)
 		r->ch.record.next_mailbox = 0; /* nothing to write */
 	if (!e && r->repair->dry)
-		e = DRY;
+		e = UNDONE;
 	forget_boxes(r); /* the lists are in its arena */
 	return change_end(&r->ch, e);
 }
@@ -267,6 +297,46 @@ static bool try_again(enum err e, unsigned *tries)
 	return true;
 }
 
+static void say_bit(void *arg, const char *file, uint64_t bit)
+{
+	struct repair *repair = arg;
+	struct buf words = BUF_UNBOUNDED;
+
+	buf_addf(&words, "a wrong bit of %s, in byte %llu, is put right", file,
+		(unsigned long long)bit / 8);
+	repair->account = 0;
+	repair->done++;
+	repair->said(repair->arg, buf_str(&words), false);
+	buf_fini(&words);
+}
+
+/* Before anything is given up that is damaged by no more than a bit. */
+static enum err correct(struct mail *mail, struct repair *repair, bool met_only)
+{
+	struct store_correct c = {.dry = repair->dry,
+		.met_only = met_only,
+		.said = say_bit,
+		.arg = repair};
+
+	return store_correct(mail->store, &c);
+}
+
+/* Its write; if it met damage, once more when bits are right. */
+static enum err write_account(struct repairing *r)
+{
+	unsigned tries = 0;
+	enum err e;
+
+	do
+		e = account_write(r->mail, r->account, repair_account, r);
+	while (try_again(e, &tries));
+	if (e != UNDONE || r->corrected || !r->met_damage)
+		return e == UNDONE && r->repair->dry ? OK : e;
+	r->corrected = true;
+	e = correct(r->mail, r->repair, true);
+	return e ? e : write_account(r);
+}
+
 static enum err repair_one(struct mail *mail, account_num account,
 	struct repair *repair, struct mending *mending)
 {
@@ -274,14 +344,8 @@ static enum err repair_one(struct mail *mail, account_num account,
 		.mail = mail, .repair = repair, .account = account};
 	enum err e;
 
-	unsigned tries = 0;
-
 	arena_init(&r.words, SIZE_MAX);
-	do
-		e = account_write(mail, account, repair_account, &r);
-	while (try_again(e, &tries));
-	if (e == DRY && repair->dry)
-		e = OK;
+	e = write_account(&r);
 	if (!e) {
 		say_all(&r);
 		note_damages(mending, &r);
@@ -346,8 +410,10 @@ enum err repair_mail(struct mail *mail, account_num only, struct repair *repair)
 	enum err e;
 
 	repair->accounts = repair->done = repair->lost = 0;
-	e = only ? repair_one(mail, only, repair, &mending)
-		 : repair_all(mail, repair, &mending);
+	e = correct(mail, repair, false);
+	if (!e)
+		e = only ? repair_one(mail, only, repair, &mending)
+			 : repair_all(mail, repair, &mending);
 	for (size_t i = 0; i < mending.count; i++)
 		buf_fini(&mending.list[i].key);
 	free(mending.list);

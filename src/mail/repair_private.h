@@ -118,6 +118,8 @@ struct repairing {
 	message_num greatest_linked; /* some below it is */
 	modseq_num greatest_modseq;
 	bool changes;
+	bool met_damage;
+	bool corrected; /* what is wrong by a bit is right, or cannot be */
 	/* What outlives the write, and is in an arena of its own. */
 	struct arena words;
 	bool blocked; /* it cannot be repaired */
@@ -147,6 +149,8 @@ void repair_delete(struct repairing *);
 
 /* repair_message.c: records, digests and hashes. */
 MUST enum err repair_messages(struct repairing *);
+/* Messages' bytes in a gap: those that are wrong by a bit are put anew. */
+void repair_bytes(struct repairing *, str from, str to);
 /* Its growth and whether its header has bytes above ASCII; what is not known
  * stays 0. */
 void repair_measure(

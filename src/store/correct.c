@@ -193,21 +193,68 @@ enum err correct_tables(struct correcting *c)
 	return correct_each(c, ".sst", correct_table);
 }
 
+/* False: *err_r says why; a file that is gone was compacted. */
+static bool open_named(struct table *t, struct correcting *c, const char *file,
+	enum err *err_r)
+{
+	int fd = correct_open(c, file);
+
+	*err_r = fd >= 0	   ? ERR_CORRUPT
+		 : errno == ENOENT ? OK
+				   : err_from_errno(errno);
+	if (fd < 0)
+		return false;
+	if (open_table(t, c, fd, file) &&
+		table_read_footer(
+			str_of(t->bytes, TABLE_FOOTER), t->size, &t->footer))
+		return true;
+	close(fd);
+	return false;
+}
+
 enum err correct_block(
 	struct correcting *c, const char *file, uint64_t offset, uint64_t size)
 {
 	const struct table_place place = {offset, size};
-	int fd = correct_open(c, file);
-	enum err e = OK;
 	struct table t;
+	enum err e;
 
-	if (fd < 0)
-		return errno == ENOENT ? OK : err_from_errno(errno);
-	if (open_table(&t, c, fd, file) &&
-		table_read_footer(
-			str_of(t.bytes, TABLE_FOOTER), t.size, &t.footer))
-		e = correct_place(&t, &place);
-	close(fd);
+	if (!open_named(&t, c, file, &e))
+		return e == ERR_CORRUPT ? OK : e;
+	e = correct_place(&t, &place);
+	close(t.fd);
+	return e;
+}
+
+static enum err overwrite(
+	const struct table *t, const struct table_place *p, str key)
+{
+	uint64_t end = table_data_end(t->fd);
+	struct buf filler = BUF_UNBOUNDED;
+	enum err e = ERR_CORRUPT;
+
+	if (p->size <= end && p->offset <= end - p->size)
+		e = table_make_filler(key, p->size, t->footer.sum, &filler);
+	if (!e && (pwrite(t->fd, filler.p, filler.n, (off_t)p->offset) !=
+				  (ssize_t)filler.n ||
+			  fdatasync(t->fd)))
+		e = err_from_errno(errno);
+	buf_fini(&filler);
+	return e;
+}
+
+enum err correct_block_away(const char *dir, const char *file, uint64_t offset,
+	uint64_t size, str key)
+{
+	const struct table_place place = {offset, size};
+	struct correcting c = {.dir = dir};
+	struct table t;
+	enum err e;
+
+	if (!open_named(&t, &c, file, &e))
+		return e;
+	e = is_right(&t, &place) ? OK : overwrite(&t, &place, key);
+	close(t.fd);
 	return e;
 }
 

@@ -68,4 +68,11 @@ MUST enum err correct_tables(struct correcting *);
 MUST enum err correct_block(
 	struct correcting *, const char *file, uint64_t offset, uint64_t size);
 
+/* What cannot be corrected is overwritten with a block of the same size that
+ * holds nothing (table.h), so that it can be read; `key` sorts where it lies.
+ * Nothing is done if it is whole by now, or the file gone. ERR_CORRUPT: it is
+ * no block of data, or too small. */
+MUST enum err correct_block_away(const char *dir, const char *file,
+	uint64_t offset, uint64_t size, str key);
+
 #endif

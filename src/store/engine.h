@@ -60,6 +60,8 @@ struct store_ops {
 	void (*regained)(struct store *);
 	enum err (*read_lost)(struct store *, struct buf *bytes_r);
 	/* May be NULL: nothing is ever unreadable. store.h has them. */
+	enum err (*correct)(struct store *, struct store_correct *);
+	bool (*is_one_bit)(struct store *, uint64_t damage);
 	void (*bury)(struct store_txn *, str from, str to);
 	enum err (*mend)(
 		struct store *, const struct store_damage *, size_t count);

@@ -24,6 +24,9 @@
  * more: mail comes in, and room is not given back, until somebody looks after
  * it.
  *
+ * One wrong bit is put right (correct.h), in what keeps the store from being
+ * opened, and in the log, at once.
+ *
  * A damaged log. RocksDB takes its records up to the first that it cannot read,
  * without a word, which is right after a power cut only. So the log is looked
  * at first (wal.h), and written anew without what cannot be read when that was
@@ -34,9 +37,9 @@
  * sync that failed, not the write before it, the log may hold the refused
  * batch whole. The next start then finds it: no log can promise more.
  */
+#include "store/correct.h"
 #include "store/engine.h"
 #include "store/pending.h"
-#include "store/table.h"
 #include "store/wal.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -93,6 +96,7 @@
 struct rocks_damage {
 	char file[32]; /* name only */
 	uint64_t offset, size;
+	enum { NOT_TRIED, ONE_BIT, MORE_BITS, CORRECTED } what;
 };
 #define DAMAGES_MAX 10000
 
@@ -225,15 +229,14 @@ static enum err check(struct rocks *r, const char *doing, char *status)
 
 /* "Corruption: block checksum mismatch: stored = 1, computed = 2, type = 4  in
  * /where/000012.sst offset 16384 size 4096". False: of something else. */
-static bool read_damage(
-	const char *status, struct rocks_damage *d, unsigned long *computed_r)
+static bool read_damage(const char *status, struct rocks_damage *d)
 {
 	const char *at = strstr(status, "block checksum mismatch");
 	const char *end = at ? strstr(at, ".sst offset ") : NULL;
-	const char *name = end, *computed = at ? strstr(at, "computed = ") : at;
+	const char *name = end;
 	unsigned long long offset, size;
 
-	if (!end || !computed ||
+	if (!end ||
 		sscanf(end, ".sst offset %llu size %llu", &offset, &size) != 2)
 		return false;
 	while (name > at && name[-1] >= '0' && name[-1] <= '9')
@@ -241,7 +244,7 @@ static bool read_damage(
 	snprintf(d->file, sizeof d->file, "%.*s.sst", (int)(end - name), name);
 	d->offset = offset;
 	d->size = size;
-	*computed_r = strtoul(computed + strlen("computed = "), NULL, 10);
+	d->what = NOT_TRIED;
 	return true;
 }
 
@@ -256,8 +259,10 @@ static uint64_t number_damage(
 		(strcmp(r->damages[i].file, d->file) ||
 			r->damages[i].offset != d->offset))
 		i++;
-	*known_r = i < r->damage_count;
-	if (!*known_r && r->damage_count < DAMAGES_MAX) {
+	*known_r = i < r->damage_count && r->damages[i].what != CORRECTED;
+	if (i < r->damage_count && !*known_r) {
+		r->damages[i].what = NOT_TRIED;
+	} else if (i == r->damage_count && i < DAMAGES_MAX) {
 		r->damages = xrealloc(
 			r->damages, r->damage_count + 1, sizeof *r->damages);
 		r->damages[r->damage_count++] = *d;
@@ -272,13 +277,12 @@ static enum err check_read(struct store_txn *t, char *status)
 {
 	struct rocks *r = rocks_of_txn(t);
 	struct rocks_damage d;
-	unsigned long computed;
 	bool known = false;
 
 	if (!status)
 		return OK;
 	t->damage = 0;
-	if (read_damage(status, &d, &computed))
+	if (read_damage(status, &d))
 		t->damage = number_damage(r, &d, &known);
 	if (!known)
 		return check(r, "cannot read", status);
@@ -890,126 +894,88 @@ static enum err rocks_read_lost(struct store *s, struct buf *bytes_r)
 	return e;
 }
 
-/* Mending a table (table.h). RocksDB itself says what the checksum has to be,
- * whichever kind it is. */
-#define CRC32C_TYPE "type = 1 "
-
-/* As RocksDB stores it; it reports others as they are. */
-static uint32_t mask_crc32c(uint32_t crc)
-{
-	return (crc >> 15 | crc << 17) + 0xa282ead8;
-}
-
-/* What RocksDB says of it now: the status of a read from there on, or NULL. */
-static char *try_block(struct rocks *r, str key)
-{
-	rocksdb_readoptions_t *o = rocksdb_readoptions_create();
-	rocksdb_iterator_t *it;
-	char *status = NULL;
-
-	/* What was buried hides it. */
-	rocksdb_readoptions_set_ignore_range_deletions(o, 1);
-	rocksdb_readoptions_set_total_order_seek(o, 1);
-	it = rocksdb_create_iterator(r->db, o);
-	rocksdb_iter_seek(it, key.p, key.n);
-	rocksdb_iter_get_error(it, &status);
-	rocksdb_iter_destroy(it);
-	rocksdb_readoptions_destroy(o);
-	return status;
-}
-
-/* The checksum that the block should have; false: it is right. */
-static bool wanted_checksum(
-	struct rocks *r, const struct rocks_damage *d, str key, uint32_t *sum_r)
-{
-	char *status = try_block(r, key);
-	struct rocks_damage met;
-	unsigned long computed;
-	bool wanted = status && read_damage(status, &met, &computed) &&
-		      strcmp(met.file, d->file) == 0 && met.offset == d->offset;
-
-	if (wanted) {
-		*sum_r = (uint32_t)computed;
-		if (strstr(status, CRC32C_TYPE))
-			*sum_r = mask_crc32c(*sum_r);
-	}
-	if (status)
-		rocksdb_free(status);
-	return wanted;
-}
-
-static bool write_at(int fd, str bytes, uint64_t at)
-{
-	return pwrite(fd, bytes.p, bytes.n, (off_t)at) == (ssize_t)bytes.n &&
-	       fdatasync(fd) == 0;
-}
-
-static bool replace_block(struct rocks *r, const struct rocks_damage *d, int fd,
-	str key, struct buf *filler)
-{
-	uint32_t sum;
-
-	table_set_checksum(filler, 0);
-	if (!write_at(fd, buf_str(filler), d->offset))
-		return false;
-	if (!wanted_checksum(r, d, key, &sum))
-		return true;
-	table_set_checksum(filler, sum);
-	return write_at(fd, buf_str(filler), d->offset) &&
-	       !wanted_checksum(r, d, key, &sum);
-}
-
-static enum err mend_in_file(
-	struct rocks *r, const struct rocks_damage *d, int fd, str key)
-{
-	size_t size = d->size + TABLE_TRAILER;
-	struct buf filler = BUF_UNBOUNDED;
-	uint64_t end = table_data_end(fd);
-	char *was = xmalloc(size);
-	uint32_t sum;
-	enum err e = OK;
-
-	if (d->size > end || d->offset > end - d->size ||
-		pread(fd, was, size, (off_t)d->offset) != (ssize_t)size)
-		e = ERR_CORRUPT;
-	/* Otherwise it is whole by now, or somewhere else. */
-	if (!e && wanted_checksum(r, d, key, &sum)) {
-		e = table_make_filler(key, d->size, &filler);
-		if (!e && !replace_block(r, d, fd, key, &filler)) {
-			(void)!write_at(fd, str_of(was, size), d->offset);
-			e = ERR_CORRUPT;
-		}
-	}
-	buf_fini(&filler);
-	free(was);
-	return e;
-}
-
 static enum err mend_one(struct rocks *r, const struct rocks_damage *d, str key)
 {
-	char *path = path_in(r, d->file);
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	enum err e;
+	enum err e =
+		correct_block_away(r->dir, d->file, d->offset, d->size, key);
 
-	/* It was compacted, and is not there any more. */
-	if (fd < 0 && errno == ENOENT)
-		e = OK;
-	else if (fd < 0)
-		e = err_from_errno(errno);
-	else
-		e = mend_in_file(r, d, fd, key);
 	if (e)
 		log_error("store", "a damaged table cannot be mended",
-			LOG_C("where", path), LOG_U64("offset", d->offset),
-			LOG_ERR(e));
+			LOG_C("where", r->dir), LOG_C("file", d->file),
+			LOG_U64("offset", d->offset), LOG_ERR(e));
 	else
 		log_info("store", "a damaged table was mended",
-			LOG_C("where", path), LOG_U64("offset", d->offset),
-			LOG_U64("size", d->size));
-	if (fd >= 0)
-		close(fd);
-	free(path);
+			LOG_C("where", r->dir), LOG_C("file", d->file),
+			LOG_U64("offset", d->offset), LOG_U64("size", d->size));
 	return e;
+}
+
+/* What stopped compaction is gone: opened anew, it goes on. */
+static void tidy_again(struct rocks *r)
+{
+	if (atomic_exchange(&r->untidy, false))
+		atomic_compare_exchange_strong(
+			&r->broken, &(enum err){OK}, ERR_CORRUPT);
+}
+
+/* Of those that were met so far; what a dry run told is told again only at the
+ * beginning of another. */
+static enum err correct_blocks(
+	struct rocks *r, struct correcting *c, bool met_only)
+{
+	bool again = !c->dry || !met_only;
+	enum err e = OK;
+	size_t i = 0;
+
+	pthread_mutex_lock(&r->damage_lock);
+	for (; !e && i < r->damage_count; i++) {
+		struct rocks_damage d = r->damages[i];
+		unsigned before = c->corrected;
+
+		if (d.what != NOT_TRIED && !(d.what == ONE_BIT && again))
+			continue;
+		pthread_mutex_unlock(&r->damage_lock);
+		e = correct_block(c, d.file, d.offset, d.size);
+		pthread_mutex_lock(&r->damage_lock);
+		if (c->corrected == before)
+			d.what = MORE_BITS;
+		else
+			d.what = c->dry ? ONE_BIT : CORRECTED;
+		r->damages[i].what = d.what;
+	}
+	pthread_mutex_unlock(&r->damage_lock);
+	return e;
+}
+
+static enum err rocks_correct(struct store *s, struct store_correct *correct)
+{
+	struct rocks *r = rocks_of(s);
+	struct correcting c = {.dir = r->dir,
+		.dry = correct->dry,
+		.said = correct->said,
+		.arg = correct->arg};
+	struct store_txn *t = rocks_begin_read(s); /* not opened meanwhile */
+	enum err e = correct->met_only ? OK : correct_frames(&c);
+
+	if (!e)
+		e = correct_blocks(r, &c, correct->met_only);
+	rocks_end_read(t);
+	if (c.corrected && !c.dry)
+		tidy_again(r);
+	correct->corrected = c.corrected;
+	return e;
+}
+
+static bool rocks_is_one_bit(struct store *s, uint64_t damage)
+{
+	struct rocks *r = rocks_of(s);
+	bool is;
+
+	pthread_mutex_lock(&r->damage_lock);
+	is = damage && damage <= r->damage_count &&
+	     r->damages[damage - 1].what == ONE_BIT;
+	pthread_mutex_unlock(&r->damage_lock);
+	return is;
 }
 
 static enum err rocks_mend(
@@ -1035,10 +1001,8 @@ static enum err rocks_mend(
 		e = e ? e : one;
 	}
 	rocks_end_read(t);
-	/* Opened anew, it is compacted again. */
-	if (!e && atomic_exchange(&r->untidy, false))
-		atomic_compare_exchange_strong(
-			&r->broken, &(enum err){OK}, ERR_CORRUPT);
+	if (!e)
+		tidy_again(r);
 	return e;
 }
 
@@ -1065,6 +1029,8 @@ static const struct store_ops rocks_ops = {
 	.regained = rocks_regained,
 	.read_lost = rocks_read_lost,
 	.bury = rocks_bury,
+	.correct = rocks_correct,
+	.is_one_bit = rocks_is_one_bit,
 	.mend = rocks_mend,
 };
 
@@ -1095,7 +1061,7 @@ static void leave_untidy(rocksdb_options_t *o)
 	rocksdb_options_set_hard_pending_compaction_bytes_limit(o, 0);
 }
 
-static enum err open_db(struct rocks *r)
+static char *try_to_open(struct rocks *r)
 {
 	rocksdb_options_t *o = options(r);
 	char *status = NULL;
@@ -1104,6 +1070,36 @@ static enum err open_db(struct rocks *r)
 		leave_untidy(o);
 	r->db = rocksdb_open(o, r->dir, &status);
 	rocksdb_options_destroy(o);
+	return status;
+}
+
+/* What keeps it from being opened may be a wrong bit: in the block that the
+ * status names, or it names none. */
+static bool was_a_bit(const struct rocks *r, const char *status)
+{
+	struct correcting c = {.dir = r->dir};
+	enum err why = meaning(status), e;
+	struct rocks_damage d;
+
+	if (why != ERR_CORRUPT && why != ERR_IO && why != ERR_VERSION)
+		return false;
+	e = read_damage(status, &d)
+		    ? correct_block(&c, d.file, d.offset, d.size)
+		    : correct_frames(&c);
+	if (e && e != ERR_NOTFOUND)
+		log_warn("store", "cannot look at all files",
+			LOG_C("where", r->dir), LOG_ERR(e));
+	return c.corrected > 0;
+}
+
+static enum err open_db(struct rocks *r)
+{
+	char *status = try_to_open(r);
+
+	while (status && was_a_bit(r, status)) {
+		rocksdb_free(status);
+		status = try_to_open(r);
+	}
 	return check(r, status ? advice(meaning(status)) : "", status);
 }
 
@@ -1165,10 +1161,23 @@ static enum err lock_directory(struct rocks *r)
 	return ERR_INUSE;
 }
 
+/* As far as it can be corrected. */
+static enum err check_log(const struct rocks *r, struct wal_finding *finding_r)
+{
+	struct correcting c = {.dir = r->dir};
+	enum err e = wal_check(r->dir, finding_r);
+
+	if (!e && finding_r->state > WAL_CUT)
+		e = correct_logs(&c);
+	if (!e && c.corrected)
+		e = wal_check(r->dir, finding_r);
+	return e;
+}
+
 static enum err look_at_log(struct rocks *r)
 {
 	struct wal_finding f;
-	enum err e = wal_check(r->dir, &f);
+	enum err e = check_log(r, &f);
 
 	if (e) {
 		log_error("store",

@@ -174,6 +174,17 @@ enum err store_salvage(
 	return s.err ? s.err : e;
 }
 
+enum err store_correct(struct store *s, struct store_correct *c)
+{
+	c->corrected = 0;
+	return s->ops->correct ? s->ops->correct(s, c) : OK;
+}
+
+bool store_is_one_bit(struct store *s, uint64_t damage)
+{
+	return s->ops->is_one_bit && s->ops->is_one_bit(s, damage);
+}
+
 void store_bury(struct store_txn *t, str from, str to)
 {
 	t->written += from.n + to.n;

@@ -158,6 +158,11 @@ MUST enum err store_read_lost(struct store *, struct buf *bytes_r);
  * it is none that store_mend can mend. What entry returns ends it. In a write,
  * too, whose result it does not concern.
  *
+ * store_correct: where it is one bit that is wrong, checksums tell which, and
+ * it is put right: then nothing is lost. In the places that were met so far,
+ * and in what holds files together. store_is_one_bit: it would have been, said
+ * a dry run.
+ *
  * store_bury, in a write: whatever cannot be read in the range is gone, and
  * does not come back in an older form either; what this write puts there stays.
  * Only for ranges of a gap that store_salvage told.
@@ -173,6 +178,16 @@ struct store_salvage {
 };
 MUST enum err store_salvage(
 	struct store_txn *, str from, str to, const struct store_salvage *);
+struct store_correct {
+	bool dry;      /* nothing is changed */
+	bool met_only; /* only what was met since the last call */
+	/* Each bit: the file's name, and the bit's number in it. */
+	void (*said)(void *arg, const char *file, uint64_t bit);
+	void *arg;
+	unsigned corrected; /* set: how many */
+};
+MUST enum err store_correct(struct store *, struct store_correct *);
+bool store_is_one_bit(struct store *, uint64_t damage);
 void store_bury(struct store_txn *, str from, str to);
 struct store_damage {
 	uint64_t number;

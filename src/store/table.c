@@ -28,40 +28,6 @@ static void put_le(struct buf *b, uint64_t n, unsigned bytes)
 		buf_add_byte(b, (char)(n >> (8 * i) & 0xff));
 }
 
-/* In three bytes, however small it is: the size is known before. */
-static void put_varint3(struct buf *b, uint64_t n)
-{
-	buf_add_byte(b, (char)((n & 0x7f) | 0x80));
-	buf_add_byte(b, (char)((n >> 7 & 0x7f) | 0x80));
-	buf_add_byte(b, (char)(n >> 14 & 0x7f));
-}
-
-enum err table_make_filler(str key, uint64_t size, struct buf *block_r)
-{
-	uint64_t rest = 3 + key.n + 8 + 4 + 4;
-
-	buf_reset(block_r);
-	buf_add_byte(block_r, 0);
-	buf_add_varint(block_r, key.n + 8);
-	if (size < block_r->n + rest || size >> 21)
-		return ERR_CORRUPT;
-	put_varint3(block_r, size - block_r->n - rest);
-	buf_add(block_r, key);
-	put_le(block_r, 0, 8); /* sequence 0, a deletion */
-	while (block_r->n < size - 8)
-		buf_add_byte(block_r, 0);
-	put_le(block_r, 0, 4);
-	put_le(block_r, 1, 4);
-	put_le(block_r, 0, TABLE_TRAILER);
-	return OK;
-}
-
-void table_set_checksum(struct buf *block, uint32_t sum)
-{
-	buf_truncate(block, block->n - 4);
-	put_le(block, sum, 4);
-}
-
 /* The property's value, if it is here that it is named: before the name stand
  * how much of it is shared, and not, and the value's size. */
 static uint64_t data_size_at(const char *p, size_t n)
@@ -165,6 +131,38 @@ bool table_find_bit(
 	if (kind == TABLE_CRC32C)
 		return onebit_crc32c(n, unmask(stored) ^ unmask(sum), bit_r);
 	return onebit_try(bytes, n, is_right, &t, bit_r);
+}
+
+/* A block of ours. */
+
+/* In three bytes, however small it is: the size is known before. */
+static void put_varint3(struct buf *b, uint64_t n)
+{
+	buf_add_byte(b, (char)((n & 0x7f) | 0x80));
+	buf_add_byte(b, (char)((n >> 7 & 0x7f) | 0x80));
+	buf_add_byte(b, (char)(n >> 14 & 0x7f));
+}
+
+enum err table_make_filler(
+	str key, uint64_t size, enum table_sum kind, struct buf *block_r)
+{
+	uint64_t rest = 3 + key.n + 8 + 4 + 4;
+
+	buf_reset(block_r);
+	buf_add_byte(block_r, 0);
+	buf_add_varint(block_r, key.n + 8);
+	if (size < block_r->n + rest || size >> 21)
+		return ERR_CORRUPT;
+	put_varint3(block_r, size - block_r->n - rest);
+	buf_add(block_r, key);
+	put_le(block_r, 0, 8); /* sequence 0, a deletion */
+	while (block_r->n < size - 8)
+		buf_add_byte(block_r, 0);
+	put_le(block_r, 0, 4);
+	put_le(block_r, 1, 4);
+	buf_add_byte(block_r, 0);
+	put_le(block_r, sum_of(buf_str(block_r), kind), SUM_SIZE);
+	return OK;
 }
 
 /* The footer, and what it leads to. */

@@ -29,17 +29,16 @@
 
 #define TABLE_TRAILER 5
 
-/* The block and its trailer, without a checksum. ERR_CORRUPT: it is too small
- * for that. */
-MUST enum err table_make_filler(str key, uint64_t size, struct buf *block_r);
-void table_set_checksum(struct buf *block, uint32_t sum);
-
 /* Where the data of this file ends; 0: it does not say. */
 uint64_t table_data_end(int fd);
 
 /* Checksums: of a block and its compression's byte. */
 enum table_sum { TABLE_CRC32C = 1, TABLE_XXH3 = 4 };
 bool table_has_sum(str block_and_trailer, enum table_sum);
+/* The block that takes a damaged one's place, and its trailer. ERR_CORRUPT: it
+ * is too small for that. */
+MUST enum err table_make_filler(
+	str key, uint64_t size, enum table_sum, struct buf *block_r);
 /* One bit of it (base/onebit.h) that, turned, makes the sum right; false: there
  * is none, or it would take too long to find. The bytes stay as they are. */
 bool table_find_bit(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bit of what is stored is wrong: in a table, in a file of large values, or in
+"""Bits of what is stored are wrong: in a table, in a file of large values, or in
 the log. Whose message that is, is said by `culver verify`, and in the log when
-a client reads it; everything else is served, and mail goes on coming in."""
+a client reads it; everything else is served, and mail goes on coming in. If it
+is one bit, it is put right, and nothing is lost."""
 import base64
 import os
 import re
@@ -24,13 +25,17 @@ def random_text(size):
     return "\r\n".join(lines)
 
 
-def flip(server, pattern, names):
-    """One bit of these bytes, in the file that has them."""
+# What is turned of a byte. Two bits are not put right.
+ONE_BIT, TWO_BITS = 0x04, 0x05
+
+
+def flip(server, pattern, names, bits=TWO_BITS):
+    """Of these bytes, in the file that has them."""
     for path in sorted((server.directory / "state" / "mail").glob(names)):
         data = bytearray(path.read_bytes())
         at = data.find(pattern)
         if at >= 0:
-            data[at + 5] ^= 4
+            data[at + 5] ^= bits
             with open(path, "r+b") as f:
                 f.write(data)
             return path.name
@@ -330,15 +335,19 @@ def import_many(server, account):
                   str(path))
 
 
-def flip_at(server, place):
-    """One bit there, in the greatest table."""
+def greatest_table(server):
     tables = (server.directory / "state" / "mail").glob("*.sst")
-    path = max(tables, key=lambda p: p.stat().st_size)
+    return max(tables, key=lambda p: p.stat().st_size)
+
+
+def flip_at(server, place, bits=TWO_BITS):
+    """There, in the greatest table."""
+    path = greatest_table(server)
     with open(path, "r+b") as f:
         f.seek(place)
         byte = f.read(1)[0]
         f.seek(place)
-        f.write(bytes([byte ^ 4]))
+        f.write(bytes([byte ^ bits]))
 
 
 def subjects(server, account):
@@ -425,8 +434,7 @@ def test_anywhere(home):
     people = People(home)
     import_many(home, people.ann)
     people.settle_down()
-    tables = (home.directory / "state" / "mail").glob("*.sst")
-    size = max(path.stat().st_size for path in tables)
+    size = greatest_table(home).stat().st_size
     # What stands behind the data is of no record.
     for place in range(1000, size * 7 // 10, max(size // 12, 20_000)):
         flip_at(home, place)
@@ -442,3 +450,98 @@ def test_anywhere(home):
     assert not [line for line in again if "mended" in line], again
     assert home.culver("verify", check=False).stdout.splitlines()[:-1] == left
     assert comes_in(home, people.ann) and comes_in(home, people.bob)
+
+
+def is_as_before(server, people, many):
+    """All of it, and nothing is wrong."""
+    for account, expected in ((people.ann, set(people.bodies)),
+                              (people.bob, {1})):
+        read_all(server, account, expected, some=True)
+    read_all(server, people.ann, set(people.small), "small")
+    if many:
+        assert subjects(server, people.ann) == many
+    server.culver("verify")
+    assert "to be done, 0 would be lost" in server.culver("repair").stdout
+
+
+def puts_right(server):
+    """A dry run says it, and changes nothing; then it is done."""
+    for arguments in ([], ["--write"]):
+        said = server.culver("repair", *arguments, check=False).stdout
+        assert re.search("a wrong bit of |one bit of them", said), said
+        assert re.search(r", 0 (would be|are) lost", said), said
+        assert "given back" not in said, said
+    return said
+
+
+@pytest.mark.parametrize("uid, place", [(5, 0), (6, -3)],
+                         ids=["of-one-record", "of-the-last-of-many"])
+def test_one_bit_of_a_value(home, uid, place):
+    people = People(home)
+    people.settle_down()
+    flip(home, people.pattern(people.bodies[uid], place), "*.blob", ONE_BIT)
+    home.start()
+    (line,) = problems(home, people.ann)
+    assert f"INBOX UID {uid}: its bytes cannot be read" in line, line
+    puts_right(home)
+    is_as_before(home, people, None)
+
+
+def test_one_bit_of_a_table(home):
+    people = People(home)
+    people.settle_down()
+    flip(home, people.pattern(people.small[SMALL // 2], -2), "*.sst", ONE_BIT)
+    home.start()
+    eventually(lambda: comes_in(home, people.ann), "a delivery")
+    puts_right(home)
+    is_as_before(home, people, None)
+
+
+def test_one_bit_anywhere(home):
+    """Of records, and of what holds the table together; also what would keep
+    the store from being opened."""
+    people = People(home)
+    import_many(home, people.ann)
+    many = subjects(home, people.ann)
+    people.settle_down()
+    path = greatest_table(home)
+    size, whole = path.stat().st_size, path.read_bytes()
+    places = list(range(1000, size - 60, max(size // 12, 20_000)))
+    for place in [*places, size - 30]:
+        flip_at(home, place, ONE_BIT)
+    home.start()
+    assert "a bit was wrong and was put right" in home.log_text()
+    assert path.read_bytes()[-53:] == whole[-53:]
+    puts_right(home)
+    is_as_before(home, people, many)
+
+
+@pytest.mark.parametrize("names", ["CURRENT", "MANIFEST-*", "*.blob"])
+def test_one_bit_of_a_frame(home, names):
+    people = People(home)
+    people.settle_down()
+    for path in (home.directory / "state" / "mail").glob(names):
+        for place in (3, 12):
+            data = bytearray(path.read_bytes())
+            data[place] ^= ONE_BIT
+            path.write_bytes(data)
+            home.start()
+            is_as_before(home, people, None)
+            home.stop()
+
+
+def test_one_bit_of_the_log(home):
+    people = People(home)
+    body = random_text(300)
+    imap = Imap(home, people.bob)
+    assert imap.do("APPEND INBOX", message(77, body=body))[0] == "OK"
+    imap.close()
+    kill_all(home)
+    for text in (people.bodies[5], people.small[50], body):
+        flip(home, people.pattern(text, 0), "*.log", ONE_BIT)
+    home.start()
+    assert "a bit was wrong and was put right" in home.log_text()
+    assert "the log is damaged" not in home.log_text()
+    assert "cannot be read" not in home.log_text()
+    read_all(home, people.bob, {1, 2})
+    is_as_before(home, people, None)
