@@ -1073,6 +1073,24 @@ static char *try_to_open(struct rocks *r)
 	return status;
 }
 
+static void say_unread(const struct rocks *r, enum err e)
+{
+	if (e && e != ERR_NOTFOUND)
+		log_warn("store", "cannot look at all files",
+			LOG_C("where", r->dir), LOG_ERR(e));
+}
+
+/* Of some wrong bits there RocksDB says nothing, and opens what was. */
+static void look_at_manifest(const struct rocks *r)
+{
+	struct correcting c = {.dir = r->dir};
+	enum err e = correct_current(&c);
+
+	if (!e)
+		e = correct_manifests(&c);
+	say_unread(r, e);
+}
+
 /* What keeps it from being opened may be a wrong bit: in the block that the
  * status names, or it names none. */
 static bool was_a_bit(const struct rocks *r, const char *status)
@@ -1086,16 +1104,16 @@ static bool was_a_bit(const struct rocks *r, const char *status)
 	e = read_damage(status, &d)
 		    ? correct_block(&c, d.file, d.offset, d.size)
 		    : correct_frames(&c);
-	if (e && e != ERR_NOTFOUND)
-		log_warn("store", "cannot look at all files",
-			LOG_C("where", r->dir), LOG_ERR(e));
+	say_unread(r, e);
 	return c.corrected > 0;
 }
 
 static enum err open_db(struct rocks *r)
 {
-	char *status = try_to_open(r);
+	char *status;
 
+	look_at_manifest(r);
+	status = try_to_open(r);
 	while (status && was_a_bit(r, status)) {
 		rocksdb_free(status);
 		status = try_to_open(r);
@@ -1167,7 +1185,7 @@ static enum err check_log(const struct rocks *r, struct wal_finding *finding_r)
 	struct correcting c = {.dir = r->dir};
 	enum err e = wal_check(r->dir, finding_r);
 
-	if (!e && finding_r->state > WAL_CUT)
+	if (!e && finding_r->state != WAL_WHOLE)
 		e = correct_logs(&c);
 	if (!e && c.corrected)
 		e = wal_check(r->dir, finding_r);

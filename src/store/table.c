@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/table.h"
 #include "base/alloc.h"
-#include "base/crc32c.h"
 #include "base/cursor.h"
 #include "base/onebit.h"
+#include "store/masked.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,12 +21,6 @@
 #define PLACES_END 41
 #define VERSION 5
 #define MAGIC 0x88e241b785f4cff7
-
-static void put_le(struct buf *b, uint64_t n, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		buf_add_byte(b, (char)(n >> (8 * i) & 0xff));
-}
 
 /* The property's value, if it is here that it is named: before the name stand
  * how much of it is shared, and not, and the value's size. */
@@ -58,35 +52,13 @@ uint64_t table_data_end(int fd)
 
 /* Checksums. */
 
-static uint64_t get_le(const char *p, unsigned bytes)
-{
-	uint64_t n = 0;
-
-	while (bytes--)
-		n = n << 8 | (unsigned char)p[bytes];
-	return n;
-}
-
-/* As RocksDB stores it. */
-static uint32_t mask(uint32_t crc)
-{
-	return (crc >> 15 | crc << 17) + 0xa282ead8;
-}
-
-static uint32_t unmask(uint32_t masked)
-{
-	uint32_t crc = masked - 0xa282ead8;
-
-	return crc >> 17 | crc << 15;
-}
-
 /* Of a block and its type, as the trailer has it. */
 static uint32_t sum_of(str block_and_type, enum table_sum kind)
 {
 	size_t n = block_and_type.n - 1;
 
 	if (kind == TABLE_CRC32C)
-		return mask(crc32c(0, block_and_type));
+		return masked_crc32c(block_and_type);
 	return (uint32_t)XXH3_64bits(block_and_type.p, n) ^
 	       (unsigned char)block_and_type.p[n] * TYPE_FACTOR;
 }
@@ -96,7 +68,7 @@ bool table_has_sum(str s, enum table_sum kind)
 	size_t n = s.n - SUM_SIZE;
 
 	return s.n >= TABLE_TRAILER &&
-	       sum_of(str_take(s, n), kind) == get_le(s.p + n, SUM_SIZE);
+	       sum_of(str_take(s, n), kind) == le_get(s.p + n, SUM_SIZE);
 }
 
 struct trying {
@@ -116,24 +88,27 @@ bool table_find_bit(
 {
 	struct trying t = {str_of(bytes, size), kind};
 	size_t n = size - SUM_SIZE;
-	uint32_t stored, sum;
+	uint32_t stored;
 
-	if (size < TABLE_TRAILER || size > TRY_MAX)
+	if (size < TABLE_TRAILER || size > TRY_MAX || is_right(&t))
 		return false;
-	stored = (uint32_t)get_le(bytes + n, SUM_SIZE);
-	sum = sum_of(str_of(bytes, n), kind);
-	if (stored == sum)
-		return false;
-	if (onebit_in_sum(stored ^ sum, bit_r)) {
+	stored = (uint32_t)le_get(bytes + n, SUM_SIZE);
+	if (kind == TABLE_CRC32C)
+		return masked_wrong_bit(str_of(bytes, n), stored, bit_r);
+	if (onebit_in_sum(stored ^ sum_of(str_of(bytes, n), kind), bit_r)) {
 		*bit_r += 8 * n;
 		return true;
 	}
-	if (kind == TABLE_CRC32C)
-		return onebit_crc32c(n, unmask(stored) ^ unmask(sum), bit_r);
 	return onebit_try(bytes, n, is_right, &t, bit_r);
 }
 
 /* A block of ours. */
+
+static void add_le(struct buf *b, uint64_t n, size_t bytes)
+{
+	le_put(buf_reserve(b, bytes), bytes, n);
+	buf_added(b, bytes);
+}
 
 /* In three bytes, however small it is: the size is known before. */
 static void put_varint3(struct buf *b, uint64_t n)
@@ -155,13 +130,13 @@ enum err table_make_filler(
 		return ERR_CORRUPT;
 	put_varint3(block_r, size - block_r->n - rest);
 	buf_add(block_r, key);
-	put_le(block_r, 0, 8); /* sequence 0, a deletion */
+	add_le(block_r, 0, 8); /* sequence 0, a deletion */
 	while (block_r->n < size - 8)
 		buf_add_byte(block_r, 0);
-	put_le(block_r, 0, 4);
-	put_le(block_r, 1, 4);
+	add_le(block_r, 0, 4);
+	add_le(block_r, 1, 4);
 	buf_add_byte(block_r, 0);
-	put_le(block_r, sum_of(buf_str(block_r), kind), SUM_SIZE);
+	add_le(block_r, sum_of(buf_str(block_r), kind), SUM_SIZE);
 	return OK;
 }
 
@@ -188,8 +163,8 @@ bool table_read_footer(
 	struct table_footer *f = footer_r;
 
 	if (bytes.n != TABLE_FOOTER || file_size < TABLE_FOOTER ||
-		get_le(bytes.p + PLACES_END, 4) != VERSION ||
-		get_le(bytes.p + PLACES_END + 4, 8) != MAGIC)
+		le_get(bytes.p + PLACES_END, 4) != VERSION ||
+		le_get(bytes.p + PLACES_END + 4, 8) != MAGIC)
 		return false;
 	f->sum = (enum table_sum)bytes.p[0];
 	f->metaindex = read_place(&c);
@@ -211,7 +186,7 @@ bool table_next_place(str metaindex, size_t *at, struct table_place *place_r)
 	uint64_t restarts =
 		metaindex.n < 4
 			? 0
-			: get_le(metaindex.p + metaindex.n - 4, 4) * 4 + 4;
+			: le_get(metaindex.p + metaindex.n - 4, 4) * 4 + 4;
 	struct cursor c, value;
 	uint64_t own, size;
 
