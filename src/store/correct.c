@@ -260,15 +260,7 @@ enum err correct_block_away(const char *dir, const char *file, uint64_t offset,
 
 enum err correct_frames(struct correcting *c)
 {
-	static enum err (*const all[])(struct correcting *) = {
-		correct_current,
-		correct_manifests,
-		correct_blobs,
-		correct_tables,
-	};
-	enum err e = OK;
+	enum err e = correct_blobs(c);
 
-	for (size_t i = 0; !e && i < COUNT_OF(all); i++)
-		e = all[i](c);
-	return e;
+	return e ? e : correct_tables(c);
 }

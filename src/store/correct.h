@@ -8,8 +8,9 @@
  * A wrong bit in what holds the files together (a table's or blob file's frame,
  * the manifest, CURRENT) keeps RocksDB from opening the store, or that file,
  * at all; one in the log loses a write. These are corrected when the store is
- * opened. A block of a table is corrected when somebody asks for it
- * (store_correct), for all else is served meanwhile.
+ * opened, and frames when a file cannot be read. A block of a table is
+ * corrected when somebody asks for it (store_correct), for all else is served
+ * meanwhile.
  *
  * The bit is turned in the file, where it is, and synced. Private to this
  * folder.
@@ -41,8 +42,8 @@ typedef enum err correct_fn(struct correcting *, int fd, const char *file);
 MUST enum err correct_each(
 	struct correcting *, const char *ending, correct_fn *fn);
 
-/* What keeps RocksDB from opening the store, or one of its files: the calls
- * below, one after the other. */
+/* What keeps RocksDB from opening one of its files: correct_blobs, and
+ * correct_tables. Also while the store is open. */
 MUST enum err correct_frames(struct correcting *);
 
 /* correct_log.c. CURRENT names the manifest: of those that are there. */

@@ -89,6 +89,8 @@
 
 /* Beside the tables until numbers go on further up. */
 #define LOST_NOTE WAL_LOST_FILE ".new"
+/* So often files are looked at because something of them cannot be read. */
+#define LOOK_AGAIN_S 60
 /* Of damage not all may be there to be measured. */
 #define LOST_LEAST MIB
 
@@ -111,6 +113,7 @@ struct rocks {
 	_Atomic bool refusing;	 /* for want of room */
 	_Atomic enum err broken; /* why RocksDB is asked for no more writes */
 	_Atomic bool ill;	 /* and only a new start helps */
+	_Atomic time_t looked;	 /* the second of look_at_frames */
 	_Atomic time_t told;	 /* the second in which want was logged */
 	uint64_t lost;		 /* bytes, found at its opening */
 	_Atomic bool untidy;	 /* compacts nothing, for there is damage */
@@ -272,6 +275,28 @@ static uint64_t number_damage(
 	return i;
 }
 
+static void say_unread(const struct rocks *r, enum err e)
+{
+	if (e && e != ERR_NOTFOUND)
+		log_warn("store", "cannot look at all files",
+			LOG_C("where", r->dir), LOG_ERR(e));
+}
+
+/* Damage that is in no block may be in what holds a file together, and then all
+ * of the file cannot be read: who reads next finds it right. */
+static void look_at_frames(struct rocks *r)
+{
+	struct correcting c = {.dir = r->dir};
+	time_t last = atomic_load(&r->looked);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (last && now.tv_sec - last < LOOK_AGAIN_S)
+		return;
+	if (atomic_compare_exchange_strong(&r->looked, &last, now.tv_sec))
+		say_unread(r, correct_frames(&c));
+}
+
 /* What a read came to. The same damage is told once: it is met often. */
 static enum err check_read(struct store_txn *t, char *status)
 {
@@ -284,6 +309,8 @@ static enum err check_read(struct store_txn *t, char *status)
 	t->damage = 0;
 	if (read_damage(status, &d))
 		t->damage = number_damage(r, &d, &known);
+	else if (meaning(status) == ERR_CORRUPT)
+		look_at_frames(r);
 	if (!known)
 		return check(r, "cannot read", status);
 	rocksdb_free(status);
@@ -1071,13 +1098,6 @@ static char *try_to_open(struct rocks *r)
 	r->db = rocksdb_open(o, r->dir, &status);
 	rocksdb_options_destroy(o);
 	return status;
-}
-
-static void say_unread(const struct rocks *r, enum err e)
-{
-	if (e && e != ERR_NOTFOUND)
-		log_warn("store", "cannot look at all files",
-			LOG_C("where", r->dir), LOG_ERR(e));
 }
 
 /* Of some wrong bits there RocksDB says nothing, and opens what was. */
