@@ -52,7 +52,8 @@ MUST enum err correct_current(struct correcting *);
  * before each opening, not only after one that failed: RocksDB takes a manifest
  * whose last block has a wrong length for one that ends there, opens the store
  * as it was before without a word, and deletes the tables and blob files that
- * were written since. */
+ * were written since. ERR_CORRUPT: there is damage amid of it that cannot be
+ * corrected, and it should not be opened, for the same reason. */
 MUST enum err correct_manifests(struct correcting *);
 /* Records of logs; not part of correct_frames. Also of one that seems to be cut
  * short (WAL_CUT): so does one with a wrong length in its last block. */

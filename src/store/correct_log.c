@@ -48,6 +48,39 @@ enum err correct_logs(struct correcting *c)
 	return correct_each(c, ".log", correct_fragments);
 }
 
+/* Whether there is something behind what could not be corrected. */
+
+struct left {
+	bool wrong, amid;
+};
+
+static bool look_at_block(void *arg, uint64_t at, char *p, size_t n)
+{
+	struct left *l = arg;
+	str rest = str_of(p, n);
+	size_t size;
+
+	(void)at;
+	while ((size = fragment_size(rest)))
+		rest = str_skip(rest, size);
+	if (l->wrong)
+		l->amid = rest.n < n;
+	else if (rest.n >= FRAGMENT_HEAD)
+		l->amid = fragment_follows(rest);
+	l->wrong |= rest.n >= FRAGMENT_HEAD;
+	return !l->amid;
+}
+
+static enum err look_for_damage(int fd)
+{
+	struct left l = {false, false};
+	enum err e = fragment_read_blocks(fd, look_at_block, &l);
+
+	if (!e && l.amid)
+		e = ERR_CORRUPT;
+	return e;
+}
+
 /* CURRENT and its manifest. A store that is new has neither. */
 
 static bool is_there(void *arg, const char *name)
@@ -117,6 +150,8 @@ static enum err correct_manifest(
 	if (fd < 0)
 		return errno == ENOENT ? OK : err_from_errno(errno);
 	e = correct_fragments(c, fd, name);
+	if (!e && !c->dry)
+		e = look_for_damage(fd);
 	close(fd);
 	return e;
 }

@@ -47,6 +47,16 @@ size_t fragment_wrong_size(str here)
 	return fragment_size(str_skip(here, size)) ? size : here.n;
 }
 
+bool fragment_follows(str here)
+{
+	while (here.n > FRAGMENT_HEAD) {
+		here = str_skip(here, 1);
+		if (fragment_size(here))
+			return true;
+	}
+	return false;
+}
+
 void fragment_add(struct buf *b, enum fragment_type type, str bytes)
 {
 	size_t size = FRAGMENT_HEAD + bytes.n;

@@ -40,6 +40,9 @@ size_t fragment_size(str here);
 /* How much here is none: what its head says, if another one follows there, else
  * all of it, the rest of the block. */
 size_t fragment_wrong_size(str here);
+/* Whether one begins anywhere behind this place. For what nobody makes but us:
+ * in mail there may be anything. */
+bool fragment_follows(str here);
 /* No fragment begins in that. */
 bool fragment_is_zero(str here);
 
