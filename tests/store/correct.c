@@ -684,6 +684,92 @@ static void test_unfinished_blob(void **state)
 	damaged_end(&d);
 }
 
+/* And opened, with all that was written. */
+
+static bool is_as_written(struct store *s, const struct written *w)
+{
+	struct buf got = BUF_UNBOUNDED, expected = value_of(w);
+	struct store_txn *t = store_begin_read(s);
+	bool is = !store_get(t, str_c(w->key), &got) &&
+		  str_eq(buf_str(&got), buf_str(&expected));
+
+	store_end_read(t);
+	buf_fini(&expected);
+	buf_fini(&got);
+	return is;
+}
+
+static void check_opened(const char *dir, const char *file, uint64_t bit)
+{
+	struct buf lost = BUF_UNBOUNDED;
+	struct store *s;
+
+	print_message("# %s: bit %ju\n", file, (uintmax_t)bit);
+	assert_ok(store_open_rocksdb(dir, &s));
+	assert_int_equal(store_lost_bytes(s), 0);
+	assert_int_equal(store_read_lost(s, &lost), ERR_NOTFOUND);
+	/* Of a blob file's frame it is the first reader who finds it wrong. */
+	if (str_ends(str_c(file), STR(".blob")))
+		assert_false(is_as_written(s, &writes[0]));
+	for (size_t i = 0; i < COUNT_OF(writes); i++)
+		assert_true(is_as_written(s, &writes[i]));
+	store_close(s);
+	buf_fini(&lost);
+}
+
+static void check_open(const struct home *h, const char *file, uint64_t bit)
+{
+	char *dir = copy_of(h->dir), *path = path_in(dir, file);
+	struct buf bytes = read_file(path);
+
+	assert_true(bit < 8 * bytes.n);
+	onebit_turn(bytes.p, bit);
+	write_file(path, buf_str(&bytes));
+	check_opened(dir, file, bit);
+	buf_fini(&bytes);
+	free(path);
+	dir_remove(dir);
+}
+
+/* A bit in the length of the last fragment but one: with it the log seems to be
+ * cut short there. */
+static uint64_t bit_of_length(const struct home *h)
+{
+	char *path = path_in(h->dir, h->log);
+	struct buf log = read_file(path);
+	size_t at = 0, last = 0, before = 0, size;
+
+	while ((size = next_fragment(buf_str(&log), &at))) {
+		before = last;
+		last = at;
+		at += size;
+	}
+	buf_fini(&log);
+	free(path);
+	return 8 * (before + FRAGMENT_LENGTH) + 12;
+}
+
+/* A few of each kind: opening takes its time. */
+static void test_open(void **state)
+{
+	const struct home *h = *state;
+	uint64_t log_end = 8 * (uint64_t)size_of(h->dir, h->log);
+	uint64_t manifest_end = 8 * (uint64_t)size_of(h->dir, h->manifest);
+	uint64_t blob_end = 8 * (uint64_t)size_of(h->dir, h->blob);
+
+	for (uint64_t bit = 0; bit < log_end; bit += 50021)
+		check_open(h, h->log, bit);
+	check_open(h, h->log, bit_of_length(h));
+	check_open(h, h->log, log_end - 1);
+	for (uint64_t bit = 5; bit < manifest_end; bit += 397)
+		check_open(h, h->manifest, bit);
+	check_open(h, h->current, 8);
+	check_open(h, h->current, 8 * 14);
+	check_open(h, h->blob, 0);
+	check_open(h, h->blob, 8 * 20 + 3);
+	check_open(h, h->blob, blob_end - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -702,6 +788,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_there),
 		cmocka_unit_test(test_blob),
 		cmocka_unit_test(test_unfinished_blob),
+		cmocka_unit_test(test_open),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
