@@ -62,6 +62,8 @@ MUST enum err wal_mend(const char *dir);
  * of a record with which the log ends: what was written when the process or the
  * power went. A wrong bit does not look like that: neither does it make a log
  * shorter, nor can a sum be right that a wrong length extends beyond the end.
+ * But for one in a length with other fragments behind it: this has to be put
+ * right before (correct.h).
  */
 struct wal_reader {
 	void (*record)(void *arg, str);
