@@ -48,7 +48,8 @@ enum err correct_logs(struct correcting *c)
 	return correct_each(c, ".log", correct_fragments);
 }
 
-/* Whether there is something behind what could not be corrected. */
+/* Whether a record begins behind what could not be corrected: that is done only
+ * when what stands before it is on stable storage, so it is no power cut. */
 
 struct left {
 	bool wrong, amid;
@@ -58,15 +59,10 @@ static bool look_at_block(void *arg, uint64_t at, char *p, size_t n)
 {
 	struct left *l = arg;
 	str rest = str_of(p, n);
-	size_t size;
+	size_t begun = fragment_skip_whole(&rest);
 
 	(void)at;
-	while ((size = fragment_size(rest)))
-		rest = str_skip(rest, size);
-	if (l->wrong)
-		l->amid = rest.n < n;
-	else if (rest.n >= FRAGMENT_HEAD)
-		l->amid = fragment_follows(rest);
+	l->amid = l->wrong ? begun > 0 : fragment_record_follows(rest);
 	l->wrong |= rest.n >= FRAGMENT_HEAD;
 	return !l->amid;
 }

@@ -47,11 +47,25 @@ size_t fragment_wrong_size(str here)
 	return fragment_size(str_skip(here, size)) ? size : here.n;
 }
 
-bool fragment_follows(str here)
+size_t fragment_skip_whole(str *here)
+{
+	size_t begun = 0, size;
+
+	while ((size = fragment_size(*here))) {
+		begun += here->p[FRAGMENT_TYPE] == FRAGMENT_WHOLE ||
+			 here->p[FRAGMENT_TYPE] == FRAGMENT_FIRST;
+		*here = str_skip(*here, size);
+	}
+	return begun;
+}
+
+bool fragment_record_follows(str here)
 {
 	while (here.n > FRAGMENT_HEAD) {
-		here = str_skip(here, 1);
-		if (fragment_size(here))
+		str rest = here = str_skip(here, 1);
+
+		if (fragment_skip_whole(&rest) &&
+			(rest.n < FRAGMENT_HEAD || fragment_is_zero(rest)))
 			return true;
 	}
 	return false;

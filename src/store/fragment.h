@@ -40,9 +40,12 @@ size_t fragment_size(str here);
 /* How much here is none: what its head says, if another one follows there, else
  * all of it, the rest of the block. */
 size_t fragment_wrong_size(str here);
-/* Whether one begins anywhere behind this place. For what nobody makes but us:
- * in mail there may be anything. */
-bool fragment_follows(str here);
+/* Goes behind those that follow each other here; how many records they begin.
+ */
+size_t fragment_skip_whole(str *here);
+/* Whether a record begins somewhere behind this place, of which all is whole up
+ * to the end. What looks like one within another is not followed by the end. */
+bool fragment_record_follows(str here);
 /* No fragment begins in that. */
 bool fragment_is_zero(str here);
 

@@ -1100,15 +1100,21 @@ static char *try_to_open(struct rocks *r)
 	return status;
 }
 
-/* Of some wrong bits there RocksDB says nothing, and opens what was. */
-static void look_at_manifest(const struct rocks *r)
+/* Of some damage there RocksDB says nothing, opens what was, and deletes what
+ * it does not know of. */
+static enum err look_at_manifest(const struct rocks *r)
 {
 	struct correcting c = {.dir = r->dir};
 	enum err e = correct_current(&c);
 
 	if (!e)
 		e = correct_manifests(&c);
-	say_unread(r, e);
+	if (e == ERR_CORRUPT)
+		log_error("store", advice(e), LOG_C("where", r->dir),
+			LOG_C("file", "MANIFEST"));
+	else
+		say_unread(r, e);
+	return e == ERR_CORRUPT ? e : OK;
 }
 
 /* What keeps it from being opened may be a wrong bit: in the block that the
@@ -1130,9 +1136,11 @@ static bool was_a_bit(const struct rocks *r, const char *status)
 
 static enum err open_db(struct rocks *r)
 {
+	enum err e = look_at_manifest(r);
 	char *status;
 
-	look_at_manifest(r);
+	if (e)
+		return e;
 	status = try_to_open(r);
 	while (status && was_a_bit(r, status)) {
 		rocksdb_free(status);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """fuzz_sessions, for a short time; in `make soak` for a long one (CULVER_SESSIONS,
-CULVER_SEED)."""
+CULVER_CLIENTS, CULVER_SEED)."""
 import os
 import subprocess
 import sys
@@ -17,7 +17,8 @@ def test_sessions():
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
     process = subprocess.Popen(
         [ROOT / "tests/attack/fuzz_sessions", "--seed", str(seed()),
-         "--sessions", str(bound("SESSIONS", 100, 100_000))],
+         "--sessions", str(bound("SESSIONS", 100, 100_000)),
+         "--clients", str(bound("CLIENTS", 8, 48))],
         env={**os.environ, **sanitizers}, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace")
     said = []

@@ -573,6 +573,45 @@ static void test_one_bit(void **state)
 	free(file);
 }
 
+static char *manifest_of(const char *dir)
+{
+	char *path = xasprintf("%s/CURRENT", dir), *found;
+	struct buf name = contents(path);
+
+	found = xasprintf("%s/%.*s", dir, (int)name.n - 1, name.p);
+	buf_fini(&name);
+	free(path);
+	return found;
+}
+
+/* More than a bit of a length: RocksDB would take some of these for the
+ * manifest's end, open what was then, and delete what came since. */
+static void test_damaged_manifest(void **state)
+{
+	const struct mending none = {.gaps = 0};
+	char *table = make_table(*state), *manifest = manifest_of(*state);
+	struct buf whole = contents(manifest);
+	size_t at = 0, next;
+	struct store *s;
+
+	while ((next = at + 7 + (unsigned char)whole.p[at + 4] +
+		       256u * (unsigned char)whole.p[at + 5]) < whole.n) {
+		turn(manifest, (off_t)at + 5, 0x70);
+		assert_int_equal(store_open_rocksdb(*state, &s), ERR_CORRUPT);
+		assert_int_equal(access(table, F_OK), 0);
+		turn(manifest, (off_t)at + 5, 0x70);
+		at = next;
+	}
+	assert_true(at > 0);
+	assert_true(is_as(manifest, &whole));
+	assert_ok(store_open_rocksdb(*state, &s));
+	check_many(s, &none);
+	store_close(s);
+	buf_fini(&whole);
+	free(manifest);
+	free(table);
+}
+
 static void test_failing_disk(void **state)
 {
 	struct rlimit was, small = {.rlim_cur = 100000};
@@ -734,6 +773,7 @@ int main(void)
 		TEST(test_damaged_file),
 		TEST(test_mended_table),
 		TEST(test_one_bit),
+		TEST(test_damaged_manifest),
 		TEST(test_failing_disk),
 		TEST(test_real_syncs),
 		TEST(test_failing_sync),
