@@ -82,6 +82,47 @@ static enum err read_content(
 	return e;
 }
 
+/* A membership that has it: says its size, and where it is. */
+static const struct membership *find_member(
+	const struct repairing *r, message_num number, mailbox_num *mailbox_r)
+{
+	for (size_t i = 0; i < r->blocks.count; i++) {
+		const struct r_block *b = &r->blocks.list[i];
+
+		for (size_t m = 0; m < b->count; m++)
+			if (b->members[m].message == number) {
+				*mailbox_r = b->mailbox;
+				return &b->members[m];
+			}
+	}
+	for (size_t i = 0; i < r->kept.count; i++) {
+		const struct r_block *b = &r->kept.list[i];
+
+		for (size_t m = 0; m < b->count; m++)
+			if (b->members[m].message == number) {
+				*mailbox_r = 0; /* it is not there */
+				return &b->members[m];
+			}
+	}
+	return NULL;
+}
+
+/* Of a message, by its mailbox and UID where it has them. */
+static void say(
+	struct repairing *r, message_num number, bool lost, const char *what)
+{
+	mailbox_num mailbox = 0;
+	const struct membership *m = find_member(r, number, &mailbox);
+	const struct r_box *box = mailbox ? repair_box(r, mailbox) : NULL;
+
+	if (m && box && box->there)
+		repair_say(r, lost, "%.*s UID %u: %s",
+			STR_ARG(box->record.name), m->uid, what);
+	else
+		repair_say(r, lost, "message %llu: %s",
+			(unsigned long long)number, what);
+}
+
 static void correct_record(struct repairing *r, str key, str value)
 {
 	struct cursor c = cursor_of(key_tail(key));
@@ -94,10 +135,9 @@ static void correct_record(struct repairing *r, str key, str value)
 		chunk_correct(right.p, right.n, message, chunk)) {
 		key_chunk(&r->ch.key, r->account, message, chunk);
 		repair_put(r, buf_str(&right));
-		repair_say(r, false,
-			"message %llu: its bytes are written anew, one bit of "
-			"them was wrong",
-			(unsigned long long)message);
+		say(r, message, false,
+			"its bytes are written anew, one bit of them was "
+			"wrong");
 	}
 	buf_fini(&right);
 }
@@ -131,31 +171,6 @@ void repair_measure(struct repairing *r, const struct r_message *m,
 	buf_fini(&content.digest);
 }
 
-/* A membership that has it: says its size, and where it is. */
-static const struct membership *find_member(
-	const struct repairing *r, message_num number, mailbox_num *mailbox_r)
-{
-	for (size_t i = 0; i < r->blocks.count; i++) {
-		const struct r_block *b = &r->blocks.list[i];
-
-		for (size_t m = 0; m < b->count; m++)
-			if (b->members[m].message == number) {
-				*mailbox_r = b->mailbox;
-				return &b->members[m];
-			}
-	}
-	for (size_t i = 0; i < r->kept.count; i++) {
-		const struct r_block *b = &r->kept.list[i];
-
-		for (size_t m = 0; m < b->count; m++)
-			if (b->members[m].message == number) {
-				*mailbox_r = 0; /* it is not there */
-				return &b->members[m];
-			}
-	}
-	return NULL;
-}
-
 static void make_record(struct repairing *r, struct r_message *m,
 	const struct content *content, const struct membership *member,
 	mailbox_num mailbox)
@@ -183,14 +198,6 @@ static bool is_upload(const struct repairing *r, const struct r_message *m)
 {
 	return m->number <= UINT32_MAX &&
 	       uidset_has(&r->uploads, (uint32_t)m->number);
-}
-
-static void lose(struct repairing *r, const struct r_message *m, const char *of)
-{
-	repair_say(r, true,
-		"message %llu: %s cannot be made anew, for its bytes cannot "
-		"all be read",
-		(unsigned long long)m->number, of);
 }
 
 /* Of a message that is lost, with a hash that none has: so that it is told as
@@ -221,8 +228,7 @@ static void drop_leftover(struct repairing *r, const struct r_message *m)
 	repair_delete(r);
 	key_message(&r->ch.key, r->account, 'i', m->number);
 	repair_delete(r);
-	repair_say(r, true, "message %llu: it is lost, all but its digest",
-		(unsigned long long)m->number);
+	say(r, m->number, true, "it is lost, all but its digest");
 }
 
 static void repair_one(struct repairing *r, struct r_message *m)
@@ -240,22 +246,23 @@ static void repair_one(struct repairing *r, struct r_message *m)
 	if (!e && size != UINT64_MAX && content.size != size)
 		e = ERR_CORRUPT;
 	if (e) {
-		lose(r, m, m->record_good ? "its digest" : "its record");
+		say(r, m->number, true,
+			m->record_good
+				? "its digest cannot be made anew, for its "
+				  "bytes cannot all be read"
+				: "its record cannot be made anew, for its "
+				  "bytes cannot all be read");
 		if (member)
 			make_stub(r, m, member, mailbox);
 	} else {
 		if (!m->record_good) {
 			make_record(r, m, &content, member, mailbox);
-			repair_say(r, false,
-				"message %llu: its record is made anew",
-				(unsigned long long)m->number);
+			say(r, m->number, false, "its record is made anew");
 		}
 		if (!m->digest_good || m->digest_size != content.size) {
 			key_message(&r->ch.key, r->account, 'd', m->number);
 			repair_put(r, buf_str(&content.digest));
-			repair_say(r, false,
-				"message %llu: its digest is made anew",
-				(unsigned long long)m->number);
+			say(r, m->number, false, "its digest is made anew");
 		}
 	}
 	buf_fini(&content.digest);

@@ -494,7 +494,8 @@ def test_one_bit_of_a_value(home, uid, place):
     home.start()
     (line,) = problems(home, people.ann)
     assert f"INBOX UID {uid}: its bytes cannot be read" in line, line
-    puts_right(home)
+    said = puts_right(home)
+    assert f"{people.ann[0]}: INBOX UID {uid}: its bytes are written" in said
     is_as_before(home, people, None)
 
 
