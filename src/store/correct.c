@@ -15,23 +15,34 @@
 /* Of what holds a table together no block is so large. */
 #define BLOCK_MAX ((size_t)64 << 20)
 
+static enum err write_at(int fd, str bytes, uint64_t at)
+{
+	ssize_t n = pwrite(fd, bytes.p, bytes.n, (off_t)at);
+
+	if (n >= 0 && (size_t)n < bytes.n)
+		return ERR_IO;
+	return n < 0 || fdatasync(fd) ? err_from_errno(errno) : OK;
+}
+
 enum err correct_bit(
 	struct correcting *c, int fd, const char *file, uint64_t bit)
 {
-	off_t at = (off_t)(bit / 8);
+	uint64_t at = bit / 8;
 	char byte;
+	enum err e;
 
 	if (!c->dry) {
-		if (pread(fd, &byte, 1, at) != 1)
+		if (pread(fd, &byte, 1, (off_t)at) != 1)
 			return ERR_IO;
 		onebit_turn(&byte, bit % 8);
-		if (pwrite(fd, &byte, 1, at) != 1 || fdatasync(fd))
-			return err_from_errno(errno);
+		e = write_at(fd, str_of(&byte, 1), at);
+		if (e)
+			return e;
 		log_error("store",
 			"a bit was wrong and was put right: check the disk, "
 			"and the memory",
 			LOG_C("where", c->dir), LOG_C("file", file),
-			LOG_U64("at", (uint64_t)at), LOG_U64("bit", bit % 8));
+			LOG_U64("at", at), LOG_U64("bit", bit % 8));
 	}
 	c->corrected++;
 	if (c->said)
@@ -235,10 +246,8 @@ static enum err overwrite(
 
 	if (p->size <= end && p->offset <= end - p->size)
 		e = table_make_filler(key, p->size, t->footer.sum, &filler);
-	if (!e && (pwrite(t->fd, filler.p, filler.n, (off_t)p->offset) !=
-				  (ssize_t)filler.n ||
-			  fdatasync(t->fd)))
-		e = err_from_errno(errno);
+	if (!e)
+		e = write_at(t->fd, buf_str(&filler), p->offset);
 	buf_fini(&filler);
 	return e;
 }

@@ -91,6 +91,8 @@
 #define LOST_NOTE WAL_LOST_FILE ".new"
 /* So often files are looked at because something of them cannot be read. */
 #define LOOK_AGAIN_S 60
+/* Where what was put right does not stay so, opening comes to an end. */
+#define OPEN_TRIES 100
 /* Of damage not all may be there to be measured. */
 #define LOST_LEAST MIB
 
@@ -117,6 +119,10 @@ struct rocks {
 	_Atomic time_t told;	 /* the second in which want was logged */
 	uint64_t lost;		 /* bytes, found at its opening */
 	_Atomic bool untidy;	 /* compacts nothing, for there is damage */
+
+	/* Files are changed by one at a time: two that found the same bit
+	 * would turn it twice. Taken before damage_lock. */
+	pthread_mutex_t correct_lock;
 
 	/* All that was met, each once. */
 	pthread_mutex_t damage_lock;
@@ -291,10 +297,12 @@ static void look_at_frames(struct rocks *r)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (last && now.tv_sec - last < LOOK_AGAIN_S)
+	if ((last && now.tv_sec - last < LOOK_AGAIN_S) ||
+		pthread_mutex_trylock(&r->correct_lock))
 		return;
 	if (atomic_compare_exchange_strong(&r->looked, &last, now.tv_sec))
 		say_unread(r, correct_frames(&c));
+	pthread_mutex_unlock(&r->correct_lock);
 }
 
 /* What a read came to. The same damage is told once: it is met often. */
@@ -866,6 +874,7 @@ static void rocks_close(struct store *s)
 	if (r->lock_fd >= 0)
 		close(r->lock_fd);
 	pthread_mutex_destroy(&r->lock);
+	pthread_mutex_destroy(&r->correct_lock);
 	pthread_mutex_destroy(&r->damage_lock);
 	pthread_cond_destroy(&r->changed);
 	free(r->damages);
@@ -964,10 +973,10 @@ static enum err correct_blocks(
 		pthread_mutex_unlock(&r->damage_lock);
 		e = correct_block(c, d.file, d.offset, d.size);
 		pthread_mutex_lock(&r->damage_lock);
-		if (c->corrected == before)
-			d.what = MORE_BITS;
-		else
+		if (c->corrected > before)
 			d.what = c->dry ? ONE_BIT : CORRECTED;
+		else if (!e)
+			d.what = MORE_BITS;
 		r->damages[i].what = d.what;
 	}
 	pthread_mutex_unlock(&r->damage_lock);
@@ -982,10 +991,14 @@ static enum err rocks_correct(struct store *s, struct store_correct *correct)
 		.said = correct->said,
 		.arg = correct->arg};
 	struct store_txn *t = rocks_begin_read(s); /* not opened meanwhile */
-	enum err e = correct->met_only ? OK : correct_frames(&c);
+	enum err e = OK;
 
+	pthread_mutex_lock(&r->correct_lock);
+	if (!correct->met_only)
+		e = correct_frames(&c);
 	if (!e)
 		e = correct_blocks(r, &c, correct->met_only);
+	pthread_mutex_unlock(&r->correct_lock);
 	rocks_end_read(t);
 	if (c.corrected && !c.dry)
 		tidy_again(r);
@@ -1016,6 +1029,7 @@ static enum err rocks_mend(
 	if (e)
 		return e;
 	t = rocks_begin_read(s); /* it is not opened anew meanwhile */
+	pthread_mutex_lock(&r->correct_lock);
 	for (size_t i = 0; i < count; i++) {
 		struct rocks_damage d;
 
@@ -1027,6 +1041,7 @@ static enum err rocks_mend(
 		one = mend_one(r, &d, buf_str(&damages[i].key));
 		e = e ? e : one;
 	}
+	pthread_mutex_unlock(&r->correct_lock);
 	rocks_end_read(t);
 	if (!e)
 		tidy_again(r);
@@ -1137,12 +1152,13 @@ static bool was_a_bit(const struct rocks *r, const char *status)
 static enum err open_db(struct rocks *r)
 {
 	enum err e = look_at_manifest(r);
+	unsigned tries = OPEN_TRIES;
 	char *status;
 
 	if (e)
 		return e;
 	status = try_to_open(r);
-	while (status && was_a_bit(r, status)) {
+	while (status && tries-- && was_a_bit(r, status)) {
 		rocksdb_free(status);
 		status = try_to_open(r);
 	}
@@ -1332,6 +1348,7 @@ enum err store_open_rocksdb(const char *dir, struct store **store_r)
 	rocksdb_writeoptions_set_sync(r->sync, 1);
 	r->lazy = rocksdb_writeoptions_create();
 	pthread_mutex_init(&r->lock, NULL);
+	pthread_mutex_init(&r->correct_lock, NULL);
 	pthread_mutex_init(&r->damage_lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

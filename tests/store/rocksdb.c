@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <rocksdb/c.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -612,6 +613,93 @@ static void test_damaged_manifest(void **state)
 	free(table);
 }
 
+/* Of what could not be tried nothing is known: it is tried again. Here a
+ * directory is in the file's place for a while. */
+static void test_correction_that_fails(void **state)
+{
+	char *file = make_table(*state);
+	char *away = xasprintf("%s.away", file);
+	struct store_correct c = {.met_only = true};
+	const struct mending none = {.gaps = 0};
+	struct store *s;
+
+	turn(file, 60000, ONE_BIT);
+	assert_ok(store_open_rocksdb(*state, &s));
+	assert_int_equal(count_gaps(s), 1);
+	assert_int_equal(rename(file, away), 0);
+	assert_int_equal(mkdir(file, 0700), 0);
+	assert_int_equal(store_correct(s, &c), ERR_IO);
+	assert_int_equal(rmdir(file), 0);
+	assert_int_equal(rename(away, file), 0);
+	assert_ok(store_correct(s, &c));
+	assert_int_equal(c.corrected, 1);
+	check_many(s, &none);
+	store_close(s);
+	free(away);
+	free(file);
+}
+
+static void *correct_all(void *arg)
+{
+	struct store_correct c = {.dry = false};
+
+	assert_ok(store_correct(arg, &c));
+	return NULL;
+}
+
+/* Two that find the same bit turn it once. */
+static void test_corrections_at_once(void **state)
+{
+	char *file = make_table(*state);
+	struct buf whole = contents(file);
+	pthread_t threads[4];
+	struct store *s;
+
+	turn(file, 60000, ONE_BIT);
+	assert_ok(store_open_rocksdb(*state, &s));
+	assert_int_equal(count_gaps(s), 1);
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, correct_all, s), 0);
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_true(is_as(file, &whole));
+	assert_int_equal(count_gaps(s), 0);
+	store_close(s);
+	buf_fini(&whole);
+	free(file);
+}
+
+/* Stands before libc's: what is written in a place is not, when told. */
+static _Atomic bool forgets;
+
+__attribute__((visibility("default"))) ssize_t pwrite(
+	int fd, const void *p, size_t n, off_t at)
+{
+	if (atomic_load(&forgets))
+		return (ssize_t)n;
+	return syscall(SYS_pwrite64, fd, p, n, at);
+}
+
+/* What does not stay right is not tried for ever. */
+static void test_correction_in_vain(void **state)
+{
+	char *file = make_table(*state);
+	struct buf whole = contents(file);
+	struct store *s;
+
+	/* In the metaindex, which stands before the footer. */
+	turn(file, (off_t)whole.n - TABLE_FOOTER - 20, ONE_BIT);
+	atomic_store(&forgets, true);
+	assert_int_equal(store_open_rocksdb(*state, &s), ERR_CORRUPT);
+	atomic_store(&forgets, false);
+	assert_ok(store_open_rocksdb(*state, &s));
+	assert_true(is_as(file, &whole));
+	store_close(s);
+	buf_fini(&whole);
+	free(file);
+}
+
 static void test_failing_disk(void **state)
 {
 	struct rlimit was, small = {.rlim_cur = 100000};
@@ -774,6 +862,9 @@ int main(void)
 		TEST(test_mended_table),
 		TEST(test_one_bit),
 		TEST(test_damaged_manifest),
+		TEST(test_correction_that_fails),
+		TEST(test_corrections_at_once),
+		TEST(test_correction_in_vain),
 		TEST(test_failing_disk),
 		TEST(test_real_syncs),
 		TEST(test_failing_sync),
