@@ -11,6 +11,8 @@
  * because there are bits to put right first. */
 #define UNDONE ERR_CLOSED
 #define TRIES 4
+/* What does not stay right is not corrected for ever. */
+#define ROUNDS 10
 
 struct mending {
 	struct store_damage *list;
@@ -185,7 +187,8 @@ static void keep_results(struct repairing *r)
 	for (size_t i = 0; i < r->gaps.count; i++) {
 		struct r_gap *g = &r->gaps.list[i];
 
-		if (g->damage == 0)
+		if (g->damage == 0 ||
+			store_is_one_bit(r->mail->store, g->damage))
 			continue;
 		*R_ADD(&r->words, &r->buried) = (struct r_gap){
 			arena_str(&r->words, g->from), str_none(), g->damage};
@@ -311,18 +314,20 @@ static void say_bit(void *arg, const char *file, uint64_t bit)
 }
 
 /* Before anything is given up that is damaged by no more than a bit. */
-static enum err correct(struct mail *mail, struct repair *repair, bool met_only)
+static enum err correct(struct mail *mail, struct repair *repair, bool met_only,
+	unsigned *corrected_r)
 {
 	struct store_correct c = {.dry = repair->dry,
 		.met_only = met_only,
 		.said = say_bit,
 		.arg = repair};
+	enum err e = store_correct(mail->store, &c);
 
-	return store_correct(mail->store, &c);
+	*corrected_r = c.corrected;
+	return e;
 }
 
-/* Its write; if it met damage, once more when bits are right. */
-static enum err write_account(struct repairing *r)
+static enum err write_once(struct repairing *r)
 {
 	unsigned tries = 0;
 	enum err e;
@@ -330,11 +335,25 @@ static enum err write_account(struct repairing *r)
 	do
 		e = account_write(r->mail, r->account, repair_account, r);
 	while (try_again(e, &tries));
-	if (e != UNDONE || r->corrected || !r->met_damage)
-		return e == UNDONE && r->repair->dry ? OK : e;
-	r->corrected = true;
-	e = correct(r->mail, r->repair, true);
-	return e ? e : write_account(r);
+	return e;
+}
+
+/* Its write; if it met damage, again when bits are right: behind a block of an
+ * index there may be more of them. */
+static enum err write_account(struct repairing *r)
+{
+	enum err e = write_once(r);
+
+	for (unsigned round = 1; e == UNDONE && r->met_damage && !r->corrected;
+		round++) {
+		unsigned corrected;
+
+		e = correct(r->mail, r->repair, true, &corrected);
+		r->corrected = r->repair->dry || !corrected || round == ROUNDS;
+		if (!e)
+			e = write_once(r);
+	}
+	return e == UNDONE && r->repair->dry ? OK : e;
 }
 
 static enum err repair_one(struct mail *mail, account_num account,
@@ -407,10 +426,11 @@ static enum err repair_all(
 enum err repair_mail(struct mail *mail, account_num only, struct repair *repair)
 {
 	struct mending mending = {0};
+	unsigned corrected;
 	enum err e;
 
 	repair->accounts = repair->done = repair->lost = 0;
-	e = correct(mail, repair, false);
+	e = correct(mail, repair, false, &corrected);
 	if (!e)
 		e = only ? repair_one(mail, only, repair, &mending)
 			 : repair_all(mail, repair, &mending);
