@@ -1324,6 +1324,7 @@ static void reopen(struct rocks *r)
 	if (wait_for_users(r)) {
 		if (r->db)
 			rocksdb_close(r->db);
+		r->db = NULL;
 		err = open_db(r);
 		atomic_store(&r->broken, err);
 		if (!err)

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static int setup(void **state)
@@ -794,6 +795,43 @@ static void test_failing_sync(void **state)
 	(void)state;
 }
 
+static enum err has_after_a_second(struct store *s, str key)
+{
+	struct store_txn *t;
+	enum err e;
+
+	nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 100000000}, NULL);
+	t = store_begin_read(s);
+	e = store_has(t, key);
+	store_end_read(t);
+	return e;
+}
+
+/* Opened again, in the same process, it is looked at in the same way; what
+ * could not be opened is not read. */
+static void test_damaged_when_opened_again(void **state)
+{
+	char *manifest;
+	struct store *s;
+	int i = 0;
+
+	free(make_table(*state));
+	assert_ok(store_open_rocksdb(*state, &s));
+	atomic_store(&sync_errno, EMFILE);
+	assert_int_equal(
+		store_write(s, STR("s"), put_three, &i), ERR_UNAVAILABLE);
+	atomic_store(&sync_errno, 0);
+	manifest = manifest_of(*state);
+	turn(manifest, 5, 0x70);
+	assert_int_equal(store_write(s, STR("s"), put_three, &i), ERR_CORRUPT);
+	assert_int_equal(has_after_a_second(s, STR("a")), ERR_CORRUPT);
+	turn(manifest, 5, 0x70);
+	assert_int_equal(has_after_a_second(s, STR("a")), ERR_NOTFOUND);
+	assert_ok(store_write(s, STR("s"), put_three, &i));
+	store_close(s);
+	free(manifest);
+}
+
 /* Values that do not compress, of tables' blocks. */
 static enum err put_noise(struct store_txn *txn, void *arg)
 {
@@ -868,6 +906,7 @@ int main(void)
 		TEST(test_failing_disk),
 		TEST(test_real_syncs),
 		TEST(test_failing_sync),
+		TEST(test_damaged_when_opened_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
