@@ -143,18 +143,22 @@ static void correct_record(struct repairing *r, str key, str value)
 }
 
 /* From a snapshot, without the engine's checksums: ours say which bit it is, or
- * that it is one around the bytes. */
+ * that it is one around the bytes. A gap may have whole ones, too, for it is as
+ * wide as the keys that were tried; and what was deleted in this batch. */
 void repair_bytes(struct repairing *r, str from, str to)
 {
 	struct store_txn *txn = store_begin_read(r->mail->store);
 	struct store_iter *it = store_scan_summed(txn, from, to);
+	struct buf whole = BUF_UNBOUNDED;
 	str key, value;
 	enum err e;
 
 	while (store_iter_next(it, &key, &value))
-		correct_record(r, key, value);
+		if (store_peek(r->ch.txn, key, &whole) == ERR_CORRUPT)
+			correct_record(r, key, value);
 	e = store_iter_end(it);
 	store_end_read(txn);
+	buf_fini(&whole);
 	if (e && e != ERR_CORRUPT && !r->err)
 		r->err = e;
 }

@@ -6,6 +6,7 @@ is one bit, it is put right, and nothing is lost."""
 import base64
 import os
 import re
+import time
 
 import pytest
 
@@ -570,6 +571,30 @@ def test_one_bit_behind_another(home):
     assert " 0 are lost" in said and "mended" not in said, said
     assert subjects(home, people.bob) == many
     is_as_before(home, people, None)
+
+
+def test_one_bit_and_whole_ones(home):
+    """Between two that are damaged there are others: of them nothing is said,
+    and they are not written anew."""
+    people = People(home)
+    imap = Imap(home, people.ann)
+    more = {uid: random_text(6000) for uid in range(8, 40)}
+    for uid, body in more.items():
+        assert imap.do("APPEND INBOX", message(uid, body=body))[0] == "OK"
+    imap.close()
+    # Where no numbers are, keys that are tried lead to the second one.
+    delete(home, people.ann, "INBOX", range(12, 36))
+    time.sleep(1)  # until their bytes are gone; else this shows less
+    people.settle_down()
+    for body in (people.bodies[2], more[36]):
+        flip(home, people.pattern(body, 0), "*.blob", ONE_BIT)
+    home.start()
+    said = home.culver("repair", check=False).stdout
+    assert len(re.findall("one bit of them", said)) == 2, said
+    puts_right(home)
+    for uid in range(12, 36):
+        del more[uid]
+    read_all(home, people.ann, {*people.bodies, *more})
 
 
 def test_one_bit_and_two(home):
