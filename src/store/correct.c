@@ -59,6 +59,25 @@ int correct_open(const struct correcting *c, const char *file)
 	return fd;
 }
 
+static enum err correct_file(
+	struct correcting *c, const char *file, correct_fn *fn)
+{
+	int fd = correct_open(c, file);
+	enum err e;
+
+	/* Who compacts removes files meanwhile. */
+	if (fd < 0 && errno == ENOENT)
+		return OK;
+	e = fd < 0 ? err_from_errno(errno) : fn(c, fd, file);
+	if (e)
+		log_warn("store", "cannot look at a file",
+			LOG_C("where", c->dir), LOG_C("file", file),
+			LOG_ERR(e));
+	if (fd >= 0)
+		close(fd);
+	return e;
+}
+
 enum err correct_each(struct correcting *c, const char *ending, correct_fn *fn)
 {
 	DIR *d = opendir(c->dir);
@@ -66,18 +85,12 @@ enum err correct_each(struct correcting *c, const char *ending, correct_fn *fn)
 	struct dirent *entry;
 
 	while (d && (entry = readdir(d))) {
-		int fd;
+		size_t digits = strspn(entry->d_name, "0123456789");
 
-		if (!str_ends(str_c(entry->d_name), str_c(ending)))
+		if (!digits || strcmp(entry->d_name + digits, ending) != 0)
 			continue;
-		fd = correct_open(c, entry->d_name);
-		/* Who compacts removes files meanwhile. */
-		one = fd >= 0		? fn(c, fd, entry->d_name)
-		      : errno == ENOENT ? OK
-					: err_from_errno(errno);
+		one = correct_file(c, entry->d_name, fn);
 		e = e ? e : one;
-		if (fd >= 0)
-			close(fd);
 	}
 	if (d)
 		closedir(d);
@@ -269,7 +282,7 @@ enum err correct_block_away(const char *dir, const char *file, uint64_t offset,
 
 enum err correct_frames(struct correcting *c)
 {
-	enum err e = correct_blobs(c);
+	enum err blobs = correct_blobs(c), tables = correct_tables(c);
 
-	return e ? e : correct_tables(c);
+	return blobs ? blobs : tables;
 }

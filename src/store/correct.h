@@ -36,7 +36,8 @@ MUST enum err correct_bit(
 	struct correcting *, int fd, const char *file, uint64_t bit);
 
 /* For those below, too: the file, open as far as it has to be; -1 with errno.
- * And fn for each file whose name ends so. */
+ * And fn for each of RocksDB's files whose name ends so; one that fails is
+ * logged, and its error returned in the end. */
 int correct_open(const struct correcting *, const char *file);
 typedef enum err correct_fn(struct correcting *, int fd, const char *file);
 MUST enum err correct_each(

@@ -991,13 +991,13 @@ static enum err rocks_correct(struct store *s, struct store_correct *correct)
 		.said = correct->said,
 		.arg = correct->arg};
 	struct store_txn *t = rocks_begin_read(s); /* not opened meanwhile */
-	enum err e = OK;
+	enum err e;
 
 	pthread_mutex_lock(&r->correct_lock);
+	/* What then cannot be read because of a frame is not given up. */
 	if (!correct->met_only)
-		e = correct_frames(&c);
-	if (!e)
-		e = correct_blocks(r, &c, correct->met_only);
+		say_unread(r, correct_frames(&c));
+	e = correct_blocks(r, &c, correct->met_only);
 	pthread_mutex_unlock(&r->correct_lock);
 	rocks_end_read(t);
 	if (c.corrected && !c.dry)

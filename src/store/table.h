@@ -12,8 +12,8 @@
  *	         offset of each restart:4, here one, 0; how many these are:4
  *	trailer  compression: 0 (none); checksum:4
  * The file: blocks of data; of filters and indexes; of properties; the
- *metaindex, whose values are where these are; the footer, which says where the
- *metaindex and the index's first block are.
+ * metaindex, whose values are where these are; the footer, which says where
+ * the metaindex and the index's first block are.
  *
  *	footer   kind of the checksums:1; offset and size of the metaindex, and
  *	         of the index, varints, and zeros up to byte 41; version:4, 5;

@@ -640,6 +640,46 @@ static void test_correction_that_fails(void **state)
 	free(file);
 }
 
+/* A file that cannot be opened. */
+static void make_loop(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+
+	assert_int_equal(symlink(name, path), 0);
+	free(path);
+}
+
+/* What is not RocksDB's does not keep the store from being opened after a kill;
+ * nor does a file that cannot be opened keep the others from being put right.
+ */
+static void test_other_files(void **state)
+{
+	char *file = make_table(*state), *log;
+	struct store_correct c = {.dry = false};
+	const struct mending none = {.gaps = 0};
+	struct stat st;
+	struct store *s;
+
+	assert_ok(store_open_rocksdb(*state, &s));
+	put1(s, "a", "1");
+	store_close(s);
+	log = newest(*state, ".log");
+	assert_int_equal(stat(log, &st), 0);
+	assert_int_equal(truncate(log, st.st_size - 3), 0);
+	turn(file, 60000, ONE_BIT);
+	make_loop(*state, "notes.log");
+	assert_ok(store_open_rocksdb(*state, &s));
+	make_loop(*state, "9999.sst");
+	make_loop(*state, "9999.blob");
+	assert_int_equal(count_gaps(s), 1);
+	assert_ok(store_correct(s, &c));
+	assert_int_equal(c.corrected, 1);
+	check_many(s, &none);
+	store_close(s);
+	free(log);
+	free(file);
+}
+
 static void *correct_all(void *arg)
 {
 	struct store_correct c = {.dry = false};
@@ -901,6 +941,7 @@ int main(void)
 		TEST(test_one_bit),
 		TEST(test_damaged_manifest),
 		TEST(test_correction_that_fails),
+		TEST(test_other_files),
 		TEST(test_corrections_at_once),
 		TEST(test_correction_in_vain),
 		TEST(test_failing_disk),
