@@ -167,6 +167,8 @@ class Culver(Peer):
         "limits.connections": "50000",
         "limits.connections_per_address": "50000",
         "limits.connections_per_account": "50000",
+        # Mailboxes of a million are copied by one command.
+        "limits.copy": "1000000",
         # The hash stays cheap.
         "login.rehash": "false",
         "login.scram": "false",
