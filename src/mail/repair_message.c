@@ -123,6 +123,9 @@ static void say(
 			(unsigned long long)number, what);
 }
 
+/* In vain; it costs a sum for each bit, and writers of the account wait. */
+#define WORK ((uint64_t)8 * CHUNK_SIZE * CHUNK_SIZE)
+
 static void correct_record(struct repairing *r, str key, str value)
 {
 	struct cursor c = cursor_of(key_tail(key));
@@ -130,9 +133,13 @@ static void correct_record(struct repairing *r, str key, str value)
 	uint32_t chunk = cursor_done(&c) ? 0 : cursor_be32(&c);
 	struct buf right = BUF_UNBOUNDED;
 
+	if (r->tried_in_vain > WORK)
+		return;
 	buf_add(&right, value);
+	r->tried_in_vain += (uint64_t)right.n * right.n;
 	if (cursor_ok(&c) && cursor_done(&c) &&
 		chunk_correct(right.p, right.n, message, chunk)) {
+		r->tried_in_vain -= (uint64_t)right.n * right.n;
 		key_chunk(&r->ch.key, r->account, message, chunk);
 		repair_put(r, buf_str(&right));
 		say(r, message, false,
@@ -161,6 +168,15 @@ void repair_bytes(struct repairing *r, str from, str to)
 	buf_fini(&whole);
 	if (e && e != ERR_CORRUPT && !r->err)
 		r->err = e;
+}
+
+void repair_bytes_end(struct repairing *r)
+{
+	if (r->tried_in_vain > WORK)
+		repair_say(r, true,
+			"of many messages the bytes are damaged, by more than "
+			"a bit where it was looked; again when such ones are "
+			"deleted, others are looked at");
 }
 
 void repair_measure(struct repairing *r, const struct r_message *m,

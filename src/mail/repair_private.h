@@ -118,6 +118,7 @@ struct repairing {
 	message_num greatest_linked; /* some below it is */
 	modseq_num greatest_modseq;
 	bool changes;
+	uint64_t tried_in_vain; /* bytes * bytes */
 	bool met_damage;
 	bool corrected; /* what is wrong by a bit is right, or cannot be */
 	/* What outlives the write, and is in an arena of its own. */
@@ -151,6 +152,8 @@ void repair_delete(struct repairing *);
 MUST enum err repair_messages(struct repairing *);
 /* Messages' bytes in a gap: those that are wrong by a bit are put anew. */
 void repair_bytes(struct repairing *, str from, str to);
+/* After the last gap. */
+void repair_bytes_end(struct repairing *);
 /* Its growth and whether its header has bytes above ASCII; what is not known
  * stays 0. */
 void repair_measure(

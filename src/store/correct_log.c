@@ -48,8 +48,9 @@ enum err correct_logs(struct correcting *c)
 	return correct_each(c, ".log", correct_fragments);
 }
 
-/* Whether a record begins behind what could not be corrected: that is done only
- * when what stands before it is on stable storage, so it is no power cut. */
+/* Whether a record begins behind what could not be corrected: that is done when
+ * what stands before it is on stable storage (but for edits of one moment,
+ * which RocksDB may sync together), so it is no power cut. */
 
 struct left {
 	bool wrong, amid;

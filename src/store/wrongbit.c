@@ -184,7 +184,7 @@ bool wrongbit_in_current(char *bytes, size_t n, wrongbit_is_there_fn *is_there,
 		.bytes = str_of(bytes, n), .is_there = is_there, .arg = arg};
 	uint64_t other;
 
-	if (n > CURRENT_MAX || names_another(&c) ||
+	if (n > CURRENT_MAX || current_names(c.bytes, c.name) ||
 		!onebit_try(bytes, n, names_another, &c, bit_r))
 		return false;
 	memcpy(c.but, c.name, sizeof c.but);

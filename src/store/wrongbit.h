@@ -48,7 +48,9 @@ bool wrongbit_in_blob_footer(const char *footer, uint64_t *bit_r);
 /* What it names, NUL-terminated; false: it is no such thing. */
 bool current_names(str current, char name_r[CURRENT_MAX]);
 typedef bool wrongbit_is_there_fn(void *arg, const char *name);
-/* Of the manifests that are there. At most CURRENT_MAX bytes, which stay as
+/* Of the manifests that are there. One that names what is not there is left:
+ * it may be the manifest that is lost, and RocksDB would, with an older one,
+ * delete what it does not know of. At most CURRENT_MAX bytes, which stay as
  * they are. */
 bool wrongbit_in_current(char *bytes, size_t n, wrongbit_is_there_fn *,
 	void *arg, uint64_t *bit_r);

@@ -626,7 +626,7 @@ def test_one_bit_of_a_frame(home, names):
     for place in (3, 12):
         for path in (home.directory / "state" / "mail").glob(names):
             data = bytearray(path.read_bytes())
-            data[place] ^= ONE_BIT
+            data[place] ^= 0x40
             path.write_bytes(data)
         home.start()
         # Of a blob file's it is when it cannot be read that it is looked at.

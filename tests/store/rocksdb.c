@@ -2,6 +2,7 @@
 /* What is RocksDB's alone: opening what is not right, torn logs, damaged
  * files, a disk that fails. */
 #include "engines.h"
+#include "files.h"
 #include "store/engine.h"
 #include "store/table.h"
 
@@ -458,22 +459,9 @@ static char *make_table(const char *dir)
 	return newest(dir, ".sst");
 }
 
-static struct buf contents(const char *path)
-{
-	struct buf b = BUF_UNBOUNDED;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	assert_true(fd >= 0);
-	while ((n = read(fd, buf_reserve(&b, 65536), 65536)) > 0)
-		buf_added(&b, (size_t)n);
-	close(fd);
-	return b;
-}
-
 static bool is_as(const char *path, const struct buf *wanted)
 {
-	struct buf b = contents(path);
+	struct buf b = read_file(path);
 	bool same = str_eq(buf_str(&b), buf_str(wanted));
 
 	buf_fini(&b);
@@ -555,7 +543,7 @@ static enum met check_one_bit(
 static void test_one_bit(void **state)
 {
 	char *file = make_table(*state);
-	struct buf whole = contents(file);
+	struct buf whole = read_file(file);
 	/* Behind the format record, which would be written anew. */
 	off_t end = (off_t)whole.n, at = 20000;
 	unsigned met[3] = {0};
@@ -578,7 +566,7 @@ static void test_one_bit(void **state)
 static char *manifest_of(const char *dir)
 {
 	char *path = xasprintf("%s/CURRENT", dir), *found;
-	struct buf name = contents(path);
+	struct buf name = read_file(path);
 
 	found = xasprintf("%s/%.*s", dir, (int)name.n - 1, name.p);
 	buf_fini(&name);
@@ -592,7 +580,7 @@ static void test_damaged_manifest(void **state)
 {
 	const struct mending none = {.gaps = 0};
 	char *table = make_table(*state), *manifest = manifest_of(*state);
-	struct buf whole = contents(manifest);
+	struct buf whole = read_file(manifest);
 	size_t at = 0, next;
 	struct store *s;
 
@@ -692,7 +680,7 @@ static void *correct_all(void *arg)
 static void test_corrections_at_once(void **state)
 {
 	char *file = make_table(*state);
-	struct buf whole = contents(file);
+	struct buf whole = read_file(file);
 	pthread_t threads[4];
 	struct store *s;
 
@@ -726,7 +714,7 @@ __attribute__((visibility("default"))) ssize_t pwrite(
 static void test_correction_in_vain(void **state)
 {
 	char *file = make_table(*state);
-	struct buf whole = contents(file);
+	struct buf whole = read_file(file);
 	struct store *s;
 
 	/* In the metaindex, which stands before the footer. */
