@@ -112,3 +112,8 @@ size_t front_connections(const struct front *f)
 {
 	return f->count;
 }
+
+bool front_is_behind(const struct front *f)
+{
+	return f->mail.outbox.bytes > OUTBOX_MAX / 2;
+}

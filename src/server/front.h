@@ -65,5 +65,8 @@ void front_serve(struct front *, int fd, const struct front_door *);
 void front_drain(struct front *, void (*done)(struct loop *));
 
 size_t front_connections(const struct front *);
+/* So much waits for mail to take it that others had better wait to be accepted:
+ * they would be refused. */
+bool front_is_behind(const struct front *);
 
 #endif

@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 /* Connections taken at once before others have their turn; how long accepting
- * rests when descriptors have run out; how long an orderly end may take. */
-enum { ACCEPT_TURN = 16, REST_MS = 1000, DRAIN_MS = 30000 };
+ * rests when descriptors have run out, and when mail has enough to take; how
+ * long an orderly end may take. */
+enum { ACCEPT_TURN = 16, REST_MS = 1000, BEHIND_MS = 10, DRAIN_MS = 30000 };
 /* Other roles read at once, unless they are stuck. */
 enum { ROLE_MS = 5000 };
 
@@ -58,13 +59,11 @@ static void open_again(struct loop *loop, struct loop_timer *timer)
 			log_error("net", "cannot serve a listener again");
 }
 
-static void rest(int number)
+static void rest(uint64_t ms)
 {
-	log_error("net", "cannot accept connections for a moment",
-		LOG_C("reason", strerror(number)));
 	for (size_t i = 0; i < me.door_count; i++)
 		loop_remove(me.loop, &me.doors[i].watch);
-	loop_timer_set_exact(me.loop, &me.rest, REST_MS, open_again);
+	loop_timer_set_exact(me.loop, &me.rest, ms, open_again);
 }
 
 static void on_client(
@@ -77,14 +76,22 @@ static void on_client(
 	(void)events;
 	/* Mostly one waits, and to ask for the next is in vain. */
 	for (; got < door->turn; got++) {
-		int fd = accept4(
-			watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
 
+		if (front_is_behind(me.front)) {
+			rest(BEHIND_MS);
+			return;
+		}
+		fd = accept4(
+			watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			front_serve(me.front, fd, &door->what);
 		} else if (errno == EMFILE || errno == ENFILE ||
 			   errno == ENOBUFS || errno == ENOMEM) {
-			rest(errno);
+			log_error("net",
+				"cannot accept connections for a moment",
+				LOG_C("reason", strerror(errno)));
+			rest(REST_MS);
 			return;
 		} else if (errno == EAGAIN) {
 			break;
