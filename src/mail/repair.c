@@ -137,6 +137,7 @@ static void correct_bytes(struct repairing *r)
 		if (is_of_bytes(&r->gaps.list[i]))
 			repair_bytes(
 				r, r->gaps.list[i].from, r->gaps.list[i].to);
+	repair_bytes_end(r);
 }
 
 static void drop_bad_keys(struct repairing *r)
