@@ -650,3 +650,18 @@ def test_one_bit_of_the_log(home):
     assert "cannot be read" not in home.log_text()
     read_all(home, people.bob, {1, 2})
     is_as_before(home, people, None)
+
+
+def test_too_much_to_try(home):
+    """Of large values that are damaged by more than a bit, not all are tried:
+    writers of the account wait meanwhile. It says so, and loses nothing else."""
+    people = People(home)
+    people.settle_down()
+    # Each of the message's records.
+    for line in range(500, 600_000 // 62, 1000):
+        flip(home, people.pattern(people.bodies[6], line), "*.blob")
+    home.start()
+    said = home.culver("repair", "--write", check=False).stdout
+    assert "by more than a bit where it was looked" in said, said
+    assert "written anew" not in said, said
+    goes_on(home, people, {6})
